@@ -1,0 +1,87 @@
+#include "base/threads.h"
+
+#include <sched.h>
+
+#include <algorithm>
+
+namespace vivace {
+
+namespace {
+// Some 50 us of spinning on a current core: longer than the gap between two layers, short beside a sleep.
+constexpr int kSpins = 2000;
+
+void pause_core() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+thread_local bool inside_loop = false;
+}  // namespace
+
+ThreadPool::ThreadPool(int threads) {
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard lock(sleep_);
+    stop_ = true;
+    epoch_.fetch_add(1, std::memory_order_release);
+  }
+  wake_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::drain(int thread) {
+  for (int64_t task = next_.fetch_add(1, std::memory_order_relaxed); task < tasks_;
+       task = next_.fetch_add(1, std::memory_order_relaxed))
+    (*body_)(task, thread);
+}
+
+void ThreadPool::run(int64_t tasks, FunctionRef<void(int64_t, int)> body) {
+  if (tasks <= 0) return;
+  if (workers_.empty() || tasks == 1 || inside_loop || !busy_.try_lock()) {
+    for (int64_t task = 0; task < tasks; ++task) body(task, 0);
+    return;
+  }
+  const std::lock_guard lock(busy_, std::adopt_lock);
+  body_ = &body;
+  tasks_ = tasks;
+  next_.store(0, std::memory_order_relaxed);
+  working_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  epoch_.fetch_add(1, std::memory_order_seq_cst);
+  {
+    const std::lock_guard sleeping(sleep_);
+    if (sleepers_ > 0) wake_.notify_all();
+  }
+  inside_loop = true;
+  drain(0);
+  inside_loop = false;
+  for (int spins = 0; working_.load(std::memory_order_acquire) != 0;)
+    ++spins < kSpins ? pause_core() : std::this_thread::yield();
+}
+
+void ThreadPool::work(int thread) {
+  inside_loop = true;
+  for (uint64_t seen = 0;;) {
+    for (int spins = 0; spins < kSpins && epoch_.load(std::memory_order_acquire) == seen; ++spins) pause_core();
+    if (epoch_.load(std::memory_order_acquire) == seen) {
+      std::unique_lock lock(sleep_);
+      ++sleepers_;
+      wake_.wait(lock, [&] { return epoch_.load(std::memory_order_acquire) != seen; });
+      --sleepers_;
+    }
+    ++seen;
+    if (stop_) return;
+    drain(thread);
+    working_.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+int available_processors() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+}  // namespace vivace
