@@ -1,0 +1,274 @@
+#include "ops/operator.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace vivace::ops {
+
+// Every function named in the manifest, declared.
+#define OPERATOR(name, since, inputs, outputs, types, infer_fn, reference_fn) \
+  Status infer_fn(Inference&);                                                \
+  Status reference_fn(Call&);
+#include "ops/operators.def"
+#undef OPERATOR
+
+namespace {
+
+struct Counts {
+  int min, max;
+};
+constexpr int kMany = -1;
+template <class... V>
+std::vector<int> since(V... versions) {
+  return {versions...};
+}
+[[maybe_unused]] constexpr Counts between(int min, int max) { return {min, max}; }
+[[maybe_unused]] constexpr Counts exactly(int n) { return {n, n}; }
+[[maybe_unused]] constexpr Counts at_least(int n) { return {n, kMany}; }
+
+const std::vector<Operator>& manifest() {
+  static const std::vector<Operator> rows = [] {
+    using enum TypeSet;
+    std::vector<Operator> list;
+#define OPERATOR(name, since_versions, inputs, outputs, types, infer_fn, reference_fn)                             \
+  {                                                                                                                \
+    const Counts c = inputs;                                                                                       \
+    list.push_back({#name, since_versions, c.min, c.max, outputs, types, infer_fn, reference_fn});                 \
+  }
+#include "ops/operators.def"
+#undef OPERATOR
+    return list;
+  }();
+  return rows;
+}
+
+bool allowed(TypeSet set, DType type) {
+  switch (set) {
+    case TypeSet::any: return true;
+    case TypeSet::floats: return is_float(type);
+    case TypeSet::numeric: return is_float(type) || is_integer(type);
+    case TypeSet::integers: return is_integer(type);
+    case TypeSet::boolean: return type == DType::boolean;
+    case TypeSet::boolean_or_integers: return type == DType::boolean || is_integer(type);
+  }
+  return false;
+}
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t changed = diagonal + (std::tolower(a[i - 1]) != std::tolower(b[j - 1]));
+      diagonal = row[j];
+      row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+// What is known both by inference and by what the value's type said before (a model's declared shape).
+Status merge(const ir::Node& node, ir::Value& value, const ir::Type& inferred) {
+  if (inferred.kind != ir::Kind::tensor) {
+    value.type = inferred;
+    return {};
+  }
+  const auto clash = [&](const std::string& what) {
+    return Status(Code::invalid_model, node.describe() + ": output '" + value.name + "' is declared as " +
+                                           value.type.to_string() + " but " + what + " " + inferred.to_string());
+  };
+  ir::Type merged = inferred;
+  if (value.type.dtype != DType::undefined && inferred.dtype != DType::undefined && value.type.dtype != inferred.dtype)
+    return clash("has type");
+  if (merged.dtype == DType::undefined) merged.dtype = value.type.dtype;
+  if (value.type.dims) {
+    if (!merged.dims) {
+      merged.dims = value.type.dims;
+    } else {
+      if (merged.dims->size() != value.type.dims->size()) return clash("its rank is that of");
+      for (size_t i = 0; i < merged.dims->size(); ++i) {
+        ir::Dim& d = (*merged.dims)[i];
+        const ir::Dim& declared = (*value.type.dims)[i];
+        if (d.known() && declared.known() && !d.same(declared)) return clash("its shape works out as");
+        if (!d.known() && (declared.known() || d.symbol().empty())) d = declared;
+      }
+    }
+  }
+  value.type = std::move(merged);
+  return {};
+}
+
+}  // namespace
+
+std::span<const Operator> all_operators() { return manifest(); }
+
+const Operator* find_operator(std::string_view name) {
+  static const std::unordered_map<std::string_view, const Operator*> index = [] {
+    std::unordered_map<std::string_view, const Operator*> map;
+    for (const Operator& row : manifest()) map.emplace(row.name, &row);
+    return map;
+  }();
+  const auto at = index.find(name);
+  return at == index.end() ? nullptr : at->second;
+}
+
+std::vector<std::string> similar_operators(std::string_view name) {
+  std::vector<std::pair<size_t, std::string>> near;
+  for (const Operator& row : manifest()) {
+    const size_t distance = edit_distance(name, row.name);
+    if (distance <= 1 + name.size() / 4) near.emplace_back(distance, row.name);
+  }
+  std::sort(near.begin(), near.end());
+  std::vector<std::string> names;
+  for (size_t i = 0; i < near.size() && i < 3; ++i) names.push_back(near[i].second);
+  return names;
+}
+
+Inference::Inference(const ir::Node& n) : node(n), attributes(n.attributes) {
+  for (const ir::Value* input : n.inputs()) {
+    present.push_back(input != nullptr);
+    types.push_back(input ? input->type : ir::Type{});
+    constants.push_back(input && input->is_constant() ? &input->constant() : nullptr);
+    knowns.push_back(input ? input->known : std::nullopt);
+  }
+  while (!present.empty() && !present.back()) {
+    present.pop_back();
+    types.pop_back();
+    constants.pop_back();
+    knowns.pop_back();
+  }
+  outputs.resize(n.outputs().size());
+  output_knowns.resize(n.outputs().size());
+}
+
+std::optional<std::vector<int64_t>> Inference::numbers(size_t i) const {
+  if (const Tensor* tensor = constant(i); tensor && is_integer(tensor->type())) return to_int64(*tensor);
+  const std::optional<ir::Dims> elements = known(i);
+  return elements ? ir::to_shape(*elements) : std::nullopt;
+}
+
+void Inference::set(size_t i, ir::Type type) {
+  if (i < outputs.size()) outputs[i] = std::move(type);
+}
+void Inference::set(size_t i, DType dtype, ir::Dims dims) { set(i, ir::Type::tensor(dtype, std::move(dims))); }
+void Inference::set_known(size_t i, ir::Dims elements) {
+  if (i < output_knowns.size() && elements.size() <= 64) output_knowns[i] = std::move(elements);
+}
+Status Inference::error(const std::string& what) const {
+  return {Code::invalid_model, node.describe() + ": " + what};
+}
+Status Call::error(const std::string& what) const { return {Code::invalid_argument, node.describe() + ": " + what}; }
+
+namespace {
+
+Status check_against_manifest(const Operator& row, const Inference& in) {
+  const auto captures = static_cast<int>(in.attributes.integer("captures"));
+  const int inputs = static_cast<int>(in.input_count()) - captures;
+  if (inputs < row.min_inputs || (row.max_inputs != kMany && inputs > row.max_inputs))
+    return in.error("it has " + std::to_string(inputs) + " inputs; " + std::string(row.name) + " takes " +
+                    std::to_string(row.min_inputs) + (row.max_inputs == kMany ? " or more" : row.max_inputs == row.min_inputs ? "" : " to " + std::to_string(row.max_inputs)));
+  for (int i = 0; i < row.min_inputs; ++i)
+    if (!in.has(static_cast<size_t>(i))) return in.error("input " + std::to_string(i) + " is required");
+  if (row.max_outputs != kMany && static_cast<int>(in.output_count()) > row.max_outputs)
+    return in.error("it has " + std::to_string(in.output_count()) + " outputs; " + std::string(row.name) + " makes at most " + std::to_string(row.max_outputs));
+  if (in.input_count() > 0 && in.has(0) && in.type(0).kind == ir::Kind::tensor && in.dtype(0) != DType::undefined &&
+      !allowed(row.types, in.dtype(0)))
+    return in.error(std::string("input 0 has type ") + to_string(in.dtype(0)) + ", which " + std::string(row.name) + " does not take");
+  return {};
+}
+
+Status infer_types(const ir::Node& node, Inference& in) {
+  const Operator* row = find_operator(node.op);
+  if (!row) {
+    std::string message = node.describe() + ": Vivace does not know this operator";
+    const std::vector<std::string> near = similar_operators(node.op);
+    for (size_t i = 0; i < near.size(); ++i) message += (i ? ", " : "; similar: ") + near[i];
+    return {Code::unsupported, message + ". `vivace list-operators` shows all"};
+  }
+  VIVACE_TRY(check_against_manifest(*row, in));
+  return row->infer(in);
+}
+
+}  // namespace
+
+Status infer_node(ir::Node& node) {
+  Inference in(node);
+  VIVACE_TRY(infer_types(node, in));
+  for (size_t i = 0; i < node.outputs().size(); ++i) {
+    VIVACE_TRY(merge(node, *node.outputs()[i], in.outputs[i]));
+    if (in.output_knowns[i]) node.outputs()[i]->known = in.output_knowns[i];
+  }
+  return {};
+}
+
+Status infer_graph(ir::Graph& graph) {
+  for (ir::Node* node : graph.node_list()) VIVACE_TRY(infer_node(*node));
+  return {};
+}
+
+Result<std::vector<Tensor>> run_reference(const ir::Node& node, const std::vector<Tensor>& inputs, ThreadPool* pool) {
+  Inference in(node);
+  for (size_t i = 0; i < in.types.size() && i < inputs.size(); ++i) {
+    if (!in.present[i]) continue;
+    in.types[i] = ir::Type::tensor(inputs[i].type(), ir::to_dims(inputs[i].shape()));
+    in.constants[i] = &inputs[i];
+    in.knowns[i] = std::nullopt;
+    if (is_integer(inputs[i].type()) && inputs[i].shape().size() <= 1 && inputs[i].count() <= 64) {
+      const std::vector<int64_t> numbers = to_int64(inputs[i]);
+      in.knowns[i] = ir::Dims(numbers.begin(), numbers.end());
+    }
+  }
+  VIVACE_TRY(infer_types(node, in));
+  std::vector<Tensor> made(node.outputs().size());
+  Call call(node);
+  call.pool = pool;
+  for (size_t i = 0; i < node.inputs().size(); ++i)
+    call.inputs.push_back(node.inputs()[i] && i < inputs.size() ? inputs[i].view() : TensorView{});
+  call.outputs.resize(made.size());
+  call.allocate = [&](size_t i, DType type, const Shape& shape) -> Status {
+    VIVACE_ASSIGN(made[i], Tensor::allocate(type, shape));
+    call.outputs[i] = made[i].view();
+    return {};
+  };
+  call.run_subgraph = [&](std::string_view attribute, const std::vector<Tensor>& arguments) -> Result<std::vector<Tensor>> {
+    const ir::Graph* body = node.subgraph(attribute);
+    if (!body) return Status(Code::internal, node.describe() + ": no subgraph '" + std::string(attribute) + "'");
+    return run_graph_reference(*body, arguments, nullptr, pool);
+  };
+  for (size_t i = 0; i < made.size(); ++i)
+    if (const auto shape = in.outputs[i].shape()) VIVACE_TRY(call.allocate(i, in.outputs[i].dtype, *shape));
+  VIVACE_TRY(find_operator(node.op)->reference(call));
+  return made;
+}
+
+Result<std::vector<Tensor>> run_graph_reference(const ir::Graph& graph, const std::vector<Tensor>& inputs,
+                                                std::vector<Tensor>* keep, ThreadPool* pool) {
+  std::vector<Tensor> values(static_cast<size_t>(graph.value_id_limit()));
+  const auto at = [&](const ir::Value* v) -> Tensor& { return values[static_cast<size_t>(v->id())]; };
+  if (inputs.size() != graph.inputs().size())
+    return Status(Code::invalid_argument, "graph '" + graph.name + "' takes " + std::to_string(graph.inputs().size()) +
+                                              " inputs, not " + std::to_string(inputs.size()));
+  for (size_t i = 0; i < inputs.size(); ++i) at(graph.inputs()[i]) = inputs[i];
+  for (const ir::Value* v : graph.values())
+    if (v->is_constant()) at(v) = v->constant();
+  // A value is dropped after its last use unless the caller wants them all.
+  std::vector<size_t> left(values.size());
+  for (const ir::Value* v : graph.values()) left[static_cast<size_t>(v->id())] = v->uses().size() + static_cast<size_t>(v->output_count());
+  for (const auto& node : graph.nodes()) {
+    std::vector<Tensor> arguments;
+    for (const ir::Value* v : node->inputs()) arguments.push_back(v ? at(v) : Tensor());
+    VIVACE_ASSIGN(std::vector<Tensor> made, run_reference(*node, arguments, pool));
+    for (size_t i = 0; i < made.size(); ++i) at(node->outputs()[i]) = std::move(made[i]);
+    if (keep) continue;
+    for (const ir::Value* v : node->inputs())
+      if (v && --left[static_cast<size_t>(v->id())] == 0) at(v) = Tensor();
+  }
+  std::vector<Tensor> outputs;
+  for (const ir::Value* v : graph.outputs()) outputs.push_back(at(v));
+  if (keep) *keep = std::move(values);
+  return outputs;
+}
+
+}  // namespace vivace::ops
