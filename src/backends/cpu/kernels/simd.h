@@ -6,6 +6,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 namespace vivace::cpu::VIVACE_ISA {
 
 #if defined(__AVX512F__)
@@ -27,12 +31,31 @@ inline Vec load(const float* p) {
 }
 inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
 inline Vec splat(float x) { return x - Vec{}; }
-inline Vec load_first(const float* p, int n) {  // lanes from n on are zero
+// The first n lanes, 0 <= n <= kLanes; load_first makes the others zero. No byte beyond them is touched.
+#if defined(__AVX512F__)
+inline Vec load_first(const float* p, int n) {
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+}
+inline void store_first(float* p, Vec v, int n) {
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), v);
+}
+#elif defined(__AVX2__)
+inline __m256i first_lanes(int n) {
+  const VecI lane = {0, 1, 2, 3, 4, 5, 6, 7};
+  return (__m256i)(lane < n);
+}
+inline Vec load_first(const float* p, int n) { return _mm256_maskload_ps(p, first_lanes(n)); }
+inline void store_first(float* p, Vec v, int n) { _mm256_maskstore_ps(p, first_lanes(n), v); }
+#else
+inline Vec load_first(const float* p, int n) {
   Vec v{};
-  std::memcpy(&v, p, static_cast<size_t>(n) * sizeof(float));
+  for (int i = 0; i < n; ++i) v[i] = p[i];
   return v;
 }
-inline void store_first(float* p, Vec v, int n) { std::memcpy(p, &v, static_cast<size_t>(n) * sizeof(float)); }
+inline void store_first(float* p, Vec v, int n) {
+  for (int i = 0; i < n; ++i) p[i] = v[i];
+}
+#endif
 inline Vec max(Vec a, Vec b) { return a > b ? a : b; }  // b where either is NaN
 inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
 

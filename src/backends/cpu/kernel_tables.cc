@@ -1,0 +1,21 @@
+// Picks the table of a kernel family for an instruction set. One line per family: sources in kernels/ define
+// `const Table& getter()` once per set.
+#include "backends/cpu/kernels/math_probe.h"
+
+#if defined(__x86_64__)
+#define VIVACE_KERNELS(Table, getter)                                                                 \
+  namespace generic { const Table& getter(); }                                                        \
+  namespace avx2 { const Table& getter(); }                                                           \
+  namespace avx512 { const Table& getter(); }                                                         \
+  const Table& getter(Isa isa) {                                                                      \
+    return isa == Isa::avx512 ? avx512::getter() : isa == Isa::avx2 ? avx2::getter() : generic::getter(); \
+  }
+#else
+#define VIVACE_KERNELS(Table, getter)          \
+  namespace generic { const Table& getter(); } \
+  const Table& getter(Isa) { return generic::getter(); }
+#endif
+
+namespace vivace::cpu {
+VIVACE_KERNELS(MathProbe, math_probe)
+}  // namespace vivace::cpu
