@@ -1,0 +1,7 @@
+#include "base/version.h"
+
+namespace vivace {
+
+const char* version() { return VIVACE_VERSION; }
+
+}  // namespace vivace
