@@ -81,8 +81,9 @@ inline Vec log(Vec x) {
   constexpr float kHigh = 0x1.62ep-1f, kLow = 0x1.0bfbe8p-15f, kInf = __builtin_inff();
   const VecI tiny = x < 0x1p-126f;
   const Vec normal = tiny ? x * 0x1p23f : x;
-  const VecI exponent = (bits_of(normal) - kTwoThirds) >> 23;
-  const Vec f = from_bits(bits_of(normal) - (exponent << 23)) - 1.f;  // in [-1/3, 1/3]
+  const VecI bits = bits_of(normal) & 0x7fffffff;  // a negative x is answered below
+  const VecI exponent = (bits - kTwoThirds) >> 23;
+  const Vec f = from_bits(bits - (exponent << 23)) - 1.f;  // in [-1/3, 1/3]
   const Vec e = to_float(exponent) - (tiny ? splat(23.f) : Vec{});
   const Vec tail = f * f * (f * polynomial(f, c) - 0.5f) + e * kLow;
   Vec y = e * kHigh + (f + tail);
