@@ -1,0 +1,321 @@
+#include "backends/cpu/executor.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <unordered_set>
+
+#include "ops/operator.h"
+
+namespace vivace::cpu {
+
+namespace {
+constexpr size_t kKeptInstances = 64;
+size_t index(const ir::Value* v) { return static_cast<size_t>(v->id()); }
+
+Shape concrete_shape(const ir::Type& type) { return *type.shape(); }
+
+// Strings are objects that the arena cannot hold.
+bool holds_strings(const ir::Node& node, const ConcreteGraph& at) {
+  const auto is_string = [&](const ir::Value* v) { return v && at.type(v) && at.type(v)->dtype == DType::string; };
+  return std::any_of(node.inputs().begin(), node.inputs().end(), is_string) ||
+         std::any_of(node.outputs().begin(), node.outputs().end(), is_string);
+}
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+}  // namespace
+
+void Scratch::Free::operator()(std::byte* p) const { std::free(p); }
+
+Status Scratch::reserve(size_t bytes) {
+  if (bytes <= bytes_) return {};
+  const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  data_.reset();
+  bytes_ = 0;
+  auto* p = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
+  if (!p) return {Code::out_of_memory, "no memory for the " + std::to_string(rounded) + " bytes a run needs"};
+  data_.reset(p);
+  bytes_ = rounded;
+  return {};
+}
+
+bool has_subgraph(const ir::Node& node) {
+  for (const auto& [name, attribute] : node.attributes)
+    if (std::holds_alternative<std::shared_ptr<ir::Graph>>(attribute)) return true;
+  return false;
+}
+
+class Executor::Instance {
+ public:
+  struct Step {
+    size_t node = 0;
+    Bound bound;
+    std::vector<Place> inputs, outputs;  // Base::none: left out
+    size_t workspace = 0;                // offset in the arena
+    bool when_known = false;             // shapes are known only while running, it runs subgraphs, or holds strings
+  };
+  ConcreteGraph at;
+  Placement placement;
+  std::vector<Step> steps;
+  size_t arena_bytes = 0;
+  MemoryUse memory;
+  bool run_values = false;  // some value has Base::run
+};
+
+Executor::~Executor() = default;
+
+Result<std::shared_ptr<const Executor>> Executor::create(plan::Program program, const Machine& machine) {
+  std::shared_ptr<Executor> made(new Executor());
+  made->program_ = std::move(program);
+  made->machine_ = machine;
+  made->nodes_ = made->program_.graph->node_list();
+  if (made->program_.choices.size() != made->nodes_.size())
+    return Status(Code::corrupt_file, "the program has " + std::to_string(made->nodes_.size()) + " nodes but " +
+                                          std::to_string(made->program_.choices.size()) + " tactics");
+  for (size_t i = 0; i < made->nodes_.size(); ++i) {
+    const ir::Node& node = *made->nodes_[i];
+    const plan::Choice& choice = made->program_.choices[i];
+    for (const ir::Value* v : node.outputs())
+      if (v->type.kind != ir::Kind::tensor)
+        return Status(Code::unsupported, node.describe() + ": output '" + v->name + "' is a " + v->type.to_string() + "; values other than tensors cannot run yet");
+    if (!choice.tactic.empty()) {
+      const Tactic* tactic = find_tactic(choice.tactic);
+      if (!tactic || tactic->version != choice.version)
+        return Status(Code::version_mismatch, node.describe() + ": the plan runs it with tactic '" + choice.tactic + "' version " +
+                                                  std::to_string(choice.version) + ", this library has " +
+                                                  (tactic ? "version " + std::to_string(tactic->version) : "no such tactic"));
+    }
+    for (const auto& [name, attribute] : node.attributes) {
+      if (!std::holds_alternative<std::shared_ptr<ir::Graph>>(attribute)) continue;
+      const auto body = made->program_.bodies.find({i, name});
+      if (body == made->program_.bodies.end())
+        return Status(Code::corrupt_file, node.describe() + ": the program of its '" + name + "' is missing");
+      VIVACE_ASSIGN(made->bodies_[std::pair(i, name)], create(body->second, machine));
+    }
+  }
+  return std::shared_ptr<const Executor>(std::move(made));
+}
+
+Result<Bound> Executor::bind(size_t i, const Problem& problem) const {
+  const plan::Choice& choice = program_.choices[i];
+  if (!choice.tactic.empty()) {
+    const Tactic* tactic = find_tactic(choice.tactic);
+    if (tactic->supports(problem, machine_)) return tactic->bind(problem, choice.configuration, choice.packed, machine_);
+  }
+  // The choice was made for another shape and cannot do this one: the first that can, packing nothing, does.
+  for (const Tactic* tactic : all_tactics()) {
+    const auto& ops = tactic->operators;
+    if (!ops.empty() && std::find(ops.begin(), ops.end(), problem.node->op) == ops.end()) continue;
+    if (tactic->prepare || !tactic->supports(problem, machine_)) continue;
+    return tactic->bind(problem, "", {}, machine_);
+  }
+  return Status(Code::internal, problem.node->describe() + ": no tactic can run it at this shape: " + problem.key());
+}
+
+Result<std::shared_ptr<const Executor::Instance>> Executor::instance(const std::vector<Shape>& inputs) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = instances_.find(inputs); found != instances_.end()) return found->second;
+  }
+  VIVACE_ASSIGN(std::shared_ptr<const Instance> made, make_instance(inputs));
+  const std::lock_guard lock(mutex_);
+  if (instances_.size() >= kKeptInstances) instances_.erase(instances_.begin());
+  instances_[inputs] = made;
+  return made;
+}
+
+Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const std::vector<Shape>& inputs) const {
+  auto made = std::make_shared<Instance>();
+  VIVACE_ASSIGN(made->at, concretize(graph(), inputs));
+  const ConcreteGraph& at = made->at;
+  std::vector<Bound> bounds(nodes_.size());
+  std::vector<size_t> workspaces(nodes_.size(), 0);
+  const auto when_known = [&](const ir::Node& node) {
+    return !at.concrete(node) || has_subgraph(node) || holds_strings(node, at);
+  };
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    if (at.settled(*nodes_[i]) || when_known(*nodes_[i])) continue;
+    VIVACE_ASSIGN(bounds[i], bind(i, problem_of(*nodes_[i], at)));
+    workspaces[i] = bounds[i].workspace;
+  }
+  made->placement = place_values(graph(), at, workspaces);
+  const auto place_of = [&](const ir::Value* v) { return v ? made->placement.places[index(v)] : Place{}; };
+  std::unordered_set<const void*> read;
+  const auto count_constant = [&](const Tensor& t) {
+    if (t.valid() && read.insert(t.data()).second) made->memory.constant_bytes += t.bytes();
+  };
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    const ir::Node& node = *nodes_[i];
+    if (at.settled(node) || made->placement.is_view[i]) continue;
+    Instance::Step step;
+    step.node = i;
+    step.when_known = when_known(node);
+    step.bound = std::move(bounds[i]);
+    step.workspace = made->placement.workspaces[i];
+    for (const ir::Value* v : node.inputs()) step.inputs.push_back(place_of(v));
+    for (const ir::Value* v : node.outputs()) step.outputs.push_back(place_of(v));
+    for (const Tensor& t : program_.choices[i].packed) count_constant(t);
+    if (program_.choices[i].packed.empty())
+      for (const ir::Value* v : node.inputs())
+        if (v && v->is_constant()) count_constant(v->constant());
+    made->steps.push_back(std::move(step));
+  }
+  const auto& places = made->placement.places;
+  made->run_values = std::any_of(made->steps.begin(), made->steps.end(), [](const auto& step) { return step.when_known; }) ||
+                     std::any_of(places.begin(), places.end(), [](const Place& p) { return p.base == Base::run; });
+  made->arena_bytes = made->placement.arena_bytes;
+  made->memory.arena_bytes = made->arena_bytes;
+  made->memory.largest_live = made->placement.largest_live;
+  return std::shared_ptr<const Instance>(std::move(made));
+}
+
+std::optional<Shape> Executor::output_shape(const Instance& instance, size_t i) const {
+  const ir::Type* type = instance.at.type(graph().outputs()[i]);
+  return type ? type->shape() : std::nullopt;
+}
+
+MemoryUse Executor::memory_use(const Instance& instance) { return instance.memory; }
+
+Status Executor::run(const Instance& instance, const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs,
+                     Scratch& scratch, ThreadPool& pool, const StepObserver& observe) const {
+  const ConcreteGraph& at = instance.at;
+  VIVACE_TRY(scratch.reserve(instance.arena_bytes));
+  outputs.resize(graph().outputs().size());
+  for (size_t k = 0; k < outputs.size(); ++k) {
+    const ir::Type* type = at.type(graph().outputs()[k]);
+    if (!type) continue;  // made while running
+    if (!outputs[k].valid() || outputs[k].type() != type->dtype || outputs[k].shape() != concrete_shape(*type)) {
+      VIVACE_ASSIGN(outputs[k], Tensor::allocate(type->dtype, concrete_shape(*type)));
+    }
+  }
+  // Values that only this run knows the size of.
+  std::vector<Tensor> values(instance.run_values ? at.types.size() : 0);
+  if (instance.run_values)
+    for (size_t k = 0; k < inputs.size(); ++k)
+      values[index(graph().inputs()[k])] = Tensor::wrap(inputs[k].type, inputs[k].shape, inputs[k].data, nullptr);
+  const auto address = [&](const Place& place) -> void* {
+    switch (place.base) {
+      case Base::none: return nullptr;
+      case Base::arena: return scratch.data() + place.offset;
+      case Base::constant: return static_cast<std::byte*>(at.values[static_cast<size_t>(place.index)].data()) + place.offset;
+      case Base::input: return static_cast<std::byte*>(inputs[static_cast<size_t>(place.index)].data) + place.offset;
+      case Base::output: return static_cast<std::byte*>(outputs[static_cast<size_t>(place.index)].data()) + place.offset;
+      case Base::run: return values[static_cast<size_t>(place.index)].data();
+    }
+    return nullptr;
+  };
+  const auto tensor_at = [&](const ir::Value* v) -> Tensor {
+    if (!v) return {};
+    const Place& place = instance.placement.places[index(v)];
+    if (place.base == Base::run) return values[index(v)];
+    const ir::Type& type = *at.type(v);
+    return Tensor::wrap(type.dtype, concrete_shape(type), address(place), nullptr);
+  };
+
+  std::vector<void*> pointers;
+  for (const Instance::Step& step : instance.steps) {
+    const double start = observe ? now() : 0;
+    const ir::Node& node = *nodes_[step.node];
+    Status status;
+    if (!step.when_known) {
+      pointers.clear();
+      for (const Place& place : step.inputs) pointers.push_back(address(place));
+      for (const Place& place : step.outputs) pointers.push_back(address(place));
+      status = step.bound.run({pointers.data(), pointers.data() + step.inputs.size(), scratch.data() + step.workspace, pool});
+    } else {
+      for (const ir::Value* v : node.inputs())
+        if (v) values[index(v)] = tensor_at(v);
+      status = run_when_known(step.node, values, pool);
+      for (const ir::Value* v : node.outputs()) {  // where the shape was known all the same, there is a place for it
+        if (!status.ok()) break;
+        const Place& place = instance.placement.places[index(v)];
+        if (place.base == Base::run || place.base == Base::none) continue;
+        const Tensor& value = values[index(v)];
+        if (value.shape() != concrete_shape(*at.type(v)))
+          return {Code::internal, node.describe() + ": output '" + v->name + "' has shape " + vivace::to_string(value.shape()) + ", expected " + vivace::to_string(concrete_shape(*at.type(v)))};
+        if (value.bytes() > 0) std::memcpy(address(place), value.data(), value.bytes());
+      }
+    }
+    if (!status.ok()) return status;
+    if (observe) observe(step.node, now() - start);
+  }
+  for (const auto& [k, v] : instance.placement.output_copies) {
+    const Tensor& to = outputs[static_cast<size_t>(k)];
+    const void* from = address(instance.placement.places[index(v)]);
+    if (to.bytes() > 0 && to.data() != from) std::memcpy(to.data(), from, to.bytes());
+  }
+  for (size_t k = 0; k < outputs.size(); ++k) {  // strings, and what only the run knew the size of
+    const ir::Value* v = graph().outputs()[k];
+    const Base base = instance.placement.places[index(v)].base;
+    if (base != Base::run && outputs[k].type() != DType::string) continue;
+    const Tensor made = tensor_at(v);
+    if (made.owner()) {
+      outputs[k] = made;
+      continue;
+    }
+    VIVACE_ASSIGN(outputs[k], Tensor::allocate(made.type(), made.shape()));  // an input or a constant, given back
+    if (made.type() == DType::string) std::copy_n(made.as<std::string>(), made.count(), outputs[k].as<std::string>());
+    else if (made.bytes() > 0) std::memcpy(outputs[k].data(), made.data(), made.bytes());
+  }
+  return {};
+}
+
+Status Executor::run_when_known(size_t i, std::vector<Tensor>& values, ThreadPool& pool) const {
+  const ir::Node& node = *nodes_[i];
+  ops::Inference in(node);
+  ops::Call call(node);
+  call.pool = &pool;
+  for (size_t k = 0; k < node.inputs().size(); ++k) {
+    const ir::Value* v = node.inputs()[k];
+    const Tensor tensor = !v ? Tensor() : v->is_constant() ? v->constant() : values[index(v)];
+    if (v && !tensor.valid()) return {Code::internal, node.describe() + ": input '" + v->name + "' was never made"};
+    call.inputs.push_back(tensor.view());
+    if (!v || k >= in.types.size()) continue;
+    in.types[k] = ir::Type::tensor(tensor.type(), ir::to_dims(tensor.shape()));
+    in.knowns[k] = std::nullopt;
+    if (is_integer(tensor.type()) && tensor.shape().size() <= 1 && tensor.count() <= 64) {
+      const std::vector<int64_t> numbers = to_int64(tensor);
+      in.knowns[k] = ir::Dims(numbers.begin(), numbers.end());
+    }
+    if (v->is_constant()) in.constants[k] = &v->constant();
+    else in.constants[k] = &values[index(v)];
+  }
+  const ops::Operator* row = ops::find_operator(node.op);
+  if (!row) return {Code::unsupported, node.describe() + ": Vivace does not know this operator"};
+  VIVACE_TRY(row->infer(in));
+  call.outputs.resize(node.outputs().size());
+  call.allocate = [&](size_t k, DType type, const Shape& shape) -> Status {
+    Tensor& to = values[index(node.outputs()[k])];
+    VIVACE_ASSIGN(to, Tensor::allocate(type, shape));
+    call.outputs[k] = to.view();
+    return {};
+  };
+  call.run_subgraph = [&](std::string_view attribute, const std::vector<Tensor>& arguments) -> Result<std::vector<Tensor>> {
+    const auto body = bodies_.find({i, std::string(attribute)});
+    if (body == bodies_.end()) return Status(Code::internal, node.describe() + ": no subgraph '" + std::string(attribute) + "'");
+    return body->second->run_tensors(arguments, pool);
+  };
+  for (size_t k = 0; k < node.outputs().size(); ++k)
+    if (const auto shape = in.outputs[k].shape()) VIVACE_TRY(call.allocate(k, in.outputs[k].dtype, *shape));
+  return row->reference(call);
+}
+
+Result<std::vector<Tensor>> Executor::run_tensors(const std::vector<Tensor>& inputs, ThreadPool& pool) const {
+  std::vector<Shape> shapes;
+  std::vector<TensorView> views;
+  for (const Tensor& input : inputs) {
+    shapes.push_back(input.shape());
+    views.push_back(input.view());
+  }
+  if (inputs.size() != graph().inputs().size())
+    return Status(Code::internal, "subgraph '" + graph().name + "' takes " + std::to_string(graph().inputs().size()) + " inputs, not " + std::to_string(inputs.size()));
+  VIVACE_ASSIGN(std::shared_ptr<const Instance> bound, instance(shapes));
+  Scratch scratch;
+  std::vector<Tensor> outputs;
+  VIVACE_TRY(run(*bound, views, outputs, scratch, pool));
+  return outputs;
+}
+
+}  // namespace vivace::cpu

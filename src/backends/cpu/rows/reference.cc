@@ -1,0 +1,55 @@
+// The reference kernel of any operator, on row-major tensors: what every node can fall back to.
+#include "backends/cpu/tactic.h"
+#include "ops/operator.h"
+
+namespace vivace::cpu {
+
+namespace {
+
+Verdict supports(const Problem& p, const Machine&) {
+  if (!ops::find_operator(p.node->op)) return no("unknown operator");
+  for (const auto* list : {&p.inputs, &p.outputs})
+    for (const TensorInfo& tensor : *list)
+      if (tensor.channel_block) return no("reads and writes row-major tensors only");
+  return yes();
+}
+
+// Plain loops reach some hundredth of the peak.
+double estimate(const Problem& p, const std::string&, const Machine& machine) {
+  return roofline_seconds(flops_of(p), 4 * bytes_of(p), 0.01, machine);
+}
+
+Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine&) {
+  const ops::Operator* row = ops::find_operator(p.node->op);
+  const auto views = [](const std::vector<TensorInfo>& tensors) {
+    std::vector<TensorView> list;
+    for (const TensorInfo& tensor : tensors) list.push_back({tensor.type, tensor.shape, nullptr});
+    return list;
+  };
+  Bound bound;
+  bound.run = [row, node = p.node, inputs = views(p.inputs), outputs = views(p.outputs)](const Launch& launch) {
+    ops::Call call(*node);
+    call.inputs = inputs;
+    call.outputs = outputs;
+    call.pool = &launch.pool;
+    for (size_t i = 0; i < inputs.size(); ++i) call.inputs[i].data = launch.inputs[i];
+    for (size_t i = 0; i < outputs.size(); ++i) call.outputs[i].data = launch.outputs[i];
+    call.allocate = [&](size_t i, DType type, const Shape& shape) {
+      // Shapes were known when this was bound; an operator that allocates all the same must agree with them.
+      return call.outputs[i].type == type && call.outputs[i].shape == shape
+                 ? Status()
+                 : call.error("an output's shape is not what inference said");
+    };
+    return row->reference(call);
+  };
+  return bound;
+}
+
+}  // namespace
+
+extern const Tactic reference_tactic{
+    .name = "reference", .version = 1, .operators = {},
+    .supports = supports, .configurations = nullptr, .estimate = estimate, .prepare = nullptr, .bind = bind,
+};
+
+}  // namespace vivace::cpu

@@ -1,0 +1,29 @@
+// The manifest of tactics. Order matters only where estimates tie; the reference comes last.
+#include <algorithm>
+
+#include "backends/cpu/tactic.h"
+
+namespace vivace::cpu {
+
+// Each row is defined in rows/, beside its peers.
+#define VIVACE_TACTICS(ROW) \
+  ROW(reference)
+
+#define DECLARE(row) extern const Tactic row##_tactic;
+VIVACE_TACTICS(DECLARE)
+#undef DECLARE
+
+std::span<const Tactic* const> all_tactics() {
+#define ADDRESS(row) &row##_tactic,
+  static const Tactic* const rows[] = {VIVACE_TACTICS(ADDRESS)};
+#undef ADDRESS
+  return rows;
+}
+
+const Tactic* find_tactic(std::string_view name) {
+  for (const Tactic* tactic : all_tactics())
+    if (tactic->name == name) return tactic;
+  return nullptr;
+}
+
+}  // namespace vivace::cpu

@@ -1,0 +1,25 @@
+// Places buffers with known lifetimes into one block of memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace vivace {
+
+struct ArenaRequest {
+  size_t bytes = 0;
+  int first = 0, last = 0;  // steps between which the buffer holds something, both included
+};
+
+struct ArenaPlan {
+  std::vector<size_t> offsets;  // one per request, multiples of kAlignment
+  size_t bytes = 0;             // of the whole arena
+  size_t largest_live = 0;      // most bytes alive at any one step: no plan can be smaller
+};
+
+/// Largest buffers first, each at the lowest offset where no buffer alive at the same time is in its way.
+/// (Greedy by size: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020.)
+ArenaPlan plan_arena(const std::vector<ArenaRequest>& requests);
+
+}  // namespace vivace
