@@ -1,0 +1,51 @@
+// From a graph to a plan: optimize, lower, tune, pack.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backends/cpu/machine.h"
+#include "builder/report.h"
+#include "builder/timing_cache.h"
+#include "plan/plan.h"
+
+namespace vivace::builder {
+
+struct BuildConfig {
+  int threads = 0;        // one run will use; 0: all processors
+  /// Ranges of inputs with symbolic dimensions, by input name. A dimension of max may be -1: no upper limit.
+  /// Inputs left out get guesses (first dimension 1, others 128) and no limits; the report says so.
+  std::map<std::string, plan::ShapeRange> shapes;
+  int effort = 3;         // 0: estimates only, nothing timed; 5: every candidate timed
+  double time_budget = 0; // seconds of tuning; 0: no limit. What is left over is chosen by estimate
+  uint64_t workspace_limit = 0;  // bytes one tactic may use beside its tensors; 0: no limit
+  uint64_t memory_limit = 0;     // bytes of weights and arena at the largest shapes (optimum where unlimited); 0: none
+  std::string model_name;
+  TimingCache* cache = nullptr;  // read and added to; may be null
+  std::vector<std::string> disabled_passes, disabled_tactics;
+  /// "NAME=TACTIC" with NAME a node's name, an operator, or "*": that tactic or an error that says why not.
+  std::vector<std::string> forced_tactics;
+  bool keep_portable = true;     // false: a smaller plan that other machines refuse
+  /// Called as the build goes on; false cancels it.
+  std::function<bool(const std::string& phase, double fraction)> progress;
+  /// Receives the graph as text after each pass that changed it.
+  std::function<void(const std::string& pass, const ir::Graph&)> dump;
+};
+
+struct BuildResult {
+  plan::Plan plan;
+  Report report;
+};
+
+/// invalid_argument where the config does not fit the graph, unsupported for an operator Vivace does not know,
+/// out_of_memory with the bytes needed where the limit is too small, cancelled.
+Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& config);
+
+/// Lowers a plan's portable graph for this machine, choosing by estimates: what a runtime does with a plan made
+/// elsewhere.
+Result<plan::Program> lower_again(const plan::Plan& plan, const cpu::Machine& machine);
+
+}  // namespace vivace::builder
