@@ -1,0 +1,58 @@
+// Convolution, pooling and layout kernels of the CPU backend: raw pointers, all f32, one table per instruction set.
+//
+// Layouts: plain NCHW, and blocked NCHWc: [N][ceil(C / c)][H][W][c] with c = vector_floats(isa). The lanes past C of
+// the last block are zero in every blocked input, and every kernel leaves them zero, whatever the activation.
+// Kernels split their work by the problem, not by the threads: results are bit-identical for any ThreadPool.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "backends/cpu/isa.h"
+#include "backends/cpu/kernels/epilogue.h"
+
+namespace vivace {
+class ThreadPool;
+}
+
+namespace vivace::cpu {
+
+/// A two-dimensional convolution or pooling (then groups is not read). Padding at the bottom and right is whatever
+/// out_h and out_w imply. Weights are OIHW: [out_channels][in_channels / groups][kernel_h][kernel_w].
+struct ConvShape {
+  int batch = 1, in_channels = 1, out_channels = 1, groups = 1;
+  int in_h = 1, in_w = 1, out_h = 1, out_w = 1;
+  int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1;
+  int pad_top = 0, pad_left = 0, dilation_h = 1, dilation_w = 1;
+};
+
+/// One way to compute a convolution. Output: blocked. Input: blocked, or plain where `plain_input`.
+struct ConvKernel {
+  const char* name;
+  bool plain_input;
+  /// Variants of the blocking, for a tuner: run() takes [0, configurations). 0 is the default. Packing does not change.
+  int configurations;
+  /// Null if the kernel handles the shape; else why not.
+  const char* (*refuses)(const ConvShape& shape);
+  size_t (*packed_floats)(const ConvShape& shape);
+  /// Brings OIHW weights into the kernel's order, once; writes all of `packed`.
+  void (*pack)(const ConvShape& shape, const float* weights, float* packed);
+  /// Working memory of run() with a pool of `threads`; its start must be aligned to 64 bytes.
+  size_t (*scratch_bytes)(const ConvShape& shape, int configuration, int threads);
+  /// Bias: out_channels floats. The residual has the output's layout. Input, weights and output want 64-byte alignment
+  /// for speed, not for correctness.
+  void (*run)(const ConvShape& shape, int configuration, const float* input, const float* packed, float* output,
+              const Epilogue& epilogue, void* scratch, ThreadPool& threads);
+};
+
+struct ConvKernels {
+  ConvKernel direct;     // any shape; groups of few channels are padded to blocks
+  /// NCHW -> NCHWc and back; pixels = H * W.
+  void (*to_blocked)(int batch, int channels, int64_t pixels, const float* plain, float* blocked, ThreadPool& threads);
+  void (*to_plain)(int batch, int channels, int64_t pixels, const float* blocked, float* plain, ThreadPool& threads);
+};
+
+/// The kernels of an instruction set; the processor must have it.
+const ConvKernels& conv_kernels(Isa isa);
+
+}  // namespace vivace::cpu

@@ -1,0 +1,199 @@
+// Direct convolution on blocked tensors, any shape: every output pixel is a sum over taps and input channels in one
+// chain, so the error grows like that of a plain sum of k = channels * taps terms. 1x1 is a matrix product over pixels.
+//
+// Output channels go in panels of kTileBlocks blocks. Groups that are no multiple of a block are padded with zero
+// weights to the input blocks that the output block's groups read.
+#include "backends/cpu/kernels/conv_table.h"
+#include "backends/cpu/kernels/conv_tile.h"
+#include "base/threads.h"
+
+namespace vivace::cpu::VIVACE_ISA {
+
+namespace {
+
+struct Panel {
+  int block, blocks;  // of output channels
+  int in_block, depth;  // input channels that it reads
+};
+
+int panels_of(const ConvShape& s) {
+  const int group = s.out_channels / s.groups;
+  if (s.groups == 1) return ceil_div(blocks_of(group), kTileBlocks);
+  return group % kLanes ? blocks_of(s.out_channels) : s.groups * ceil_div(group / kLanes, kTileBlocks);
+}
+
+Panel panel_of(const ConvShape& s, int index) {
+  if (s.groups == 1) {
+    const int block = index * kTileBlocks;
+    return {block, min(kTileBlocks, blocks_of(s.out_channels) - block), 0, s.in_channels};
+  }
+  const int group_out = s.out_channels / s.groups, group_in = s.in_channels / s.groups;
+  int block = index, blocks = 1;
+  if (group_out % kLanes == 0) {
+    const int group_blocks = group_out / kLanes, group_panels = ceil_div(group_blocks, kTileBlocks);
+    const int first = index % group_panels * kTileBlocks;
+    block = index / group_panels * group_blocks + first;
+    blocks = min(kTileBlocks, group_blocks - first);
+  }
+  const int first_group = block * kLanes / group_out;
+  const int last_group = (min(s.out_channels, (block + blocks) * kLanes) - 1) / group_out;
+  const int in_block = first_group * group_in / kLanes;
+  return {block, blocks, in_block, (last_group + 1) * group_in - in_block * kLanes};
+}
+
+size_t panel_floats(const ConvShape& s) {  // of the largest
+  int depth = 0;
+  for (int i = 0; i < panels_of(s); ++i) depth = max(depth, panel_of(s, i).depth);
+  const int blocks = s.groups > 1 && (s.out_channels / s.groups) % kLanes ? 1 : min(kTileBlocks, blocks_of(s.out_channels));
+  return static_cast<size_t>(depth) * s.kernel_h * s.kernel_w * blocks * kLanes;
+}
+
+size_t packed_floats(const ConvShape& s) { return panel_floats(s) * panels_of(s); }
+
+void pack(const ConvShape& s, const float* weights, float* packed) {
+  const int group_out = s.out_channels / s.groups, group_in = s.in_channels / s.groups, taps = s.kernel_h * s.kernel_w;
+  const size_t stride = panel_floats(s);
+  std::memset(packed, 0, packed_floats(s) * sizeof(float));
+  for (int i = 0; i < panels_of(s); ++i) {
+    const Panel p = panel_of(s, i);
+    const int width = p.blocks * kLanes, first = p.block * kLanes;
+    for (int o = first; o < min(s.out_channels, first + width); ++o) {
+      const int in = o / group_out * group_in - p.in_block * kLanes;  // of this channel's group, within the panel
+      const float* from = weights + static_cast<size_t>(o) * group_in * taps;
+      for (int c = 0; c < group_in; ++c)
+        for (int tap = 0; tap < taps; ++tap)
+          packed[i * stride + (static_cast<size_t>(tap) * p.depth + in + c) * width + o - first] = from[c * taps + tap];
+    }
+  }
+}
+
+// 1x1 at stride 1 sees the image as one row.
+ConvShape flattened(ConvShape s) {
+  if (s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 && s.pad_left == 0 &&
+      s.in_h == s.out_h && s.in_w == s.out_w) {
+    s.in_w *= s.in_h, s.out_w *= s.out_h;
+    s.in_h = s.out_h = 1;
+  }
+  return s;
+}
+
+// How the work is cut: chunks of output pixels times groups of panels, one task each.
+struct Blocking {
+  bool by_rows;  // tiles end where rows end; else they run on over rows
+  bool panels_first;  // neighbouring tasks share pixels; else weights
+  int chunks, panel_groups;
+};
+
+// A task wants its input pixels (or all weights) in the second-level cache, some million operations, and enough
+// siblings for 16 threads.
+Blocking choose_blocking(const ConvShape& s, int configuration) {
+  constexpr double kTaskFlops = 2e6, kMaxTasks = 64, kCache = 384 << 10, kSmallWeights = 256 << 10;
+  const int row_tiles = ceil_div(s.out_w, kTileRows), pixels = s.out_h * s.out_w, panels = panels_of(s);
+  const double weights = static_cast<double>(packed_floats(s)) * sizeof(float);
+  const double input = static_cast<double>(s.in_channels) * s.in_h * s.in_w * sizeof(float);
+  const double flops = 2. * s.batch * pixels * (weights / sizeof(float));
+  const int tasks = static_cast<int>(flops / kTaskFlops > kMaxTasks ? kMaxTasks : flops / kTaskFlops) + 1;
+  Blocking b;
+  // Short tiles reload the weights too often.
+  b.by_rows = s.out_h == 1 || s.out_w >= kTileRows / 2 * row_tiles;
+  if (configuration & 1 && s.out_h > 1) b.by_rows = !b.by_rows;
+  b.panels_first = weights <= input * s.batch;
+  int chunks;
+  if (weights <= kSmallWeights) {
+    b.panel_groups = 1;
+    chunks = ceil_div(tasks, max(1, s.batch));
+  } else {
+    chunks = static_cast<int>(input / kCache) + 1;
+    b.panel_groups = min(panels, ceil_div(2 * tasks, max(1, s.batch * chunks)));
+    if (b.panel_groups == panels) chunks = max(chunks, ceil_div(tasks, max(1, s.batch * panels)));
+  }
+  if (configuration & 2) chunks *= 2;
+  b.chunks = clamp(chunks, 1, b.by_rows && s.out_h > 1 ? s.out_h : ceil_div(pixels, 2 * kTileRows));
+  return b;
+}
+
+struct Work {
+  ConvShape shape;
+  Blocking blocking;
+  Finish finish;
+  const float *input, *packed;
+  float* output;
+  size_t panel_size;
+  int panels;
+};
+
+// Pixels [first, last) of one image against one panel.
+void run_panel(const Work& w, int image, int first, int last, int index, const char* next, size_t next_bytes) {
+  const ConvShape& s = w.shape;
+  const Panel p = panel_of(s, index);
+  const ptrdiff_t image_at = (static_cast<ptrdiff_t>(image) * blocks_of(s.out_channels) + p.block) * out_plane(s);
+  float bias[kTileBlocks * kLanes], sums[kTileRows * kTileBlocks * kLanes];
+  ConvTile t;
+  t.shape = &s;
+  t.input = w.input + (static_cast<ptrdiff_t>(image) * blocks_of(s.in_channels) + p.in_block) * in_plane(s);
+  t.depth = p.depth;
+  t.weights = w.packed + w.panel_size * index;
+  t.bias = bias_of(*w.finish.epilogue, s.out_channels, p.block, p.blocks, bias);
+  t.low = w.finish.low, t.high = w.finish.high;
+  t.residual_plane = out_plane(s);
+  t.output_plane = w.finish.rest ? kTileRows * kLanes : out_plane(s);
+  const int run = w.blocking.by_rows && s.out_h > 1 ? s.out_w : last - first;  // pixels that tiles share evenly
+  const int run_tiles = ceil_div(run, kTileRows), tiles = run_tiles * ((last - first) / run);
+  const ptrdiff_t steps = static_cast<ptrdiff_t>(p.depth) * s.kernel_h * s.kernel_w;
+  t.next_step = static_cast<ptrdiff_t>(next_bytes) / (steps * tiles);
+  for (int i = 0, pixel = first; i < tiles; ++i) {
+    const int at_run = i % run_tiles, rows = part(run, run_tiles, at_run + 1) - part(run, run_tiles, at_run);
+    const ptrdiff_t at = image_at + static_cast<ptrdiff_t>(pixel) * kLanes;
+    t.y = pixel / s.out_w, t.x = pixel % s.out_w;
+    t.next = next + t.next_step * steps * i;
+    t.output = w.finish.rest ? sums : w.output + at;
+    t.residual = w.finish.residual ? w.finish.residual + at : nullptr;
+    conv_tile_function(rows, p.blocks, s.stride_w)(t);
+    if (w.finish.rest)
+      for (int n = 0; n < p.blocks; ++n)
+        finish_rest(w.finish, p.block + n, sums + n * t.output_plane, w.output, at + n * out_plane(s), rows);
+    pixel += rows;
+  }
+}
+
+void run(const ConvShape& shape, int configuration, const float* input, const float* packed, float* output,
+         const Epilogue& epilogue, void*, ThreadPool& threads) {
+  Work w{flattened(shape), {}, plan_finish(epilogue, shape.out_channels), input, packed, output, 0, 0};
+  const ConvShape& s = w.shape;
+  if (s.batch == 0 || s.out_h == 0 || s.out_w == 0) return;
+  w.blocking = choose_blocking(s, configuration);
+  w.panel_size = panel_floats(s), w.panels = panels_of(s);
+  const Blocking& b = w.blocking;
+  const int64_t places = static_cast<int64_t>(s.batch) * b.chunks;
+  threads.run(places * b.panel_groups, [&](int64_t task, int) {
+    const int64_t place = b.panels_first ? task / b.panel_groups : task % places;
+    const int group = static_cast<int>(b.panels_first ? task % b.panel_groups : task / places);
+    const int image = static_cast<int>(place / b.chunks), chunk = static_cast<int>(place % b.chunks);
+    int unit = b.by_rows && s.out_h > 1 ? s.out_w : 1, units = s.out_h * s.out_w / unit;
+    const int first = part(units, b.chunks, chunk) * unit, last = part(units, b.chunks, chunk + 1) * unit;
+    const int panel_end = part(w.panels, b.panel_groups, group + 1);
+    for (int p = part(w.panels, b.panel_groups, group); p < panel_end; ++p) {
+      // What this thread most likely works on next; a wrong guess costs bandwidth only.
+      int next = p + 1;
+      size_t bytes = w.panel_size * sizeof(float), skip = 0;
+      if (next == panel_end && b.panel_groups > 1) {
+        if (b.panels_first) {
+          next = part(w.panels, b.panel_groups, (group + threads.size()) % b.panel_groups);
+        } else {  // all places share this panel: each fetches its part of the next
+          bytes /= static_cast<size_t>(places);
+          skip = bytes * static_cast<size_t>(place);
+        }
+      }
+      if (next >= w.panels) bytes = 0, next = p;
+      run_panel(w, image, first, last, p,
+                reinterpret_cast<const char*>(packed + w.panel_size * next) + skip, bytes);
+    }
+  });
+}
+
+const char* refuses(const ConvShape&) { return nullptr; }
+}  // namespace
+
+const ConvKernel kDirect{"direct", false, 4, refuses, packed_floats, pack, no_scratch, run};
+
+}  // namespace vivace::cpu::VIVACE_ISA
