@@ -1,6 +1,7 @@
 // Picks the table of a kernel family for an instruction set. One line per family: sources in kernels/ define
 // `const Table& getter()` once per set.
 #include "backends/cpu/kernels/conv.h"
+#include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/kernels/math_probe.h"
 
 #if defined(__x86_64__)
@@ -19,5 +20,6 @@
 
 namespace vivace::cpu {
 VIVACE_KERNELS(ConvKernels, conv_kernels)
+VIVACE_KERNELS(GemmKernels, gemm_kernels)
 VIVACE_KERNELS(MathProbe, math_probe)
 }  // namespace vivace::cpu
