@@ -53,7 +53,10 @@ void dot(const float* a, int64_t a_row, const float* b, int64_t b_row, int64_t d
   const auto step = [&](int64_t k, auto get) {
     Vec w[C];
 #pragma GCC unroll 4
-    for (int j = 0; j < C; ++j) w[j] = get(b + j * b_row + k);
+    for (int j = 0; j < C; ++j) {
+      __builtin_prefetch(b + (j + C) * b_row + k, 0, 2);  // the next rows, or harmless beyond the end
+      w[j] = get(b + j * b_row + k);
+    }
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r) {
       const Vec x = get(a + r * a_row + k);
@@ -98,7 +101,10 @@ void sweep_step(const float* a, int64_t a_row, const float* b, int64_t b_row, in
   const auto step = [&](int64_t j, auto get) {
     Vec w[D];
 #pragma GCC unroll 4
-    for (int k = 0; k < D; ++k) w[k] = get(b + k * b_row + j);
+    for (int k = 0; k < D; ++k) {
+      __builtin_prefetch(b + (k + 2 * D) * b_row + j, 0, 2);
+      w[k] = get(b + k * b_row + j);
+    }
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       Vec sum = load(sums + r * kSweepColumns + j);
