@@ -18,6 +18,8 @@ constexpr double kTaskFlops = 2e6;         // worth a task of its own
 constexpr int64_t kMaxTasks = 64;
 constexpr int64_t kMaxDepth = 1024;        // one pass up to here; longer depths split into passes of 512 to 1024
 constexpr int64_t kBlockRows = 112 / kMaxRows * kMaxRows;
+constexpr int64_t kNarrow = 128;           // few columns: B stays in L2 and A is taken in pieces that stay in L1
+constexpr int64_t kPieceBytes = 16 << 10;
 
 struct Operands {
   const float *a, *b, *bias, *residual;
@@ -28,6 +30,7 @@ struct Operands {
 struct Plan {
   bool direct = false;      // few rows: B is read where it lies, without packing
   int64_t panels = 0, row_blocks = 1, column_blocks = 1, block_rows = 0, passes = 1, pass_depth = 0;
+  int64_t piece_rows = 0;   // rows packed at a time
   bool share_a = false;     // A is packed once for all column blocks, not by each task
   double flops = 0;
   int64_t packed_b = 0, shared_a = 0, task_a = 0;  // floats of scratch; task_a for each thread
@@ -53,7 +56,12 @@ Plan plan_product(const GemmProblem& p) {
   plan.packed_b = p.packed_b ? 0 : plan.panels * kPanel * p.k;
   plan.share_a = plan.column_blocks > 1 && p.m > 1;
   if (plan.share_a) plan.shared_a = p.m * round_up(p.k, kLanes);
-  else if (p.m > 1) plan.task_a = plan.block_rows * plan.pass_depth;
+  plan.piece_rows = plan.block_rows;
+  if (p.n <= kNarrow && plan.passes == 1 && !plan.share_a) {
+    const int64_t tiles = kPieceBytes / 4 / larger<int64_t>(1, plan.pass_depth) / kMaxRows;
+    plan.piece_rows = smaller(plan.block_rows, larger<int64_t>(1, tiles) * kMaxRows);
+  }
+  if (!plan.share_a && p.m > 1) plan.task_a = plan.piece_rows * plan.pass_depth;
   return plan;
 }
 
@@ -117,9 +125,10 @@ bool clamps(const GemmProblem& p, float& lo, float& hi) {
   return false;
 }
 
-// One pass (depths k0 to k0 + depth) over a block of packed rows and the panels from first to last.
+// One pass (depths k0 to k0 + depth) over a block of packed rows and the panels from first to last. next_a: what
+// to prefetch, null for the next panels of B.
 void multiply_block(const GemmProblem& p, const Operands& o, const float* packed_a, int64_t a_block, int64_t row,
-                    int64_t rows, int64_t k0, int64_t depth, int64_t first, int64_t last) {
+                    int64_t rows, int64_t k0, int64_t depth, int64_t first, int64_t last, const float* next_a) {
   const bool starts = k0 == 0, ends = k0 + depth == p.k;
   float lo, hi;
   const bool in_tile = clamps(p, lo, hi) || !ends;
@@ -140,9 +149,12 @@ void multiply_block(const GemmProblem& p, const Operands& o, const float* packed
       else if (o.residual && (!p.residual_last || in_tile)) out.add = o.residual + at;
       if (starts && o.bias) out.bias = o.bias + column;
       if (!in_tile) out.c = sums, out.c_row = kPanel;
-      const float* next = b + depth * step + depth * step / tiles * t;  // the next panel, or harmless beyond the end
+      // What comes next, or harmless addresses beyond the end.
+      const int64_t turn = (panel - first) * tiles + t, turns = (last - first) * tiles;
+      const int64_t next_step = next_a ? ceil_div(rows, turns) : step / tiles;
+      const float* next = next_a ? next_a + turn * next_step * depth : b + depth * step + t * next_step * depth;
       (vectors == 2 ? Tiles<2>::rows : Tiles<1>::rows)[count - 1](packed_a + r * kLanes, a_block, b, depth, next,
-                                                                  step / tiles, out);
+                                                                  next_step, out);
       if (!in_tile)
         finish_rows(p, 1, sums, kPanel, count, out.columns, nullptr, nullptr,
                     p.residual_last && o.residual ? o.residual + at : nullptr, o.c + at);
@@ -170,14 +182,19 @@ void multiply(const GemmProblem& p, Operands o, float* scratch, ThreadPool* pool
   launch(pool, plan.row_blocks * plan.column_blocks, cost, [&](int64_t task, int worker) {
     const int64_t block = task / plan.column_blocks;
     const auto [panel, panels] = part(plan.panels, plan.column_blocks, task % plan.column_blocks);
-    const auto [row, rows] = part(p.m, plan.row_blocks, block);
+    const auto [block_row, block_rows] = part(p.m, plan.row_blocks, block);
     float* own = scratch + worker * plan.task_a;
-    for (int64_t k0 = 0; k0 < larger<int64_t>(1, p.k); k0 += larger<int64_t>(1, plan.pass_depth)) {
-      const int64_t depth = smaller(plan.pass_depth, p.k - k0);
-      const float* packed = o.a + row * p.a_row + k0;  // a single row is packed as it is
-      if (plan.share_a) packed = scratch + row * round_up(p.k, kLanes) + k0 * rows;
-      else if (plan.task_a) pack_a(packed, p.a_row, rows, depth, own), packed = own;
-      multiply_block(p, o, packed, rows * kLanes, row, rows, k0, depth, panel, panel + panels);
+    const bool narrow = plan.piece_rows < plan.block_rows;
+    for (int64_t row = block_row; row < block_row + block_rows; row += plan.piece_rows) {
+      const int64_t rows = smaller(plan.piece_rows, block_row + block_rows - row);
+      for (int64_t k0 = 0; k0 < larger<int64_t>(1, p.k); k0 += larger<int64_t>(1, plan.pass_depth)) {
+        const int64_t depth = smaller(plan.pass_depth, p.k - k0);
+        const float* packed = o.a + row * p.a_row + k0;  // a single row is packed as it is
+        if (plan.share_a) packed = scratch + row * round_up(p.k, kLanes) + k0 * rows;
+        else if (plan.task_a) pack_a(packed, p.a_row, rows, depth, own), packed = own;
+        multiply_block(p, o, packed, rows * kLanes, row, rows, k0, depth, panel, panel + panels,
+                       narrow ? o.a + (row + rows) * p.a_row : nullptr);
+      }
     }
   });
 }
