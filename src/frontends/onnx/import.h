@@ -1,0 +1,34 @@
+// ONNX models as graphs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "ir/graph.h"
+
+namespace vivace::onnx {
+
+struct ImportOptions {
+  /// Folder of the model's external data; empty: that of the file, or none for a model in memory.
+  std::string base_dir;
+  /// An initializer that is also a graph input is a default which a caller may override. It becomes a constant, as
+  /// nearly all such models are of the time when every initializer had to be an input. True makes it an input that
+  /// the caller must give.
+  bool overridable_initializers = false;
+  // Limits against hostile models. Tensors whose data are in the file need none: they cannot be larger than it.
+  int64_t max_nodes = 1'000'000;              // after inlining the model's functions
+  int64_t max_sparse_bytes = int64_t{4} << 30;  // of one sparse tensor made dense
+};
+
+/// Reads a model file: every node is converted to the newest form of its operator, functions of the model are inlined,
+/// and the types of all values are inferred. Weights share the mapped file where it holds them at a usable alignment.
+/// Errors: io_error; corrupt_file; invalid_model, and unsupported with the names of all operators that are missing.
+/// Every message begins with the path.
+Result<std::unique_ptr<ir::Graph>> import_file(const std::string& path, const ImportOptions& options = {});
+
+/// The same for a model in memory, which is not needed any more afterwards.
+Result<std::unique_ptr<ir::Graph>> import_bytes(std::span<const std::byte> model, const ImportOptions& options = {});
+
+}  // namespace vivace::onnx
