@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto read = plan::from_bytes(bytes, nullptr, {.verify_weights = false});
   if (!read.ok()) return 0;
   // What was read is sound: it can be verified and written, and reads the same again.
-  if (!ir::verify(*read->portable).ok()) std::abort();
+  if (!ir::verify(*read->program.graph).ok()) std::abort();
   const auto again = plan::to_bytes(*read);
   if (!again.ok() || !plan::from_bytes(*again, nullptr).ok()) std::abort();
   return 0;

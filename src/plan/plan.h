@@ -47,7 +47,7 @@ struct Plan {
   Origin origin;
   std::string name;                                  // of the model
   std::vector<ShapeRange> ranges;                    // one per input of the graph
-  std::shared_ptr<ir::Graph> portable;
+  std::shared_ptr<ir::Graph> portable;               // null: only the machine it was made for can run it
   Program program;
   std::map<std::string, std::string> options;        // what the build was asked for; needed to lower again
   std::string report;                                // the build report, JSON

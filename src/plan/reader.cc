@@ -364,12 +364,14 @@ struct Reader {
         tensors.push_back(std::move(tensor));
       }
     }
-    VIVACE_ASSIGN(into.portable, read_graph(from.portable(), 0));
     VIVACE_TRY(read(from.program(), into.program, 0));
-    VIVACE_TRY(read(from.ranges(), *into.portable, into.ranges));
     const ir::Graph& lowered = *into.program.graph;
-    if (lowered.inputs().size() != into.portable->inputs().size() ||
-        lowered.outputs().size() != into.portable->outputs().size())
+    VIVACE_TRY(read(from.ranges(), lowered, into.ranges));
+    if (from.portable()) {
+      VIVACE_ASSIGN(into.portable, read_graph(from.portable(), 0));
+    }
+    if (into.portable && (lowered.inputs().size() != into.portable->inputs().size() ||
+                          lowered.outputs().size() != into.portable->outputs().size()))
       return corrupt("the program and the portable graph have different inputs or outputs");
     if (from.options()) {
       for (const format::Option* option : *from.options()) {

@@ -235,7 +235,7 @@ struct Writer {
       const auto k = text(key), v = text(value);
       options.push_back(format::CreateOption(to, k, v));
     }
-    const auto portable = graph(*plan.portable);
+    const auto portable = plan.portable ? graph(*plan.portable) : 0;
     const auto lowered = program(plan.program);
     const auto r = to.CreateVector(ranges);
     const auto o = to.CreateVector(options);
@@ -288,8 +288,7 @@ Status check(const Program& program) {
 }
 
 Status prepare(const Plan& plan, Writer& writer) {
-  if (!plan.portable) return {Code::invalid_argument, "a plan needs its portable graph"};
-  VIVACE_TRY(ir::verify(*plan.portable));
+  if (plan.portable) VIVACE_TRY(ir::verify(*plan.portable));
   VIVACE_TRY(check(plan.program));
   writer.plan(plan);
   return writer.status;

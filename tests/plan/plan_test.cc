@@ -145,6 +145,18 @@ TEST(Plan, SameBytesEachTimeAndAfterReading) {
   EXPECT_EQ(bytes, *again);
 }
 
+TEST(Plan, ThePortableGraphMayBeLeftOut) {
+  Plan plan = sample_plan();
+  plan.portable = nullptr;
+  const auto bytes = to_bytes(plan);
+  ASSERT_TRUE(bytes.ok());
+  EXPECT_LT(bytes->size(), sample_bytes().size());
+  const auto read = from_bytes(*bytes, nullptr);
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ(read->portable, nullptr);
+  expect_same(plan.program, read->program);
+}
+
 TEST(Plan, EqualWeightsAreStoredOnce) {
   const auto plan = from_bytes(sample_bytes(), nullptr);
   ASSERT_TRUE(plan.ok());
@@ -210,7 +222,7 @@ TEST(Plan, DamageBehindRightChecksumsIsHarmless) {
       const auto plan = from_bytes(damaged, nullptr);
       refused += !plan.ok();
       if (plan.ok()) {
-        EXPECT_TRUE(ir::verify(*plan->portable).ok()) << at;
+        EXPECT_TRUE(ir::verify(*plan->program.graph).ok()) << at;
         EXPECT_TRUE(to_bytes(*plan).ok()) << at;
       }
     }
@@ -243,8 +255,7 @@ TEST(Plan, WriterRefusesWhatIsIncomplete) {
   Plan plan = sample_plan();
   plan.program.choices.pop_back();
   EXPECT_EQ(to_bytes(plan).status().code(), Code::internal);
-  plan = sample_plan();
-  plan.portable = nullptr;
+  plan.program.graph = nullptr;
   EXPECT_EQ(to_bytes(plan).status().code(), Code::invalid_argument);
 }
 
