@@ -7,6 +7,8 @@ namespace vivace::cpu {
 
 // Each row is defined in rows/, beside its peers.
 #define VIVACE_TACTICS(ROW) \
+  ROW(conv_direct)        \
+  ROW(reorder)            \
   ROW(reference)
 
 #define DECLARE(row) extern const Tactic row##_tactic;

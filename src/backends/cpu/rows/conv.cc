@@ -1,0 +1,110 @@
+// Two-dimensional f32 convolutions on blocked channels: one row for each kernel of kernels/conv.h.
+#include "backends/cpu/kernels/conv.h"
+
+#include <limits>
+
+#include "backends/cpu/rows/rows.h"
+
+namespace vivace::cpu {
+
+namespace {
+
+// Problem -> ConvShape; the reason where it is not such a convolution.
+Verdict shape_of(const Problem& p, const Machine& machine, ConvShape& shape) {
+  if (p.inputs[0].type != DType::f32 || p.outputs[0].type != DType::f32) return no("f32 only");
+  if (p.inputs[0].shape.size() != 4) return no("two spatial dimensions only");
+  if (!p.inputs[1].constant) return no("the weights are not constant");
+  if (p.has(2) && !p.inputs[2].constant) return no("the bias is not constant");
+  if (p.outputs[0].channel_block != machine.channel_block()) return no("writes channels in blocks");
+  if (p.has(3) && p.inputs[3].channel_block != machine.channel_block()) return no("adds a residual in blocks");
+  const Shape &x = p.inputs[0].shape, &w = p.inputs[1].shape, &y = p.outputs[0].shape;
+  const Result<ops::Window> window = ops::window_of(*p.node, {ir::Dim(x[2]), ir::Dim(x[3])}, {w[2], w[3]});
+  if (!window.ok()) return no(window.status().message());
+  for (const Shape* s : {&x, &w, &y})
+    for (const int64_t d : *s)
+      if (d > std::numeric_limits<int>::max()) return no("a dimension is beyond 2^31");
+  const auto as_int = [](int64_t v) { return static_cast<int>(v); };
+  shape.batch = as_int(x[0]);
+  shape.in_channels = as_int(x[1]);
+  shape.out_channels = as_int(w[0]);
+  shape.groups = as_int(p.attributes().integer("group", 1));
+  shape.in_h = as_int(x[2]);
+  shape.in_w = as_int(x[3]);
+  shape.out_h = as_int(y[2]);
+  shape.out_w = as_int(y[3]);
+  shape.kernel_h = as_int(w[2]);
+  shape.kernel_w = as_int(w[3]);
+  shape.stride_h = as_int(window->strides[0]);
+  shape.stride_w = as_int(window->strides[1]);
+  shape.pad_top = as_int(window->pads[0]);
+  shape.pad_left = as_int(window->pads[1]);
+  shape.dilation_h = as_int(window->dilations[0]);
+  shape.dilation_w = as_int(window->dilations[1]);
+  return yes();
+}
+
+// One of the kernels of the machine's table, chosen at compile time so that a row is plain function pointers.
+template <ConvKernel ConvKernels::*kKernel>
+struct Row {
+  static const ConvKernel& kernel(const Machine& machine) { return conv_kernels(machine.isa).*kKernel; }
+
+  static Verdict supports(const Problem& p, const Machine& machine) {
+    ConvShape shape;
+    if (Verdict verdict = shape_of(p, machine, shape); !verdict) return verdict;
+    const int wanted = kernel(machine).plain_input ? 0 : machine.channel_block();
+    if (p.inputs[0].channel_block != wanted) return no(wanted ? "reads channels in blocks" : "reads a row-major input");
+    const char* refusal = kernel(machine).refuses(shape);
+    return refusal ? no(refusal) : yes();
+  }
+  static std::vector<std::string> configurations(const Problem&, const Machine& machine) {
+    std::vector<std::string> list;
+    for (int i = 0; i < kernel(machine).configurations; ++i) list.push_back(std::to_string(i));
+    return list;
+  }
+  static Result<std::vector<Tensor>> prepare(const Problem& p, const std::string&, const Machine& machine) {
+    ConvShape shape;
+    if (const Verdict verdict = shape_of(p, machine, shape); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+    VIVACE_ASSIGN(Tensor packed, packed_buffer(kernel(machine).packed_floats(shape)));
+    kernel(machine).pack(shape, p.inputs[1].constant->as<const float>(), packed.as<float>());
+    return std::vector<Tensor>{std::move(packed)};
+  }
+  static Result<Bound> bind(const Problem& p, const std::string& configuration, const std::vector<Tensor>& packed,
+                            const Machine& machine) {
+    ConvShape shape;
+    if (const Verdict verdict = shape_of(p, machine, shape); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+    if (packed.size() != 1 || packed[0].type() != DType::f32 || packed[0].count() != static_cast<int64_t>(kernel(machine).packed_floats(shape)))
+      return Status(Code::corrupt_file, p.node->describe() + ": its packed weights have the wrong size");
+    const int variant = std::atoi(configuration.c_str());
+    if (variant < 0 || variant >= kernel(machine).configurations) return Status(Code::corrupt_file, p.node->describe() + ": unknown configuration '" + configuration + "'");
+    Bound bound;
+    bound.workspace = kernel(machine).scratch_bytes(shape, variant, machine.threads);
+    Epilogue epilogue = epilogue_of(p.attributes());
+    epilogue.bias = p.has(2) ? p.inputs[2].constant->as<const float>() : nullptr;
+    bound.run = [run = kernel(machine).run, shape, variant, epilogue, weights = packed[0], residual = p.has(3)](const Launch& launch) {
+      Epilogue e = epilogue;
+      if (residual) e.residual = static_cast<const float*>(launch.inputs[3]);
+      run(shape, variant, static_cast<const float*>(launch.inputs[0]), weights.as<const float>(),
+          static_cast<float*>(launch.outputs[0]), e, launch.workspace, launch.pool);
+      return Status();
+    };
+    return bound;
+  }
+};
+
+double estimate_direct(const Problem& p, const std::string& configuration, const Machine& machine) {
+  // Variants differ by little: in doubt the first.
+  return roofline_seconds(flops_of(p), bytes_of(p), 0.7, machine) * (1 + 0.001 * std::atoi(configuration.c_str()));
+}
+
+template <ConvKernel ConvKernels::*kKernel>
+constexpr Tactic row(std::string_view name, int version, double (*estimate)(const Problem&, const std::string&, const Machine&)) {
+  using R = Row<kKernel>;
+  return {.name = name, .version = version, .operators = {"Conv", "vivace.FusedConv"}, .supports = R::supports,
+          .configurations = R::configurations, .estimate = estimate, .prepare = R::prepare, .bind = R::bind};
+}
+
+}  // namespace
+
+extern const Tactic conv_direct_tactic = row<&ConvKernels::direct>("conv_direct", 1, estimate_direct);
+
+}  // namespace vivace::cpu

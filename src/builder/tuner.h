@@ -1,0 +1,49 @@
+// Chooses a tactic for each node of a lowered graph: filter, estimate, check, time, cache.
+#pragma once
+
+#include <chrono>
+
+#include "builder/builder.h"
+
+namespace vivace::builder {
+
+class Tuner {
+ public:
+  Tuner(const BuildConfig& config, const cpu::Machine& machine, Report& report);
+
+  /// Makes the program of a lowered graph. `inputs` are the optimum shapes; `also` other shapes (min, max) that every
+  /// choice must support. Subgraphs, whose shapes are known only while running, are chosen by estimate.
+  Result<plan::Program> make_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& inputs,
+                                     const std::vector<std::vector<Shape>>& also);
+
+ private:
+  struct Option {
+    const cpu::Tactic* tactic;
+    std::string configuration;
+    Candidate candidate;
+    std::vector<Tensor> packed;
+    cpu::Bound bound;
+  };
+
+  Result<plan::Choice> choose(const ir::Node& node, const cpu::Problem& problem, const std::vector<cpu::Problem>& also,
+                              LayerReport& layer);
+  Status list_options(const ir::Node& node, const cpu::Problem& problem, const std::vector<cpu::Problem>& also,
+                      std::vector<Option>& options, LayerReport& layer) const;
+  Status time_options(const cpu::Problem& problem, std::vector<Option*>& options);
+  std::string cache_key(const Option& option, const std::string& problem_key) const;
+  bool out_of_time() const;
+  const std::string* forced(const ir::Node& node) const;
+
+  const BuildConfig& config_;
+  const cpu::Machine& machine_;
+  Report& report_;
+  ThreadPool pool_;
+  std::map<std::string, std::string> forced_;
+  std::map<std::string, std::pair<std::string, std::string>> chosen_;  // by problem: tactic, configuration
+  std::map<std::string, LayerReport> seen_;
+  bool flush_constants_ = false;  // the model's weights do not stay in the cache between runs
+  std::chrono::steady_clock::time_point start_;
+  bool told_out_of_time_ = false;
+};
+
+}  // namespace vivace::builder

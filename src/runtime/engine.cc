@@ -1,0 +1,196 @@
+#include "runtime/engine.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/version.h"
+
+namespace vivace::runtime {
+
+namespace {
+
+std::string foreign(const plan::Origin& origin, const cpu::Machine& machine) {
+  if (origin.library_version != version())
+    return "the plan was made by Vivace " + origin.library_version + ", this is " + version();
+  if (origin.device != machine.device())
+    return "the plan was made for '" + origin.device + "', this machine is '" + machine.device() + "'";
+  return {};
+}
+
+bool allows(const plan::ShapeRange& range, const Shape& shape) {
+  if (shape.size() != range.min.size()) return false;
+  for (size_t i = 0; i < shape.size(); ++i)
+    if (shape[i] < range.min[i] || (range.max[i] >= 0 && shape[i] > range.max[i])) return false;
+  return true;
+}
+
+std::string range_text(const plan::ShapeRange& range) {
+  if (range.min == range.max) return to_string(range.min);
+  std::string text = to_string(range.min) + " to ";
+  for (size_t i = 0; i < range.max.size(); ++i)
+    text += (i ? "x" : "") + (range.max[i] < 0 ? std::string("any") : std::to_string(range.max[i]));
+  return text;
+}
+
+TensorSpec spec_of(const ir::Value* value, const std::string& name) { return {name, value->type.dtype, value->type.dims}; }
+
+}  // namespace
+
+Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions options) {
+  std::shared_ptr<Engine> engine(new Engine());
+  const auto asked = plan.options.find("threads");
+  const int planned = asked == plan.options.end() ? 0 : std::atoi(asked->second.c_str());
+  const cpu::Machine machine = cpu::this_machine(options.threads > 0 ? options.threads : planned);
+  engine->threads_ = machine.threads;
+  engine->memory_limit_ = options.memory_limit ? options.memory_limit : plan.memory_limit;
+
+  plan::Program program = plan.program;
+  std::string reason = foreign(plan.origin, machine);
+  if (reason.empty()) {
+    Result<std::shared_ptr<const cpu::Executor>> made = cpu::Executor::create(program, machine);
+    if (made.ok()) engine->executor_ = *std::move(made);
+    else if (made.status().code() == Code::version_mismatch) reason = made.status().message();
+    else return made.status();
+  }
+  if (!engine->executor_) {
+    if (options.strict || !options.lower_again || !plan.portable)
+      return Status(Code::version_mismatch, "Version tag does not match: " + reason + ". Build the plan again here" +
+                                                (plan.portable ? ", or load it without strict mode" : ""));
+    VIVACE_ASSIGN(program, options.lower_again(plan, machine));
+    VIVACE_ASSIGN(engine->executor_, cpu::Executor::create(std::move(program), machine));
+    engine->notice_ = reason + "; it was lowered again for this machine. Building it here may make it faster";
+    log(Severity::warning, engine->notice_);
+  }
+  const ir::Graph& graph = engine->executor_->graph();
+  for (const ir::Value* v : graph.inputs()) engine->inputs_.push_back(spec_of(v, v->name));
+  for (size_t i = 0; i < graph.outputs().size(); ++i)
+    engine->outputs_.push_back(spec_of(graph.outputs()[i], graph.output_name(i)));
+  if (plan.ranges.size() != engine->inputs_.size())
+    return Status(Code::corrupt_file, "the plan has " + std::to_string(engine->inputs_.size()) + " inputs but " +
+                                          std::to_string(plan.ranges.size()) + " shape ranges");
+  engine->plan_ = std::move(plan);
+
+  // The optimum shapes are made ready now, so that the first run is like any other.
+  std::vector<Shape> optimum;
+  for (const plan::ShapeRange& range : engine->plan_.ranges) optimum.push_back(range.opt);
+  Result<std::shared_ptr<const cpu::Executor::Instance>> instance = engine->executor_->instance(optimum);
+  if (!instance.ok()) return instance.status();
+  const cpu::MemoryUse memory = cpu::Executor::memory_use(**instance);
+  engine->weight_bytes_ = memory.constant_bytes;
+  if (engine->memory_limit_ && memory.constant_bytes + memory.arena_bytes > engine->memory_limit_)
+    return Status(Code::out_of_memory, "the engine needs " + std::to_string(memory.constant_bytes + memory.arena_bytes) +
+                                           " bytes (weights " + std::to_string(memory.constant_bytes) + ", activations " +
+                                           std::to_string(memory.arena_bytes) + "), the limit is " +
+                                           std::to_string(engine->memory_limit_));
+  return engine;
+}
+
+Engine::~Engine() = default;
+
+Result<cpu::MemoryUse> Engine::memory_use(const std::vector<Shape>& inputs) const {
+  VIVACE_ASSIGN(const auto instance, executor_->instance(inputs));
+  return cpu::Executor::memory_use(*instance);
+}
+
+Result<std::vector<std::optional<Shape>>> Engine::output_shapes(const std::vector<Shape>& inputs) const {
+  VIVACE_ASSIGN(const auto instance, executor_->instance(inputs));
+  std::vector<std::optional<Shape>> shapes;
+  for (size_t i = 0; i < outputs_.size(); ++i) shapes.push_back(executor_->output_shape(*instance, i));
+  return shapes;
+}
+
+Status Engine::check_inputs(const std::vector<TensorView>& inputs) const {
+  if (inputs.size() != inputs_.size()) {
+    std::string names;
+    for (const TensorSpec& spec : inputs_) names += (names.empty() ? "" : ", ") + spec.name;
+    return {Code::invalid_argument, "the engine takes " + std::to_string(inputs_.size()) + " inputs (" + names + "), not " + std::to_string(inputs.size())};
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].type != inputs_[i].type)
+      return {Code::invalid_argument, "input '" + inputs_[i].name + "' is " + to_string(inputs_[i].type) + ", not " + to_string(inputs[i].type)};
+    if (!allows(plan_.ranges[i], inputs[i].shape))
+      return {Code::shape_mismatch, "input '" + inputs_[i].name + "' has shape " + to_string(inputs[i].shape) +
+                                        ", the engine was built for " + range_text(plan_.ranges[i])};
+    if (!inputs[i].data && inputs[i].bytes() > 0) return {Code::invalid_argument, "input '" + inputs_[i].name + "' has no data"};
+  }
+  return {};
+}
+
+Status Engine::account(size_t old_bytes, size_t new_bytes) {
+  const std::lock_guard lock(mutex_);
+  const uint64_t total = arena_bytes_ - old_bytes + new_bytes;
+  if (memory_limit_ && new_bytes > old_bytes && total + weight_bytes_ > memory_limit_)
+    return {Code::out_of_memory, "this run needs " + std::to_string(total + weight_bytes_) + " bytes with what other contexts hold, the limit is " + std::to_string(memory_limit_)};
+  arena_bytes_ = total;
+  return {};
+}
+
+Status Engine::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs) {
+  std::unique_ptr<Context> context;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      context = std::move(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  if (!context) {
+    context.reset(new Context(nullptr, threads_));
+    context->of_ = this;
+  }
+  Status status = context->run(inputs, outputs);
+  const std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(context));
+  return status;
+}
+
+Result<std::unique_ptr<Context>> Engine::create_context(int threads) {
+  return std::unique_ptr<Context>(new Context(shared_from_this(), threads > 0 ? threads : threads_));
+}
+
+Context::Context(std::shared_ptr<Engine> engine, int threads) : engine_(std::move(engine)), of_(engine_.get()), pool_(threads) {}
+
+Context::~Context() {
+  if (engine_) (void)engine_->account(scratch_.bytes(), 0);
+}
+
+Status Context::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs) {
+  VIVACE_TRY(of_->check_inputs(inputs));
+  const bool same = last_ && std::equal(inputs.begin(), inputs.end(), last_shapes_.begin(), last_shapes_.end(),
+                                        [](const TensorView& view, const Shape& shape) { return view.shape == shape; });
+  if (!same) {
+    std::vector<Shape> shapes;
+    for (const TensorView& view : inputs) shapes.push_back(view.shape);
+    VIVACE_ASSIGN(last_, of_->executor_->instance(shapes));
+    last_shapes_ = std::move(shapes);
+    const size_t before = scratch_.bytes(), after = std::max(before, cpu::Executor::memory_use(*last_).arena_bytes);
+    if (Status status = of_->account(before, after); !status.ok()) {
+      last_.reset();
+      return status;
+    }
+    if (Status status = scratch_.reserve(after); !status.ok()) {
+      (void)of_->account(after, scratch_.bytes());
+      last_.reset();
+      return status;
+    }
+    (void)of_->account(after, scratch_.bytes());  // rounded up
+  }
+  if (!profiling_) return of_->executor_->run(*last_, inputs, outputs, scratch_, pool_);
+  times_.resize(of_->executor_->program().choices.size());
+  return of_->executor_->run(*last_, inputs, outputs, scratch_, pool_, [this](size_t node, double seconds) {
+    times_[node].first += seconds;
+    ++times_[node].second;
+  });
+}
+
+std::vector<LayerTime> Context::profile() const {
+  std::vector<LayerTime> list;
+  const plan::Program& program = of_->executor_->program();
+  const std::vector<ir::Node*> nodes = program.graph->node_list();
+  for (size_t i = 0; i < times_.size(); ++i)
+    if (times_[i].second > 0)
+      list.push_back({nodes[i]->name, nodes[i]->op, program.choices[i].tactic, times_[i].first, times_[i].second});
+  return list;
+}
+
+}  // namespace vivace::runtime
