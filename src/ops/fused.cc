@@ -1,0 +1,102 @@
+// What passes make of convolutions and matrix products with all that follows them: what these operators mean.
+#include <algorithm>
+#include <cmath>
+
+#include "ops/conv.h"
+#include "ops/matmul.h"
+#include "ops/reference.h"
+
+namespace vivace::ops {
+
+namespace {
+
+constexpr const char* kActivations[] = {"none",    "relu", "clip", "leaky_relu", "hard_sigmoid", "hard_swish",
+                                        "sigmoid", "silu", "tanh", "gelu",       "gelu_tanh"};
+
+template <class W>
+W activate(const std::string& name, W x, W alpha, W beta) {
+  const auto sigmoid = [](W v) { return 1 / (1 + std::exp(-v)); };
+  if (name == "relu") return std::max(x, W(0));
+  if (name == "clip") return std::min(std::max(x, alpha), beta);
+  if (name == "leaky_relu") return x < 0 ? alpha * x : x;
+  if (name == "hard_sigmoid") return std::min(std::max(alpha * x + beta, W(0)), W(1));
+  if (name == "hard_swish") return x * std::min(std::max(x / 6 + W(0.5), W(0)), W(1));
+  if (name == "sigmoid") return sigmoid(x);
+  if (name == "silu") return x * sigmoid(x);
+  if (name == "tanh") return std::tanh(x);
+  if (name == "gelu") return x * W(0.5) * (1 + std::erf(x * W(M_SQRT1_2)));
+  if (name == "gelu_tanh") return x * W(0.5) * (1 + std::tanh(W(M_2_SQRTPI * M_SQRT1_2) * (x + W(0.044715) * x * x * x)));
+  return x;
+}
+
+// The activation must be known; the residual (input 3) must have the type and shape of the output.
+Status check_epilogue(Inference& in) {
+  const std::string activation = in.attributes.text("activation", "none");
+  if (std::find(std::begin(kActivations), std::end(kActivations), activation) == std::end(kActivations))
+    return in.error("unknown activation '" + activation + "'");
+  if (!in.has(3) || !in.dims(3) || !in.outputs[0].dims) return {};
+  const ir::Dims &residual = *in.dims(3), &y = *in.outputs[0].dims;
+  bool fits = residual.size() == y.size();
+  for (size_t i = 0; fits && i < y.size(); ++i) fits = !clash(residual[i], y[i]);
+  return fits ? Status() : in.error("the residual has shape [" + ir::to_string(residual) + "], the output [" + ir::to_string(y) + "]");
+}
+
+// y = activation(y + residual), or activation(y) + residual.
+template <class W>
+Status finish(const Call& call, const Writer<W>& y) {
+  VIVACE_ASSIGN(const auto residual, Reader<W>::of(call.has(3) ? call.input(3) : TensorView{}));
+  const std::string activation = call.attributes.text("activation", "none");
+  const W alpha = call.attributes.real("activation_alpha"), beta = call.attributes.real("activation_beta");
+  const bool last = call.attributes.integer("residual_last") != 0;
+  const int64_t count = call.output().count();
+  for (int64_t i = 0; i < count; ++i) {
+    const W r = residual.data() ? residual[i] : W(0);
+    const W v = activate(activation, last ? y.data()[i] : y.data()[i] + r, alpha, beta);
+    y.data()[i] = last ? v + r : v;
+  }
+  return y.store();
+}
+
+}  // namespace
+
+Status infer_fused_conv(Inference& in) {
+  VIVACE_TRY(same_types(in, {1, 2, 3}));
+  VIVACE_TRY(infer_convolution(in, 0, 1, 2, in.dtype(0)));
+  return check_epilogue(in);
+}
+
+Status reference_fused_conv(Call& call) {
+  return compute_in(call, call.input(0).type, [&]<class W>() -> Status {
+    VIVACE_ASSIGN(const auto y, Writer<W>::of(call.output()));
+    VIVACE_TRY(reference_conv_into<W>(call, y.data()));
+    return finish(call, y);
+  });
+}
+
+Status infer_fused_matmul(Inference& in) {
+  VIVACE_TRY(same_types(in, {1, 2, 3}));
+  VIVACE_TRY(infer_matrix_product(in, 0, 1, in.dtype(0), in.attributes.integer("trans_a") != 0,
+                                  in.attributes.integer("trans_b") != 0));
+  const std::optional<ir::Dims>& y = in.outputs[0].dims;
+  if (in.has(2)) VIVACE_TRY(is_vector(in, 2, y && !y->empty() ? y->back() : ir::Dim()));
+  if (in.has(2) && y && y->empty()) return in.error("a scalar product takes no bias");
+  return check_epilogue(in);
+}
+
+Status reference_fused_matmul(Call& call) {
+  return compute_in(call, call.input(0).type, [&]<class W>() -> Status {
+    VIVACE_ASSIGN(const auto a, Reader<W>::of(call.input(0)));
+    VIVACE_ASSIGN(const auto b, Reader<W>::of(call.input(1)));
+    VIVACE_ASSIGN(const auto bias, Reader<W>::of(call.has(2) ? call.input(2) : TensorView{}));
+    VIVACE_ASSIGN(const auto y, Writer<W>::of(call.output()));
+    const int64_t count = call.output().count();
+    const W scale = call.attributes.real("scale", 1);
+    std::fill_n(y.data(), count, W(0));
+    VIVACE_TRY(matrix_product<W>(call, call.input(0).shape, a.data(), call.input(1).shape, b.data(),
+                                 call.attributes.integer("trans_a") != 0, call.attributes.integer("trans_b") != 0, y.data()));
+    for (int64_t i = 0; i < count; ++i) y.data()[i] = y.data()[i] * scale + (bias.data() ? bias[i % bias.count()] : W(0));
+    return finish(call, y);
+  });
+}
+
+}  // namespace vivace::ops
