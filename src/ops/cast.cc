@@ -1,0 +1,136 @@
+// Cast and CastLike.
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "ops/kernel.h"
+
+namespace vivace::ops {
+
+namespace {
+
+// Real numbers become integers toward zero and as the narrow end of an i64, as processors do it; NaN becomes 0.
+template <class To, class From>
+To convert(From value) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return value != From(0);
+  } else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
+    constexpr From kLimit = static_cast<From>(9223372036854775808.0);  // 2^63
+    if (value != value) return 0;
+    if (std::is_same_v<To, uint64_t> && value >= kLimit)
+      return static_cast<To>(value < kLimit * 2 ? static_cast<uint64_t>(value) : std::numeric_limits<uint64_t>::max());
+    if (value >= kLimit) return static_cast<To>(std::numeric_limits<int64_t>::max());
+    if (value < -kLimit) return static_cast<To>(std::numeric_limits<int64_t>::min());
+    return static_cast<To>(static_cast<int64_t>(value));
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+template <class F>
+bool visit_castable(DType type, F&& f) {
+  return visit_dtype<float, double, Float16, BFloat16, int64_t, int32_t, int16_t, int8_t, uint64_t, uint32_t, uint16_t,
+                     uint8_t, bool>(type, f);
+}
+
+// The shortest text that reads back as the same number; "NaN", "INF" and "-INF" as the standard spells them.
+template <class T>
+std::string text_of(T value) {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (std::isnan(value)) return "NaN";
+    if (std::isinf(value)) return value > 0 ? "INF" : "-INF";
+  }
+  std::array<char, 64> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  return {buffer.data(), end};
+}
+template <>
+std::string text_of(bool value) {
+  return value ? "1" : "0";
+}
+
+// A whole string as a number, empty where it is none.
+std::optional<double> number_of(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
+  if (text.starts_with('+')) text.remove_prefix(1);
+  double value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (end != text.data() + text.size() || text.empty()) return std::nullopt;
+  if (failure == std::errc::result_out_of_range)  // overflow, or too small for anything but 0
+    return text.find("e-") != text.npos || text.find("E-") != text.npos ? 0.0
+           : text.front() == '-' ? -std::numeric_limits<double>::infinity()
+                                 : std::numeric_limits<double>::infinity();
+  return value;
+}
+std::optional<int64_t> integer_of(std::string_view text) {
+  int64_t value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return end == text.data() + text.size() && failure == std::errc() ? std::optional(value) : std::nullopt;
+}
+
+Status cast_from_strings(Call& call) {
+  const TensorView &x = call.input(0), &y = call.output();
+  for (int64_t i = 0; i < x.count(); ++i) {
+    const std::string& text = x.as<std::string>()[i];
+    const std::optional<int64_t> integer = integer_of(text);
+    const std::optional<double> real = integer ? static_cast<double>(*integer) : number_of(text);
+    if (!real) return call.error("'" + text.substr(0, 40) + "' is not a number");
+    if (!visit_castable(y.type, [&]<class T>() {
+          y.as<T>()[i] = integer && std::is_integral_v<T> ? convert<T>(*integer) : static_cast<T>(convert<Wide<T>>(*real));
+        }))
+      return no_kernel_for(call, y.type);
+  }
+  return {};
+}
+
+Status infer_conversion(Inference& in, DType to) {
+  in.set(0, to, {});
+  in.outputs[0].dims = in.dims(0);
+  const bool whole = is_integer(to) && bits_of(to) >= 32;
+  if (auto known = in.known(0); known && whole && (in.rank(0) == 0 || in.rank(0) == 1)) {
+    for (ir::Dim& d : *known)
+      if (d.known() && bits_of(to) == 32 && static_cast<int32_t>(d.value()) != d.value()) d = ir::Dim();
+    in.set_known(0, std::move(*known));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status infer_cast(Inference& in) {
+  const int64_t to = in.attributes.integer("to");
+  if (to <= 0 || to >= kDTypeCount || to == static_cast<int64_t>(DType::c64) || to == static_cast<int64_t>(DType::c128))
+    return in.error("'to' is not an element type: " + std::to_string(to));
+  return infer_conversion(in, static_cast<DType>(to));
+}
+
+Status infer_cast_like(Inference& in) { return infer_conversion(in, in.dtype(1)); }
+
+Status reference_cast(Call& call) {
+  const TensorView &x = call.input(0), &y = call.output();
+  if (x.type == y.type) {
+    copy_elements({y, 0}, {x, 0}, y.count());
+    return {};
+  }
+  if (x.type == DType::string) return cast_from_strings(call);
+  bool known = false;
+  const bool from = visit_castable(x.type, [&]<class From>() {
+    const From* in = x.as<From>();
+    if (y.type == DType::string) {
+      known = true;
+      for (int64_t i = 0; i < y.count(); ++i) y.as<std::string>()[i] = text_of<Wide<From>>(in[i]);
+      return;
+    }
+    known = visit_castable(y.type, [&]<class To>() {
+      To* out = y.as<To>();
+      parallel_for(call.pool, y.count(), 1 << 14, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) out[i] = static_cast<To>(convert<Wide<To>>(static_cast<Wide<From>>(in[i])));
+      });
+    });
+  });
+  return from && known ? Status() : no_kernel_for(call, from ? y.type : x.type);
+}
+
+}  // namespace vivace::ops
