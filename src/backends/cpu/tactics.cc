@@ -8,6 +8,8 @@ namespace vivace::cpu {
 // Each row is defined in rows/, beside its peers.
 #define VIVACE_TACTICS(ROW) \
   ROW(conv_direct)        \
+  ROW(matmul_packed)      \
+  ROW(matmul)             \
   ROW(reorder)            \
   ROW(reference)
 
