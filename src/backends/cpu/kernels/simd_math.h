@@ -110,8 +110,72 @@ inline Vec sigmoid(Vec x) { return 1.f / (1.f + exp(-x)); }
 inline Vec erf(Vec x) {
   constexpr float p[] = {1.12837911f, 0.190595448f, 0.0527695231f, 0.00377262221f, 0.000284845039f, 2.04601338e-6f};
   constexpr float q[] = {1.f, 0.502243519f, 0.114183418f, 0.0149833439f, 0.00116387499f, 3.80477067e-5f};
-  const Vec b = clamp(x, -3.92f, 3.92f), t = b * b;  // erf(3.92) rounds to 1
-  return clamp(b * polynomial(t, p) / polynomial(t, q), -1.f, 1.f);
+  constexpr float kOne = 3.92f;  // from here on erf rounds to 1; exactly so, for gelu to vanish far below zero
+  const Vec b = clamp(x, -kOne, kOne), t = b * b;
+  const Vec y = clamp(b * polynomial(t, p) / polynomial(t, q), -1.f, 1.f);
+  return abs(x) >= kOne ? copy_sign(splat(1), x) : y;
+}
+
+inline Vec sqrt(Vec x) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_sqrt_ps(0xffff, x);
+#elif defined(__AVX2__)
+  return _mm256_sqrt_ps(x);
+#else
+  for (int i = 0; i < kLanes; ++i) x[i] = __builtin_sqrtf(x[i]);
+  return x;
+#endif
+}
+
+constexpr float kAllWhole = 0x1p23f;  // floats from here on have no fraction
+/// To the nearest integer, halves to even.
+inline Vec round(Vec x) {
+  const Vec a = abs(x);
+  return a < kAllWhole ? copy_sign((a + kAllWhole) - kAllWhole, x) : x;
+}
+inline Vec floor(Vec x) {
+  const Vec r = round(x);
+  return r > x ? r - 1.f : r;
+}
+inline Vec ceil(Vec x) {
+  const Vec r = round(x);
+  return r < x ? copy_sign(r + 1.f, x) : r;
+}
+
+/// sin and cos for |x| < 2^15, within 3 units of 2^-24 of the larger of the result and 2^-10: reduction by pi / 2 in
+/// three parts, then a polynomial for each of the two. quarter: 0 for sin, 1 for cos.
+inline Vec sin_of_quarter(Vec x, int32_t quarter) {
+  constexpr float kRound = 12582912.f;
+  constexpr float s[] = {-0.166666538f, 0.00833213143f, -0.000195108383f};
+  constexpr float c[] = {0.0416666456f, -0.0013887306f, 2.44312045e-5f};
+  const Vec n = (x * 0.636619772f + kRound) - kRound;
+  Vec r = x - n * 0x1.92p0f;
+  r = r - n * 0x1.fb4p-12f;
+  r = r - n * 0x1.4442d2p-24f;
+  const Vec t = r * r;
+  const Vec sine = r + r * t * polynomial(t, s), cosine = 1.f - 0.5f * t + t * t * polynomial(t, c);
+  const VecI q = to_int(n) + quarter;
+  const Vec y = (q & 1) != 0 ? cosine : sine;
+  return from_bits(bits_of(y) ^ ((q & 2) << 30));
+}
+constexpr float kSinLimit = 0x1p15f;
+
+/// ln(1 + x) for x in [0, 1]: log with the rounding of 1 + x put right.
+inline Vec log_1_plus(Vec x) {
+  const Vec y = 1.f + x;
+  return log(y) + (x - (y - 1.f)) / y;
+}
+/// e^x - 1 for x <= 0.
+inline Vec exp_minus_1_below(Vec x) {
+  const Vec e = exp_minus_1(clamp(-x, 0.f, 80.f));  // e^-x - 1
+  return x == x ? -e / (e + 1.f) : x;
+}
+inline Vec softplus(Vec x) { return (x > 0.f ? x : Vec{}) + log_1_plus(exp(-abs(x))); }
+/// x tanh(softplus(x)) = x n / (n + 2), n = e^x (e^x + 2); without cancellation for either sign.
+inline Vec mish(Vec x) {
+  const Vec e = exp(-abs(x));
+  const Vec below = e * (e + 2.f), above = 1.f + 2.f * e;  // n, or n e^-2x where x > 0
+  return x > 0.f ? x * above / (above + 2.f * e * e) : x * below / (below + 2.f);
 }
 
 /// One activation of epilogue.h. A is a template parameter so that loops hold no switch; see with_activation.
