@@ -26,7 +26,7 @@ std::unique_ptr<float, Free> floats(size_t n) {
 }
 
 const ConvKernel* kernel_named(const ConvKernels& k, const std::string& name) {
-  for (const ConvKernel* c : {&k.direct})
+  for (const ConvKernel* c : {&k.direct, &k.depthwise, &k.grouped, &k.stem, &k.winograd2, &k.winograd4})
     if (name == c->name) return c;
   return nullptr;
 }

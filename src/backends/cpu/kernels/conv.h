@@ -45,8 +45,31 @@ struct ConvKernel {
               const Epilogue& epilogue, void* scratch, ThreadPool& threads);
 };
 
+enum class Pooling : uint8_t { max, average, average_with_padding };
+
+/// Pooling over windows, each of which must touch the image. Maxima ignore padding; `average` divides by the window's elements inside the image;
+/// `average_with_padding` by those inside the image padded on all four sides.
+struct PoolShape {
+  ConvShape window;  // out_channels = in_channels
+  Pooling pooling = Pooling::max;
+  int pad_bottom = 0, pad_right = 0;  // read by average_with_padding only
+};
+
 struct ConvKernels {
   ConvKernel direct;     // any shape; groups of few channels are padded to blocks
+  ConvKernel depthwise;  // one input and one output channel per group
+  ConvKernel grouped;    // groups of 2, 4, 8 channels that divide a block, 3x3
+  ConvKernel stem;       // plain NCHW input of few channels
+  ConvKernel winograd2;  // 3x3 stride 1, F(2x2, 3x3)
+  ConvKernel winograd4;  // 3x3 stride 1, F(4x4, 3x3)
+
+  void (*pool_blocked)(const PoolShape& shape, const float* input, float* output, ThreadPool& threads);
+  void (*pool_plain)(const PoolShape& shape, const float* input, float* output, ThreadPool& threads);
+  /// Mean over each image's pixels -> plain [batch][channels].
+  void (*global_average_blocked)(int batch, int channels, int64_t pixels, const float* input, float* output,
+                                 ThreadPool& threads);
+  void (*global_average_plain)(int batch, int channels, int64_t pixels, const float* input, float* output,
+                               ThreadPool& threads);
   /// NCHW -> NCHWc and back; pixels = H * W.
   void (*to_blocked)(int batch, int channels, int64_t pixels, const float* plain, float* blocked, ThreadPool& threads);
   void (*to_plain)(int batch, int channels, int64_t pixels, const float* blocked, float* plain, ThreadPool& threads);

@@ -1,0 +1,194 @@
+// Depthwise and small-group convolution on blocked tensors. A block of output channels reads one block of input
+// channels; with groups of G channels, tap and channel kk of the group need input lane g * G + kk in all lanes of group
+// g, which one shuffle of the input vector brings (G = 1: none). One chain of sums per output.
+//
+// Strips of up to kStrip neighbouring outputs share their loads: template over kernel width and stride 1 or 2. Columns
+// outside the image are skipped, so borders need no code of their own. Other depthwise shapes take a plain loop.
+#include <utility>
+
+#include "backends/cpu/kernels/conv_table.h"
+#include "backends/cpu/kernels/conv_util.h"
+#include "base/threads.h"
+
+namespace vivace::cpu::VIVACE_ISA {
+
+namespace {
+constexpr int kStrip = 8;
+
+struct Strip {
+  const ConvShape* shape;
+  const float* input;  // the first row and column that a tap reads (it may lie left of the image)
+  int first, last;     // columns of the image, counted from there: [first, last)
+  int rows;            // kernel rows inside the image
+  const float* weights;  // of the first such row: [rows][G][kernel_w][kLanes]
+  Vec bias;
+  float* output;
+  const float* residual;  // or null
+  Vec low, high;
+};
+
+inline void store_output(const Strip& t, Vec sum, int i) {
+  if (t.residual) sum = sum + load(t.residual + i * kLanes);
+  store(t.output + i * kLanes, limit(sum, t.low, t.high));
+}
+
+template <int G, int KK, int... I>
+inline Vec spread(Vec v, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(v, v, (I / G * G + KK)...);
+}
+
+template <int G, int K, int S, int N, int KK>
+inline __attribute__((always_inline)) void add_column(Vec (&sums)[N], Vec column, const Vec* weights, int j) {
+  if constexpr (KK < G) {
+    const Vec value = G == 1 ? column : spread<G, KK>(column, std::make_integer_sequence<int, kLanes>{});
+#pragma GCC unroll 8
+    for (int k = 0; k < K; ++k)
+      if (j >= k && (j - k) % S == 0 && (j - k) / S < N) sums[(j - k) / S] += value * weights[KK * K + k];
+    add_column<G, K, S, N, KK + 1>(sums, column, weights, j);
+  }
+}
+
+template <int G, int K, int S, int N>
+void run_strip(const Strip& t) {
+  const ptrdiff_t row = static_cast<ptrdiff_t>(t.shape->in_w) * t.shape->dilation_h * kLanes;
+  const float *x = t.input, *w = t.weights;
+  Vec sums[N];
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) sums[i] = t.bias;
+  for (int ky = 0; ky < t.rows; ++ky, x += row, w += G * K * kLanes) {
+    Vec weights[G * K];
+#pragma GCC unroll 64
+    for (int i = 0; i < G * K; ++i) weights[i] = load(w + i * kLanes);
+#pragma GCC unroll 32
+    for (int j = 0; j < (N - 1) * S + K; ++j) {
+      if (j < t.first || j >= t.last) continue;
+      add_column<G, K, S, N, 0>(sums, load(x + j * kLanes), weights, j);
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) store_output(t, sums[i], i);
+}
+
+// Any kernel width, stride and dilation, G = 1; `count` outputs.
+void run_any(const Strip& t, int count) {
+  const ConvShape& s = *t.shape;
+  const ptrdiff_t row = static_cast<ptrdiff_t>(s.in_w) * s.dilation_h * kLanes;
+  for (int i = 0; i < count; ++i) {
+    Vec sum = t.bias;
+    for (int ky = 0; ky < t.rows; ++ky)
+      for (int kx = 0; kx < s.kernel_w; ++kx) {
+        const int column = i * s.stride_w + kx * s.dilation_w;
+        if (column < t.first || column >= t.last) continue;
+        sum += load(t.input + ky * row + static_cast<ptrdiff_t>(column) * kLanes) *
+               load(t.weights + static_cast<ptrdiff_t>(ky * s.kernel_w + kx) * kLanes);
+      }
+    store_output(t, sum, i);
+  }
+}
+
+using StripFunction = void (*)(const Strip&);
+struct Strips {
+  StripFunction of[kStrip];
+};
+template <int G, int K, int S, int... N>
+constexpr Strips strips_of(std::integer_sequence<int, N...>) {
+  return {{run_strip<G, K, S, N + 1>...}};
+}
+template <int G, int K, int S>
+constexpr Strips kStrips = strips_of<G, K, S>(std::make_integer_sequence<int, kStrip>{});
+
+const Strips* find_strips(const ConvShape& s, int group) {
+  if (s.dilation_w != 1 || s.stride_w > 2) return nullptr;
+  const bool two = s.stride_w == 2;
+  if (group == 1 && s.kernel_w == 3) return two ? &kStrips<1, 3, 2> : &kStrips<1, 3, 1>;
+  if (group == 1 && s.kernel_w == 5) return two ? &kStrips<1, 5, 2> : &kStrips<1, 5, 1>;
+  if (group == 2 && s.kernel_w == 3) return two ? &kStrips<2, 3, 2> : &kStrips<2, 3, 1>;
+#if defined(__AVX2__)
+  if (group == 4 && s.kernel_w == 3) return two ? &kStrips<4, 3, 2> : &kStrips<4, 3, 1>;
+#endif
+#if defined(__AVX512F__)
+  if (group == 8 && s.kernel_w == 3) return two ? &kStrips<8, 3, 2> : &kStrips<8, 3, 1>;
+#endif
+  return nullptr;
+}
+
+size_t packed_floats(const ConvShape& s) {
+  const int group = s.in_channels / s.groups;
+  return static_cast<size_t>(blocks_of(s.out_channels)) * s.kernel_h * s.kernel_w * group * kLanes;
+}
+
+void pack(const ConvShape& s, const float* weights, float* packed) {  // [block][kernel_h][G][kernel_w][kLanes]
+  const int group = s.in_channels / s.groups;
+  std::memset(packed, 0, packed_floats(s) * sizeof(float));
+  for (int o = 0; o < s.out_channels; ++o)
+    for (int kk = 0; kk < group; ++kk)
+      for (int ky = 0; ky < s.kernel_h; ++ky)
+        for (int kx = 0; kx < s.kernel_w; ++kx) {
+          const ptrdiff_t row = static_cast<ptrdiff_t>(o / kLanes) * s.kernel_h + ky;
+          packed[((row * group + kk) * s.kernel_w + kx) * kLanes + o % kLanes] =
+              weights[((static_cast<ptrdiff_t>(o) * group + kk) * s.kernel_h + ky) * s.kernel_w + kx];
+        }
+}
+
+void run_row(const ConvShape& s, const Strips* strips, const Finish& finish, int block, const float* plane,
+             const float* weights, Vec bias, float* output, ptrdiff_t at, int y) {
+  // Kernel rows [ky, end) lie inside the image.
+  const int top = y * s.stride_h - s.pad_top, ky = top < 0 ? ceil_div(-top, s.dilation_h) : 0;
+  const int end = top >= s.in_h ? 0 : min(s.kernel_h, (s.in_h - top - 1) / s.dilation_h + 1);
+  const int group = s.in_channels / s.groups, count = ceil_div(s.out_w, kStrip);
+  float sums[kStrip * kLanes];
+  Strip t;
+  t.shape = &s, t.rows = max(0, end - ky), t.bias = bias;
+  t.weights = weights + static_cast<ptrdiff_t>(ky) * group * s.kernel_w * kLanes;
+  t.low = splat(finish.low), t.high = splat(finish.high);
+  for (int i = 0; i < count; ++i) {
+    const int x = part(s.out_w, count, i), n = part(s.out_w, count, i + 1) - x, left = x * s.stride_w - s.pad_left;
+    const ptrdiff_t here = at + static_cast<ptrdiff_t>(x) * kLanes;
+    t.input = plane + (static_cast<ptrdiff_t>(top + ky * s.dilation_h) * s.in_w + left) * kLanes;
+    t.first = -left, t.last = s.in_w - left;
+    t.output = finish.rest ? sums : output + here;
+    t.residual = finish.residual ? finish.residual + here : nullptr;
+    if (strips)
+      strips->of[n - 1](t);
+    else
+      run_any(t, n);
+    if (finish.rest) finish_rest(finish, block, sums, output, here, n);
+  }
+}
+
+void run(const ConvShape& s, int, const float* input, const float* packed, float* output, const Epilogue& epilogue,
+         void*, ThreadPool& threads) {
+  constexpr int kTaskPixels = 1024;
+  if (s.out_h == 0 || s.out_w == 0) return;
+  const Finish finish = plan_finish(epilogue, s.out_channels);
+  const int group = s.in_channels / s.groups, blocks = blocks_of(s.out_channels);
+  const int chunks = clamp(s.out_h * s.out_w / kTaskPixels, 1, s.out_h);
+  const Strips* strips = find_strips(s, group);
+  threads.run(static_cast<int64_t>(s.batch) * blocks * chunks, [&](int64_t task, int) {
+    const int64_t plane = task / chunks;
+    const int chunk = static_cast<int>(task % chunks), block = static_cast<int>(plane % blocks);
+    float room[kLanes];
+    const Vec bias = load(bias_of(epilogue, s.out_channels, block, 1, room));
+    for (int y = part(s.out_h, chunks, chunk); y < part(s.out_h, chunks, chunk + 1); ++y)
+      run_row(s, strips, finish, block, input + plane * in_plane(s),
+              packed + static_cast<ptrdiff_t>(block) * s.kernel_h * s.kernel_w * group * kLanes, bias, output,
+              plane * out_plane(s) + static_cast<ptrdiff_t>(y) * s.out_w * kLanes, y);
+  });
+}
+
+const char* refuses_depthwise(const ConvShape& s) {
+  if (s.groups != s.in_channels || s.groups != s.out_channels) return "a group has more than one channel";
+  return nullptr;
+}
+const char* refuses_grouped(const ConvShape& s) {
+  const int group = s.in_channels / s.groups;
+  if (group == 1 || s.in_channels != s.out_channels) return "groups do not have the same number of 2 or more channels in and out";
+  if (!find_strips(s, group)) return "only 3 wide, stride 1 or 2, no dilation, and 2, 4, 8 channels that divide a block";
+  return nullptr;
+}
+}  // namespace
+
+const ConvKernel kDepthwise{"depthwise", false, 1, refuses_depthwise, packed_floats, pack, no_scratch, run};
+const ConvKernel kGrouped{"grouped", false, 1, refuses_grouped, packed_floats, pack, no_scratch, run};
+
+}  // namespace vivace::cpu::VIVACE_ISA
