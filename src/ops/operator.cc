@@ -164,8 +164,10 @@ Status Call::error(const std::string& what) const { return {Code::invalid_argume
 namespace {
 
 Status check_against_manifest(const Operator& row, const Inference& in) {
-  const auto captures = static_cast<int>(in.attributes.integer("captures"));
-  const int inputs = static_cast<int>(in.input_count()) - captures;
+  const int64_t captures = in.attributes.integer("captures");
+  if (captures < 0 || captures > static_cast<int64_t>(in.input_count()))
+    return in.error("captures must count some of its " + std::to_string(in.input_count()) + " inputs");
+  const int inputs = static_cast<int>(static_cast<int64_t>(in.input_count()) - captures);
   if (inputs < row.min_inputs || (row.max_inputs != kMany && inputs > row.max_inputs))
     return in.error("it has " + std::to_string(inputs) + " inputs; " + std::string(row.name) + " takes " +
                     std::to_string(row.min_inputs) + (row.max_inputs == kMany ? " or more" : row.max_inputs == row.min_inputs ? "" : " to " + std::to_string(row.max_inputs)));

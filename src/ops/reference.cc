@@ -1,5 +1,8 @@
 #include "ops/reference.h"
 
+#include <algorithm>
+#include <cstring>
+
 namespace vivace::ops {
 
 namespace {
@@ -20,6 +23,11 @@ Status convert(const TensorView& from, const TensorView& to) {
       to.type, [&]<class To>() { done = convert_to(from, to.as<To>()); });
   if (done) return {};
   return {Code::internal, std::string("no conversion from ") + to_string(from.type) + " to " + to_string(to.type)};
+}
+
+void copy_elements(const TensorView& from, const TensorView& to) {
+  if (from.type == DType::string) std::copy_n(from.as<std::string>(), from.count(), to.as<std::string>());
+  else if (from.bytes() > 0) std::memcpy(to.data, from.data, from.bytes());
 }
 
 Status ensure_output(Call& call, size_t i, DType type, const Shape& shape) {

@@ -66,6 +66,23 @@ Status compute_in(const Call& call, DType type, F&& f) {
   return call.error(std::string("it does not take type ") + to_string(type));
 }
 
+/// Calls f.template operator()<T>() with a type that holds one element of `type`, for moving elements whatever they
+/// mean; false for types of less than a byte.
+template <class F>
+bool visit_storage(DType type, F&& f) {
+  switch (bits_of(type)) {
+    case 0: f.template operator()<std::string>(); return type == DType::string;
+    case 8: f.template operator()<uint8_t>(); return true;
+    case 16: f.template operator()<uint16_t>(); return true;
+    case 32: f.template operator()<uint32_t>(); return true;
+    case 64: f.template operator()<uint64_t>(); return true;
+    case 128: f.template operator()<std::pair<uint64_t, uint64_t>>(); return true;
+    default: return false;
+  }
+}
+/// Copies all elements to a tensor of the same type and as many elements.
+void copy_elements(const TensorView& from, const TensorView& to);
+
 /// Runs the tasks on the pool where there is one. Results must not depend on which thread runs a task.
 inline void in_parallel(ThreadPool* pool, int64_t tasks, FunctionRef<void(int64_t task)> body) {
   if (pool && tasks > 1) return pool->run(tasks, [&](int64_t task, int) { body(task); });

@@ -1,7 +1,6 @@
 // Resize: each dimension on its own turns output positions into weighted input positions.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "ops/reference.h"
 
@@ -320,25 +319,14 @@ Status reference_resize(Call& call) {
   if (call.output().count() == 0) return {};
   for (const Along& d : dims) taps.push_back(taps_of(call.attributes, d));
   if (shape.empty()) {  // a scalar stays as it is
-    if (x.type == DType::string) *call.output().as<std::string>() = *x.as<std::string>();
-    else std::memcpy(call.output().data, x.data, x.bytes());
+    copy_elements(x, call.output());
     return {};
   }
   if (call.attributes.text("mode", "nearest") != "nearest")
     return x.type == DType::f64 || (bits_of(x.type) >= 32 && is_integer(x.type)) ? interpolate<double>(call, taps, dims)
                                                                                  : interpolate<float>(call, taps, dims);
-  if (x.type == DType::string) {
-    pick<std::string>(call, taps);
-    return {};
-  }
-  switch (bits_of(x.type)) {
-    case 8: pick<uint8_t>(call, taps); break;
-    case 16: pick<uint16_t>(call, taps); break;
-    case 32: pick<uint32_t>(call, taps); break;
-    case 64: pick<uint64_t>(call, taps); break;
-    case 128: pick<std::pair<uint64_t, uint64_t>>(call, taps); break;
-    default: return call.error(std::string("it does not take type ") + to_string(x.type));
-  }
+  if (!visit_storage(x.type, [&]<class T>() { pick<T>(call, taps); }))
+    return call.error(std::string("it does not take type ") + to_string(x.type));
   visit_dtype<float, double, Float16, BFloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t>(
       x.type, [&]<class T>() {
         extrapolate<T>(taps, shape, rounded<float, T>(call.attributes.real("extrapolation_value")), call.output().as<T>());
