@@ -1,8 +1,9 @@
 // Nodes: their order, attributes, subgraphs, and the values they make.
 #include <algorithm>
 
-#include "base/log.h"
+#include "frontends/onnx/attribute_kinds.h"
 #include "frontends/onnx/graph_reader.h"
+#include "ops/operator.h"
 
 namespace vivace::onnx {
 
@@ -15,6 +16,18 @@ Status bad(const std::string& what) { return {Code::invalid_model, what}; }
 bool is_graph(const proto::Attribute& a) { return a.kind == static_cast<int32_t>(AttributeKind::graph); }
 
 std::vector<std::string> strings_of(const std::vector<Bytes>& from) { return {from.begin(), from.end()}; }
+
+// The standard's attributes must be of the kind it gives them; an empty list may lack a kind.
+Status check_kind(const proto::Node& node, proto::Attribute& a) {
+  const AttributeKind expected = kind_of_attribute(a.name);
+  if ((!node.domain.empty() && node.domain != "ai.onnx") || expected == AttributeKind::undefined) return {};
+  if (a.kind == 0) a.kind = static_cast<int32_t>(expected);
+  const auto kind = static_cast<AttributeKind>(a.kind);
+  if (kind == expected) return {};
+  return bad("node '" + std::string(node.name.empty() && !node.outputs.empty() ? node.outputs[0] : node.name) + "' (" +
+             std::string(node.op_type) + "): attribute '" + std::string(a.name) + "' must be " + to_string(expected) +
+             ", not " + to_string(kind));
+}
 
 // Bodies of loops need not say the types of their inputs, which are those of the node's inputs at the same places
 // (Loop: but for the first two). Shapes may differ from one iteration to the next.
@@ -92,6 +105,7 @@ Result<GraphReader::PendingNode> GraphReader::read_pending(Bytes message, const 
       if (is_graph(a)) return Status(Code::unsupported, "function attributes that are graphs are not supported");
     }
     if (is_graph(a)) VIVACE_TRY(find_free_names(proto::decode_graph(a.graph), pending.captures, scope.depth + 1));
+    VIVACE_TRY(check_kind(pending.node, a));
     pending.attributes.push_back(std::move(a));
   }
   return pending;
@@ -138,12 +152,16 @@ Result<std::vector<size_t>> GraphReader::order_of(const std::vector<PendingNode>
 Status GraphReader::read_node(const PendingNode& pending, Scope& scope) {
   const proto::Node& node = pending.node;
   std::vector<Bytes> outputs = node.outputs;
-  while (!outputs.empty() && outputs.back().empty()) outputs.pop_back();
-  if (outputs.empty()) return {};  // nobody can see what it does
+  // Outputs left out at the end are not outputs, except where their number has a meaning (Split).
+  const std::string op = qualified_name(node);
+  const ops::Operator* row = ops::find_operator(op);
+  const auto last = std::find_if(outputs.rbegin(), outputs.rend(), [](Bytes name) { return !name.empty(); });
+  if (last == outputs.rend()) return {};  // nobody can see what it does
+  if (!row || row->max_outputs >= 0) outputs.erase(last.base(), outputs.end());
   const Opsets& opsets = scope.opsets;
   const auto version = opsets.find(node.domain == "ai.onnx" ? Bytes() : node.domain);
-  Step step(scope.graph, qualified_name(node), version == opsets.end() ? 0 : version->second);
-  step.name = scope.prefix + std::string(node.name.empty() ? outputs[0] : node.name);
+  Step step(scope.graph, op, version == opsets.end() ? 0 : version->second);
+  step.name = scope.prefix + std::string(node.name.empty() ? *last : node.name);
   step.outputs = outputs.size();
   if (Status status = fill_step(pending, scope, step); !status.ok()) {
     const std::string own = "node '" + step.name + "' (" + step.op + "): ";  // as inference says it

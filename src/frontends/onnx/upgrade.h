@@ -19,7 +19,7 @@ class Step {
   std::string name;
   std::vector<ir::Value*> inputs;  // nullptr: omitted
   ir::Attributes attributes;
-  size_t outputs = 1;
+  size_t outputs = 1;   // how many
   /// The node's outputs; a converter that leaves them empty wants one node of `op` with the inputs and attributes here.
   std::vector<ir::Value*> results;
   /// The first error of a helper below.
@@ -36,8 +36,10 @@ class Step {
   void emit();
   ir::Value* constant(std::vector<int64_t> values);         // i64 [n]
   ir::Value* scalar(DType type, double value);              // a number of any number type
+  DType dtype(size_t i) const;                              // of input i
   Status error(const std::string& what) const;              // invalid_model
   Status unsupported(const std::string& what) const;
+  void fail(Status why);
   /// "node 'x' (Conv, opset 17)", for messages.
   std::string describe() const;
 };
