@@ -12,7 +12,7 @@ namespace vivace::onnx {
 
 struct ImportOptions {
   /// Folder of the model's external data; empty: that of the file, or none for a model in memory.
-  std::string base_dir;
+  std::string base_dir = {};
   /// An initializer that is also a graph input is a default which a caller may override. It becomes a constant, as
   /// nearly all such models are of the time when every initializer had to be an input. True makes it an input that
   /// the caller must give.
