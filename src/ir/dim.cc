@@ -15,6 +15,25 @@ bool in_order(const Dim& a, const Dim& b) {
   if (a.known() != b.known()) return b.known();
   return a.symbol() <= b.symbol();
 }
+
+// A sum "(x+3)" or "(x-3)" taken apart; {s, 0} for anything else.
+std::pair<Dim, int64_t> split_sum(const Dim& s) {
+  const std::string& text = s.symbol();
+  const size_t sign = text.find_last_of("+-");
+  if (text.empty() || text[0] != '(' || sign == std::string::npos || sign + 18 < text.size()) return {s, 0};
+  const std::string digits = text.substr(sign + 1, text.size() - sign - 2), inner = text.substr(1, sign - 1);
+  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos) return {s, 0};
+  if (std::count(inner.begin(), inner.end(), '(') != std::count(inner.begin(), inner.end(), ')')) return {s, 0};
+  return {Dim::symbol(inner), (text[sign] == '-' ? -1 : 1) * std::stoll(digits)};
+}
+Dim plus_number(const Dim& a, int64_t number) {
+  if (a.symbol().empty() || number == INT64_MIN) return {};
+  const auto [rest, before] = split_sum(a);
+  int64_t sum = 0;
+  if (__builtin_add_overflow(before, number, &sum) || sum == INT64_MIN) return {};
+  if (sum == 0) return rest;
+  return sum < 0 ? expression(rest, "-", Dim(-sum)) : expression(rest, "+", Dim(sum));
+}
 int64_t floored(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 }  // namespace
 
@@ -36,6 +55,8 @@ Dim operator+(const Dim& a, const Dim& b) {
   if (a.known() && b.known()) return __builtin_add_overflow(a.value(), b.value(), &sum) ? Dim() : Dim(sum);
   if (a.is(0)) return b;
   if (b.is(0)) return a;
+  if (b.known()) return plus_number(a, b.value());
+  if (a.known()) return plus_number(b, a.value());
   return in_order(a, b) ? expression(a, "+", b) : expression(b, "+", a);
 }
 
@@ -44,6 +65,7 @@ Dim operator-(const Dim& a, const Dim& b) {
   if (a.known() && b.known()) return __builtin_sub_overflow(a.value(), b.value(), &difference) ? Dim() : Dim(difference);
   if (b.is(0)) return a;
   if (a.same(b)) return 0;
+  if (b.known() && b.value() != INT64_MIN) return plus_number(a, -b.value());
   return expression(a, "-", b);
 }
 

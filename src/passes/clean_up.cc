@@ -1,0 +1,171 @@
+// Dead code, common subexpressions, and branches that are always taken.
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
+#include "base/hash.h"
+#include "passes/constants.h"
+#include "passes/rules.h"
+
+namespace vivace::passes {
+
+Result<int> eliminate_dead_code(ir::Graph& graph, PassContext&) {
+  const size_t before = graph.nodes().size();
+  graph.erase_unused();
+  return static_cast<int>(before - graph.nodes().size());
+}
+
+namespace {
+
+// Larger constants are the same only where they share their memory: comparing weights would cost more than it gives.
+constexpr size_t kCompareBytes = 4096;
+
+bool same_tensor(const Tensor& a, const Tensor& b) {
+  if (a.type() != b.type() || a.shape() != b.shape()) return false;
+  if (a.data() == b.data()) return true;
+  if (a.type() == DType::string) return std::ranges::equal(a.span<std::string>(), b.span<std::string>());
+  return a.bytes() <= kCompareBytes && std::memcmp(a.data(), b.data(), a.bytes()) == 0;
+}
+
+bool same_attribute(const ir::Attribute& a, const ir::Attribute& b) {
+  if (a.index() != b.index()) return false;
+  if (const auto* tensor = std::get_if<Tensor>(&a)) return same_tensor(*tensor, std::get<Tensor>(b));
+  if (std::holds_alternative<std::shared_ptr<ir::Graph>>(a)) return false;
+  return std::visit(
+      [&]<class T>(const T& x) {
+        if constexpr (std::is_same_v<T, Tensor>) return false;
+        else return x == std::get<T>(b);
+      },
+      a);
+}
+
+bool same_node(const ir::Node& a, const ir::Node& b) {
+  return a.op == b.op && a.inputs() == b.inputs() && a.outputs().size() == b.outputs().size() &&
+         std::equal(a.attributes.begin(), a.attributes.end(), b.attributes.begin(), b.attributes.end(),
+                    [](const auto& x, const auto& y) { return x.first == y.first && same_attribute(x.second, y.second); });
+}
+
+uint64_t hash_of(const ir::Node& node) {
+  uint64_t hash = hash_text(node.op);
+  for (const ir::Value* input : node.inputs()) {
+    const int id = input ? input->id() : -1;
+    hash = hash_bytes(&id, sizeof id, hash);
+  }
+  return hash;
+}
+
+uint64_t hash_of(const Tensor& t) {
+  const bool by_content = t.type() != DType::string && t.bytes() <= kCompareBytes;
+  const void* data = t.data();
+  uint64_t hash = by_content ? hash_bytes(t.data(), t.bytes()) : t.type() == DType::string ? 0 : hash_bytes(&data, sizeof data);
+  return hash_bytes(t.shape().data(), t.shape().size() * sizeof(int64_t), hash + static_cast<uint64_t>(t.type()));
+}
+
+bool repeatable(const ir::Node& node) { return !node.op.starts_with("Random") && node.op != "Multinomial" && node.op != "Bernoulli"; }
+
+}  // namespace
+
+Result<int> eliminate_common_subexpressions(ir::Graph& graph, PassContext&) {
+  int changes = 0;
+  std::unordered_multimap<uint64_t, ir::Value*> constants;
+  for (ir::Value* value : graph.values()) {
+    if (!value->is_constant()) continue;
+    const uint64_t hash = hash_of(value->constant());
+    const auto [begin, end] = constants.equal_range(hash);
+    const auto same = std::find_if(begin, end, [&](const auto& entry) { return same_tensor(entry.second->constant(), value->constant()); });
+    if (same == end) {
+      constants.emplace(hash, value);
+      continue;
+    }
+    graph.replace_uses(value, same->second);
+    graph.remove_unused_constant(value);
+    ++changes;
+  }
+  std::unordered_multimap<uint64_t, ir::Node*> nodes;
+  for (ir::Node* node : graph.node_list()) {
+    if (!repeatable(*node)) continue;
+    const uint64_t hash = hash_of(*node);
+    const auto [begin, end] = nodes.equal_range(hash);
+    const auto same = std::find_if(begin, end, [&](const auto& entry) { return same_node(*entry.second, *node); });
+    if (same == end) {
+      nodes.emplace(hash, node);
+      continue;
+    }
+    for (size_t i = 0; i < node->outputs().size(); ++i) graph.replace_uses(node->outputs()[i], same->second->outputs()[i]);
+    graph.erase(node);
+    ++changes;
+  }
+  return changes;
+}
+
+namespace {
+
+// Copies the nodes of `body` before `before`, its inputs being `arguments`; gives the values of its outputs.
+std::vector<ir::Value*> inline_graph(ir::Graph& graph, const ir::Graph& body, const std::vector<ir::Value*>& arguments, ir::Node* before) {
+  std::vector<ir::Value*> to(static_cast<size_t>(body.value_id_limit()), nullptr);
+  const auto mapped = [&](const ir::Value* v) -> ir::Value*& { return to[static_cast<size_t>(v->id())]; };
+  for (size_t i = 0; i < body.inputs().size(); ++i) mapped(body.inputs()[i]) = arguments[i];
+  for (const ir::Value* value : body.values())
+    if (value->is_constant()) mapped(value) = graph.add_constant(value->constant(), value->name);
+  for (const auto& node : body.nodes()) {
+    std::vector<ir::Value*> inputs;
+    for (const ir::Value* input : node->inputs()) inputs.push_back(input ? mapped(input) : nullptr);
+    ir::Node* copy = graph.add_node(node->op, std::move(inputs), static_cast<int>(node->outputs().size()), node->attributes, node->name, before);
+    for (size_t i = 0; i < node->outputs().size(); ++i) {
+      ir::Value* output = copy->outputs()[i];
+      const ir::Value* old = node->outputs()[i];
+      output->name = old->name;
+      output->type = old->type;
+      output->known = old->known;
+      mapped(old) = output;
+    }
+  }
+  std::vector<ir::Value*> outputs;
+  for (const ir::Value* output : body.outputs()) outputs.push_back(mapped(output));
+  return outputs;
+}
+
+}  // namespace
+
+Result<int> inline_constant_ifs(ir::Graph& graph, PassContext&) {
+  int changes = 0;
+  for (ir::Node* node : graph.node_list()) {
+    if (node->op != "If" || !node->input(0) || !node->input(0)->is_constant()) continue;
+    const Tensor& condition = node->input(0)->constant();
+    if (condition.type() != DType::boolean || condition.count() != 1) continue;
+    const ir::Graph* body = node->subgraph(*condition.as<bool>() ? "then_branch" : "else_branch");
+    if (!body || body->inputs().size() + 1 != node->inputs().size() || body->outputs().size() != node->outputs().size()) continue;
+    const std::vector<ir::Value*> arguments(node->inputs().begin() + 1, node->inputs().end());
+    const std::vector<ir::Value*> outputs = inline_graph(graph, *body, arguments, node);
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      // The branch says more about its outputs than the If, whose type holds for both branches.
+      graph.replace_uses(node->outputs()[i], outputs[i]);
+    }
+    erase_dead(graph, node);
+    ++changes;
+  }
+  return changes;
+}
+
+Result<int> sink_constants_into_subgraphs(ir::Graph& graph, PassContext&) {
+  int changes = 0;
+  for (ir::Node* node : graph.node_list()) {
+    const auto captures = static_cast<size_t>(std::max<int64_t>(0, node->attributes.integer("captures")));
+    if (captures == 0 || captures > node->inputs().size()) continue;
+    for (auto& [key, attribute] : node->attributes) {
+      const auto* held = std::get_if<std::shared_ptr<ir::Graph>>(&attribute);
+      if (!held || (*held)->inputs().size() < captures) continue;
+      ir::Graph& body = **held;
+      for (size_t i = 0; i < captures; ++i) {
+        const ir::Value* outer = node->inputs()[node->inputs().size() - captures + i];
+        ir::Value* inner = body.inputs()[body.inputs().size() - captures + i];
+        if (!outer || !outer->is_constant() || inner->unused()) continue;
+        body.replace_uses(inner, body.add_constant(outer->constant(), outer->name));
+        ++changes;
+      }
+    }
+  }
+  return changes;
+}
+
+}  // namespace vivace::passes

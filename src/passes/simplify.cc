@@ -1,0 +1,154 @@
+// Nodes that do nothing, and chains of views that are one view.
+#include <algorithm>
+
+#include "passes/constants.h"
+#include "passes/rules.h"
+
+namespace vivace::passes {
+
+namespace {
+
+bool replace_by_input(const Match& m, Rewriter& to) { return to.replace(m.root(), m.root_node()->input(0)); }
+
+bool is_view(const ir::Node* node) {
+  return node && (node->op == "Reshape" || node->op == "Squeeze" || node->op == "Unsqueeze" || node->op == "Flatten");
+}
+
+}  // namespace
+
+const Rule eliminate_identity{
+    .name = "eliminate_identity",
+    .purpose = "Identity(x) is x",
+    .pattern = op("Identity", any("x")),
+    .build = replace_by_input,
+};
+
+const Rule eliminate_dropout{
+    .name = "eliminate_dropout",
+    .purpose = "Dropout does nothing in inference",
+    .pattern = op("Dropout").where([](const ir::Node& node) {
+      const ir::Value* training = node.input(2);
+      return !training || (training->is_constant() && training->constant().count() == 1 && !*training->constant().as<bool>());
+    }),
+    .build = replace_by_input,
+};
+
+const Rule eliminate_cast{
+    .name = "eliminate_cast",
+    .purpose = "a cast to the type a value has",
+    .pattern = op("Cast|CastLike").where([](const ir::Node& node) {
+      return node.output()->type.dtype == node.input(0)->type.dtype && node.output()->type.dtype != DType::undefined;
+    }),
+    .build = replace_by_input,
+};
+
+const Rule eliminate_view{
+    .name = "eliminate_view",
+    .purpose = "Reshape, Squeeze, Unsqueeze, Flatten, Expand or Tile to the shape a value has; Transpose that keeps the order",
+    .pattern = op("Reshape|Squeeze|Unsqueeze|Flatten|Expand|Tile|Transpose").where([](const ir::Node& node) {
+      if (node.op != "Transpose") return same_type(node.input(0), node.output());
+      const std::vector<int64_t> perm = permutation_of(node);
+      return node.input(0)->type.rank() >= 0 && std::is_sorted(perm.begin(), perm.end());
+    }),
+    .build = replace_by_input,
+};
+
+const Rule eliminate_slice{
+    .name = "eliminate_slice",
+    .purpose = "a slice of everything in steps of one",
+    .pattern = op("Slice").where([](const ir::Node& node) {
+      const std::optional<double> step = splat_of(node.input(4));
+      return same_type(node.input(0), node.output()) && (!node.input(4) || step == 1.0);
+    }),
+    .build = replace_by_input,
+};
+
+const Rule eliminate_pad{
+    .name = "eliminate_pad",
+    .purpose = "padding by nothing",
+    .pattern = op("Pad").where([](const ir::Node& node) { return splat_of(node.input(1)) == 0.0; }),
+    .build = replace_by_input,
+};
+
+const Rule eliminate_single_input{
+    .name = "eliminate_single_input",
+    .purpose = "Concat, Sum, Min, Max or Mean of one value; Split into one",
+    .pattern = op("Concat|Sum|Min|Max|Mean|Split").where([](const ir::Node& node) {
+      return node.op == "Split" ? node.outputs().size() == 1 : node.inputs().size() == 1;
+    }),
+    .build = replace_by_input,
+};
+
+// x + -0 differs from x + 0 in the sign of a zero only.
+const Rule eliminate_neutral_operand{
+    .name = "eliminate_neutral_operand",
+    .purpose = "x + 0, x - 0, x * 1, x / 1, x ^ 1",
+    .pattern = op("Add|Sub|Mul|Div|Pow").where([](const ir::Node& node) { return node.inputs().size() == 2; }),
+    .build = [](const Match& m, Rewriter& to) {
+      const ir::Node& node = *m.root_node();
+      const double neutral = node.op == "Add" || node.op == "Sub" ? 0 : 1;
+      const bool either = node.op == "Add" || node.op == "Mul";
+      for (size_t i = 0; i < (either ? 2u : 1u); ++i)
+        if (splat_of(node.input(1 - i)) == neutral && same_type(node.input(i), node.output()))
+          return to.replace(m.root(), node.input(i));
+      return false;
+    },
+};
+
+const Rule select_constant_where{
+    .name = "select_constant_where",
+    .purpose = "Where with a condition that is the same everywhere",
+    .pattern = op("Where", constant("condition"), any("yes"), any("no")),
+    .build = [](const Match& m, Rewriter& to) {
+      const Tensor& condition = m["condition"]->constant();
+      if (condition.type() != DType::boolean || condition.count() == 0) return false;
+      const auto bits = condition.span<bool>();
+      const bool first = bits[0];
+      if (!std::all_of(bits.begin(), bits.end(), [&](bool b) { return b == first; })) return false;
+      ir::Value* chosen = m[first ? "yes" : "no"];
+      return same_type(chosen, m.root()) && to.replace(m.root(), chosen);
+    },
+};
+
+const Rule unit_transpose_to_reshape{
+    .name = "unit_transpose_to_reshape",
+    .purpose = "a Transpose that moves only dimensions of size 1 is a Reshape",
+    .pattern = op("Transpose", any("x")),
+    .build = [](const Match& m, Rewriter& to) {
+      const ir::Value* x = m["x"];
+      if (!x->type.dims || !m.root()->type.dims) return false;
+      std::vector<int64_t> moved;
+      for (const int64_t axis : permutation_of(*m.root_node()))
+        if (!(*x->type.dims)[static_cast<size_t>(axis)].is(1)) moved.push_back(axis);
+      if (!std::is_sorted(moved.begin(), moved.end())) return false;
+      ir::Value* y = to.reshape(m["x"], *m.root()->type.dims);
+      return y && to.replace(m.root(), y);
+    },
+};
+
+const Rule merge_transposes{
+    .name = "merge_transposes",
+    .purpose = "a Transpose of a Transpose is one",
+    .pattern = op("Transpose", op("Transpose", any("x")).named("first")),
+    .build = [](const Match& m, Rewriter& to) {
+      if (m["x"]->type.rank() < 0) return false;
+      const std::vector<int64_t> first = permutation_of(*m.node("first")), second = permutation_of(*m.root_node());
+      std::vector<int64_t> perm;
+      for (const int64_t axis : second) perm.push_back(first[static_cast<size_t>(axis)]);
+      return to.replace(m.root(), to.add("Transpose", {m["x"]}, {{"perm", perm}}));
+    },
+};
+
+const Rule merge_views{
+    .name = "merge_views",
+    .purpose = "Reshape, Squeeze, Unsqueeze or Flatten of another of them is one Reshape",
+    .pattern = op("Reshape|Squeeze|Unsqueeze|Flatten").where([](const ir::Node& node) { return is_view(node.input(0)->producer()); }),
+    .build = [](const Match& m, Rewriter& to) {
+      ir::Value* x = m.root_node()->input(0)->producer()->input(0);
+      if (!m.root()->type.dims) return false;
+      ir::Value* y = to.reshape(x, *m.root()->type.dims);
+      return y && to.replace(m.root(), y);
+    },
+};
+
+}  // namespace vivace::passes
