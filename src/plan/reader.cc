@@ -46,6 +46,13 @@ struct Reader {
     return {};
   }
 
+  // FlatBuffers verifies where a vector lies, but not that its elements are aligned as their type wants.
+  template <class T>
+  Status expect_aligned(const flatbuffers::Vector<T>* from) const {
+    const bool aligned = reinterpret_cast<uintptr_t>(from->Data()) % alignof(std::remove_pointer_t<T>) == 0;
+    return aligned || from->size() == 0 ? Status{} : corrupt("a list lies at an odd place");
+  }
+
   Status read(const flatbuffers::String* from, std::string& into) {
     if (!from) return {};
     VIVACE_TRY(spend(from->size()));
@@ -56,6 +63,7 @@ struct Reader {
   template <class T, class U>
   Status read(const flatbuffers::Vector<T>* from, std::vector<U>& into) {
     if (!from) return {};
+    VIVACE_TRY(expect_aligned(from));
     VIVACE_TRY(spend(uint64_t{from->size()} * sizeof(T)));
     into.assign(from->begin(), from->end());
     return {};
@@ -79,6 +87,7 @@ struct Reader {
   Status read_blobs(const flatbuffers::Vector<const format::Blob*>* from) {
     blobs = from;
     if (!from) return {};
+    VIVACE_TRY(expect_aligned(from));
     uint64_t end = 0;
     for (const format::Blob* blob : *from) {
       if (blob->offset() % kAlignment != 0 || blob->offset() < end || blob->offset() > weights.size() ||
@@ -121,6 +130,7 @@ struct Reader {
 
   Status read(const flatbuffers::Vector<const format::Dim*>* from, std::optional<ir::Dims>& into, bool sizes) {
     if (!from) return {};
+    VIVACE_TRY(expect_aligned(from));
     VIVACE_TRY(spend(uint64_t{from->size()} * sizeof(format::Dim)));
     if (sizes && from->size() > kMaxRank) return corrupt("a value has " + std::to_string(from->size()) + " dimensions");
     into.emplace();
