@@ -283,7 +283,6 @@ def norm(file, count):
 
 
 def resize(file, count):
-    empty = np.zeros([0], np.float32)
     for n in (1, 2, 3):
         for _ in range(6 * count):
             shape = [1, integer(1, 2)] + [integer(2, 6) for _ in range(n)]
