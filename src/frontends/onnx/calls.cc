@@ -65,10 +65,9 @@ Status GraphReader::find_missing(const std::vector<Bytes>& nodes, const Opsets& 
         VIVACE_TRY(find_missing(function->nodes, function_opsets_.at(function), depth + 1));
       continue;
     }
-    const std::string op = qualified_name(node);
     const auto version = opsets.find("");
-    if (op == "Constant" || ops::find_operator(op) || is_converted_away(op, version == opsets.end() ? 0 : version->second))
-      continue;
+    const std::string op(newest_name(qualified_name(node), version == opsets.end() ? 0 : version->second));
+    if (op == "Constant" || ops::find_operator(op)) continue;
     const Bytes label = !node.name.empty() || node.outputs.empty() ? node.name : node.outputs[0];
     missing_.emplace(op, std::string(label));
   }

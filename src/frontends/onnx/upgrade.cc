@@ -1,8 +1,5 @@
 #include "frontends/onnx/upgrade.h"
 
-#include <algorithm>
-#include <iterator>
-
 #include "frontends/onnx/converters.h"
 #include "ops/operator.h"
 
@@ -16,11 +13,12 @@ struct Change {
   std::string_view op;
   int64_t since;
   void (*convert)(Step&);
+  std::string_view becomes = {};  // where the operator is gone: its successor, or the last of several nodes
 };
 
 constexpr Change kChanges[] = {
     {"Add", 7, binary_broadcast},
-    {"Affine", 10, affine},
+    {"Affine", 10, affine, "Add"},
     {"And", 7, binary_broadcast},
     {"BatchNormalization", 7, batch_normalization_modes},
     {"BatchNormalization", 9, batch_normalization_spatial},
@@ -28,7 +26,7 @@ constexpr Change kChanges[] = {
     {"Cast", 6, cast_name_to_number},
     {"Clip", 11, clip_bounds_to_inputs},
     {"Concat", 4, concat_axis},
-    {"Crop", 10, crop},
+    {"Crop", 10, crop, "Slice"},
     {"DFT", 20, dft_axis_to_input},
     {"Div", 7, binary_broadcast},
     {"Dropout", 12, dropout_is_inference},
@@ -40,7 +38,7 @@ constexpr Change kChanges[] = {
     {"GridSample", 20, grid_sample_modes},
     {"GroupNormalization", 21, group_normalization_per_channel},
     {"Hardmax", 13, softmax_over_flattened},
-    {"ImageScaler", 10, image_scaler},
+    {"ImageScaler", 10, image_scaler, "Add"},
     {"LSTM", 7, rnn_output_sequence},
     {"Less", 7, binary_broadcast},
     {"LogSoftmax", 13, softmax_over_flattened},
@@ -50,7 +48,7 @@ constexpr Change kChanges[] = {
     {"PRelu", 7, prelu_slope_per_channel},
     {"Pad", 2, pad_names},
     {"Pad", 11, pads_to_inputs},
-    {"ParametricSoftplus", 10, parametric_softplus},
+    {"ParametricSoftplus", 10, parametric_softplus, "Mul"},
     {"Pow", 7, binary_broadcast},
     {"RNN", 7, rnn_output_sequence},
     {"ReduceL1", 18, axes_to_input},
@@ -67,9 +65,9 @@ constexpr Change kChanges[] = {
     {"Resize", 11, resize_asymmetric},
     {"Resize", 13, resize_optional_inputs},
     {"RoiAlign", 16, roi_align_half_pixel},
-    {"ScaledTanh", 10, scaled_tanh},
+    {"ScaledTanh", 10, scaled_tanh, "Mul"},
     {"Scan", 9, scan_per_batch},
-    {"Scatter", 11, scatter_renamed},
+    {"Scatter", 11, scatter_renamed, "ScatterElements"},
     {"Selu", 6, selu_constants},
     {"Slice", 10, slice_bounds_to_inputs},
     {"Softmax", 13, softmax_over_flattened},
@@ -82,7 +80,7 @@ constexpr Change kChanges[] = {
     {"Unsqueeze", 13, axes_to_input},
     {"Upsample", 7, upsample_sides_to_scales},
     {"Upsample", 9, upsample_scales_to_input},
-    {"Upsample", 10, upsample_to_resize},
+    {"Upsample", 10, upsample_to_resize, "Resize"},
     {"Xor", 7, binary_broadcast},
 };
 
@@ -124,10 +122,10 @@ ir::Value* Step::scalar(DType type, double value) {
   return graph.add_constant(std::move(tensor));
 }
 
-bool is_converted_away(std::string_view op, int64_t version) {
-  return !ops::find_operator(op) && std::any_of(std::begin(kChanges), std::end(kChanges), [&](const Change& change) {
-           return change.op == op && version < change.since;
-         });
+std::string_view newest_name(std::string_view op, int64_t version) {
+  for (const Change& change : kChanges)
+    if (change.op == op && version < change.since && !change.becomes.empty()) return change.becomes;
+  return op;
 }
 
 Status convert(Step& step) {

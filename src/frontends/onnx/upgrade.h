@@ -48,7 +48,7 @@ class Step {
 /// types inferred. Fills `results`.
 Status convert(Step& step);
 
-/// Whether older operator sets knew this operator, which convert() turns into others (Upsample, Scatter, ...).
-bool is_converted_away(std::string_view op, int64_t version);
+/// The operator that convert() makes of one of an older operator set which is gone now (Upsample: Resize); else `op`.
+std::string_view newest_name(std::string_view op, int64_t version);
 
 }  // namespace vivace::onnx
