@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "backends/cpu/tactic.h"
+#include "ops/pointwise_nodes.h"
 
 namespace vivace::cpu {
 
@@ -33,6 +34,36 @@ bool is_pooling(const ir::Node& node) {
   static constexpr std::string_view kOperators[] = {"MaxPool", "AveragePool", "GlobalAveragePool"};
   if (std::find(std::begin(kOperators), std::end(kOperators), node.op) == std::end(kOperators)) return false;
   return is_image(node.input(0)) && is_image(node.output()) && (node.outputs().size() == 1 || node.output(1)->unused());
+}
+
+bool same_dims(const ir::Value* a, const ir::Value* b) {
+  return std::equal(a->type.dims->begin(), a->type.dims->end(), b->type.dims->begin(), b->type.dims->end(),
+                    [](const ir::Dim& x, const ir::Dim& y) { return x.same(y); });
+}
+
+// How a blocked pointwise operation can take an operand.
+enum class Operand { impossible, constant, blocked };
+
+Operand operand_kind(const ir::Value* v, const ir::Value* out) {
+  if (v->type.dtype != DType::f32 || !v->type.dims) return Operand::impossible;
+  const ir::Dims& dims = *v->type.dims;
+  if (v->is_constant()) {
+    if (v->constant().count() == 1) return Operand::constant;
+    const int channel_axis = v->type.rank() - 3;  // [C,1,1] or [1,C,1,1]
+    if (channel_axis < 0 || channel_axis > 1 || v->constant().count() != channels(out)) return Operand::impossible;
+    return dims[static_cast<size_t>(channel_axis)].is(channels(out)) ? Operand::constant : Operand::impossible;
+  }
+  if (!is_image(v)) return Operand::impossible;
+  if (same_dims(v, out)) return Operand::blocked;
+  const bool per_channel = dims[0].same((*out->type.dims)[0]) && dims[1].same((*out->type.dims)[1]) && dims[2].is(1) && dims[3].is(1);
+  return per_channel ? Operand::blocked : Operand::impossible;
+}
+
+bool is_pointwise(const ir::Node& node) {
+  if (!is_image(node.output()) || !ops::pointwise_program_of(node)) return false;
+  return std::all_of(node.inputs().begin(), node.inputs().end(), [&](const ir::Value* v) {
+    return v && operand_kind(v, node.output()) != Operand::impossible;
+  });
 }
 
 bool is_channel_concatenation(const ir::Node& node, int block) {
@@ -82,7 +113,7 @@ class Layouts {
   bool wants_blocked(const ir::Node& node) const {
     if (is_convolution(node)) return true;
     // The others follow their inputs: blocked where all that are images are so already.
-    if (!is_pooling(node) && !is_channel_concatenation(node, block_)) return false;
+    if (!is_pooling(node) && !is_pointwise(node) && !is_channel_concatenation(node, block_)) return false;
     bool any = false;
     for (ir::Value* v : node.inputs()) {
       if (!v || v->is_constant()) continue;

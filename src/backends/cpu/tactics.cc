@@ -7,9 +7,16 @@ namespace vivace::cpu {
 
 // Each row is defined in rows/, beside its peers.
 #define VIVACE_TACTICS(ROW) \
+  ROW(conv_stem)          \
+  ROW(conv_depthwise)     \
+  ROW(conv_grouped)       \
+  ROW(conv_winograd4)     \
+  ROW(conv_winograd2)     \
   ROW(conv_direct)        \
+  ROW(pool)               \
   ROW(matmul_packed)      \
   ROW(matmul)             \
+  ROW(pointwise)          \
   ROW(reorder)            \
   ROW(reference)
 

@@ -91,9 +91,12 @@ struct Row {
   }
 };
 
-double estimate_direct(const Problem& p, const std::string& configuration, const Machine& machine) {
+// `work` is the share of the direct form's multiplications, `efficiency` of the machine's peak that they reach.
+template <int kWorkPercent, int kEfficiencyPercent>
+double estimate(const Problem& p, const std::string& configuration, const Machine& machine) {
   // Variants differ by little: in doubt the first.
-  return roofline_seconds(flops_of(p), bytes_of(p), 0.7, machine) * (1 + 0.001 * std::atoi(configuration.c_str()));
+  return roofline_seconds(flops_of(p) * kWorkPercent / 100, bytes_of(p), kEfficiencyPercent / 100.0, machine) *
+         (1 + 0.001 * std::atoi(configuration.c_str()));
 }
 
 template <ConvKernel ConvKernels::*kKernel>
@@ -105,6 +108,12 @@ constexpr Tactic row(std::string_view name, int version, double (*estimate)(cons
 
 }  // namespace
 
-extern const Tactic conv_direct_tactic = row<&ConvKernels::direct>("conv_direct", 1, estimate_direct);
+// Winograd does 4/9 (F(2,3)) and 1/4 (F(4,3)) of the multiplications, and transforms.
+extern const Tactic conv_winograd4_tactic = row<&ConvKernels::winograd4>("conv_winograd4", 1, estimate<25, 50>);
+extern const Tactic conv_winograd2_tactic = row<&ConvKernels::winograd2>("conv_winograd2", 1, estimate<44, 55>);
+extern const Tactic conv_depthwise_tactic = row<&ConvKernels::depthwise>("conv_depthwise", 1, estimate<100, 30>);
+extern const Tactic conv_grouped_tactic = row<&ConvKernels::grouped>("conv_grouped", 1, estimate<100, 30>);
+extern const Tactic conv_stem_tactic = row<&ConvKernels::stem>("conv_stem", 1, estimate<100, 60>);
+extern const Tactic conv_direct_tactic = row<&ConvKernels::direct>("conv_direct", 1, estimate<100, 75>);
 
 }  // namespace vivace::cpu

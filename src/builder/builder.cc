@@ -1,0 +1,194 @@
+#include "builder/builder.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "backends/cpu/lower.h"
+#include "base/version.h"
+#include "builder/tuner.h"
+#include "ops/operator.h"
+#include "passes/pipeline.h"
+
+namespace vivace::builder {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Where the user says nothing: one image, a sequence of moderate length.
+constexpr int64_t kGuessedFirst = 1, kGuessedOther = 128;
+
+Result<std::vector<plan::ShapeRange>> ranges_of(const ir::Graph& graph, const BuildConfig& config, Report& report) {
+  const auto bad = [](const std::string& what) { return Status(Code::invalid_argument, what); };
+  for (const auto& [name, range] : config.shapes) {
+    const auto& inputs = graph.inputs();
+    if (std::none_of(inputs.begin(), inputs.end(), [&, n = name](const ir::Value* v) { return v->name == n; })) {
+      std::string names;
+      for (const ir::Value* v : inputs) names += (names.empty() ? "" : ", ") + v->name;
+      return bad("shapes are given for input '" + name + "', which the model does not have; it has " + names);
+    }
+  }
+  std::vector<plan::ShapeRange> ranges;
+  std::map<std::string, int64_t> guesses;
+  for (const ir::Value* input : graph.inputs()) {
+    if (input->type.kind != ir::Kind::tensor) return Status(Code::unsupported, "input '" + input->name + "' is a " + input->type.to_string() + "; inputs other than tensors cannot be run yet");
+    const auto given = config.shapes.find(input->name);
+    if (!input->type.dims && given == config.shapes.end())
+      return bad("input '" + input->name + "' has no shape in the model; give one (--shape " + input->name + ":1x...)");
+    plan::ShapeRange range;
+    if (given != config.shapes.end()) {
+      range = given->second;
+      if (range.min.size() != range.opt.size() || range.opt.size() != range.max.size())
+        return bad("the shapes given for input '" + input->name + "' have different ranks");
+      if (input->type.dims && range.opt.size() != input->type.dims->size())
+        return bad("input '" + input->name + "' has rank " + std::to_string(input->type.rank()) + ", the shape given has rank " + std::to_string(range.opt.size()));
+      for (size_t i = 0; i < range.opt.size(); ++i) {
+        if (range.min[i] < 0 || range.min[i] > range.opt[i] || (range.max[i] >= 0 && range.opt[i] > range.max[i]))
+          return bad("input '" + input->name + "', dimension " + std::to_string(i) + ": min <= opt <= max does not hold");
+        const ir::Dim d = input->type.dims ? (*input->type.dims)[i] : ir::Dim();
+        if (d.known() && (range.min[i] != d.value() || range.max[i] != d.value()))
+          return bad("input '" + input->name + "', dimension " + std::to_string(i) + " is " + d.to_string() + " in the model; it cannot be given as " + std::to_string(range.opt[i]));
+      }
+    } else {
+      for (size_t i = 0; i < input->type.dims->size(); ++i) {
+        const ir::Dim& d = (*input->type.dims)[i];
+        if (d.known()) {
+          range.min.push_back(d.value());
+          range.opt.push_back(d.value());
+          range.max.push_back(d.value());
+          continue;
+        }
+        // The same symbol is the same size wherever it stands.
+        int64_t guess = i == 0 ? kGuessedFirst : kGuessedOther;
+        if (!d.symbol().empty()) guess = guesses.emplace(d.symbol(), guess).first->second;
+        range.min.push_back(0);
+        range.opt.push_back(guess);
+        range.max.push_back(-1);
+      }
+      if (range.min != range.max)
+        report.notes.push_back("input '" + input->name + "' has a dynamic shape and none was given: tuned for " + to_string(range.opt) + ", any size runs");
+    }
+    ranges.push_back(std::move(range));
+  }
+  return ranges;
+}
+
+// A shape the user fixed is a number from now on.
+void narrow_inputs(ir::Graph& graph, const std::vector<plan::ShapeRange>& ranges) {
+  for (size_t k = 0; k < ranges.size(); ++k) {
+    ir::Type& type = graph.inputs()[k]->type;
+    if (!type.dims) type.dims = ir::Dims(ranges[k].opt.size());
+    for (size_t i = 0; i < type.dims->size(); ++i)
+      if (ranges[k].min[i] == ranges[k].max[i]) (*type.dims)[i] = ranges[k].opt[i];
+  }
+}
+
+std::vector<Shape> shapes_at(const std::vector<plan::ShapeRange>& ranges, Shape plan::ShapeRange::*which) {
+  std::vector<Shape> shapes;
+  for (const plan::ShapeRange& range : ranges) {
+    Shape shape = range.*which;
+    for (size_t i = 0; i < shape.size(); ++i)
+      if (shape[i] < 0) shape[i] = range.opt[i];  // no limit
+    shapes.push_back(std::move(shape));
+  }
+  return shapes;
+}
+
+std::string join(const std::vector<std::string>& list) {
+  std::string text;
+  for (const std::string& s : list) text += (text.empty() ? "" : ",") + s;
+  return text;
+}
+
+Result<plan::Program> lower_and_tune(const ir::Graph& portable, const std::vector<plan::ShapeRange>& ranges,
+                                     const BuildConfig& config, const cpu::Machine& machine, Report& report) {
+  std::shared_ptr<ir::Graph> lowered = portable.clone();
+  VIVACE_TRY(cpu::lower(*lowered, machine));
+  std::vector<std::vector<Shape>> also;
+  const std::vector<Shape> optimum = shapes_at(ranges, &plan::ShapeRange::opt);
+  for (const auto which : {&plan::ShapeRange::min, &plan::ShapeRange::max})
+    if (const auto shapes = shapes_at(ranges, which); shapes != optimum && config.shapes.size()) also.push_back(shapes);
+  Tuner tuner(config, machine, report);
+  return tuner.make_program(std::move(lowered), optimum, also);
+}
+
+}  // namespace
+
+Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& config) {
+  BuildResult result;
+  Report& report = result.report;
+  const cpu::Machine machine = cpu::this_machine(config.threads);
+  report.model = config.model_name;
+  report.device = machine.device();
+  report.machine = machine.processor + ", " + std::to_string(machine.threads) + (machine.threads == 1 ? " thread" : " threads");
+  auto phase_start = Clock::now();
+  const auto end_phase = [&](const std::string& name) {
+    const auto now = Clock::now();
+    report.phases.emplace_back(name, std::chrono::duration<double>(now - phase_start).count());
+    phase_start = now;
+  };
+  if (config.effort < 0 || config.effort > 5) return Status(Code::invalid_argument, "effort is 0 to 5, not " + std::to_string(config.effort));
+  for (const std::string& rule : config.forced_tactics) {
+    const size_t at = rule.rfind('=');
+    if (at == std::string::npos || !cpu::find_tactic(rule.substr(at + 1)))
+      return Status(Code::invalid_argument, "'" + rule + "' is not NAME=TACTIC with a tactic that `vivace list-tactics` shows");
+  }
+
+  VIVACE_ASSIGN(const std::vector<plan::ShapeRange> ranges, ranges_of(*graph, config, report));
+  narrow_inputs(*graph, ranges);
+  VIVACE_TRY(ops::infer_graph(*graph));
+
+  ThreadPool pool(machine.threads);
+  passes::Options options;
+  options.disabled.insert(config.disabled_passes.begin(), config.disabled_passes.end());
+  options.pool = &pool;
+  options.dump = config.dump;
+  if (config.progress) options.cancelled = [&] { return !config.progress("optimize", 0); };
+  VIVACE_ASSIGN(const passes::PassReport passes, passes::optimize(*graph, options));
+  report.nodes_before = passes.nodes_before;
+  report.nodes_after = passes.nodes_after;
+  for (const passes::PassRecord& pass : passes.passes) report.passes.push_back({pass.name, pass.changes, pass.seconds});
+  end_phase("optimize");
+
+  plan::Plan& plan = result.plan;
+  plan.name = config.model_name;
+  plan.ranges = ranges;
+  plan.portable = std::move(graph);
+  plan.memory_limit = config.memory_limit;
+  plan.origin = {version(), machine.device(), report.machine};
+  plan.options["threads"] = std::to_string(machine.threads);
+  plan.options["effort"] = std::to_string(config.effort);
+  plan.options["disabled_tactics"] = join(config.disabled_tactics);
+  plan.options["forced_tactics"] = join(config.forced_tactics);
+  VIVACE_ASSIGN(plan.program, lower_and_tune(*plan.portable, ranges, config, machine, report));
+  end_phase("tune");
+
+  VIVACE_ASSIGN(const auto executor, cpu::Executor::create(plan.program, machine));
+  const auto memory_at = [&](const std::vector<Shape>& shapes) -> Result<cpu::MemoryUse> {
+    VIVACE_ASSIGN(const auto instance, executor->instance(shapes));
+    return cpu::Executor::memory_use(*instance);
+  };
+  VIVACE_ASSIGN(report.memory, memory_at(shapes_at(ranges, &plan::ShapeRange::opt)));
+  if (config.memory_limit) {
+    VIVACE_ASSIGN(const cpu::MemoryUse most, memory_at(shapes_at(ranges, &plan::ShapeRange::max)));
+    const uint64_t needed = most.constant_bytes + most.arena_bytes;
+    if (needed > config.memory_limit)
+      return Status(Code::out_of_memory, "the engine needs " + std::to_string(needed) + " bytes (weights " + std::to_string(most.constant_bytes) + ", activations " + std::to_string(most.arena_bytes) +
+                                             "), the limit is " + std::to_string(config.memory_limit) + ". Raise the limit to " + std::to_string(needed) + " or build for smaller shapes");
+  }
+  plan.report = to_json(report, /*stable=*/true);
+  if (!config.keep_portable) plan.portable.reset();
+  end_phase("finish");
+  return result;
+}
+
+Result<plan::Program> lower_again(const plan::Plan& plan, const cpu::Machine& machine) {
+  if (!plan.portable) return Status(Code::version_mismatch, "the plan holds no portable graph");
+  BuildConfig config;
+  config.effort = 0;
+  config.threads = machine.threads;
+  Report report;
+  return lower_and_tune(*plan.portable, plan.ranges, config, machine, report);
+}
+
+}  // namespace vivace::builder
