@@ -17,6 +17,7 @@ namespace vivace::cpu {
   ROW(matmul_packed)      \
   ROW(matmul)             \
   ROW(pointwise)          \
+  ROW(concat)             \
   ROW(reorder)            \
   ROW(reference)
 
