@@ -17,6 +17,10 @@ namespace vivace::cpu {
   ROW(matmul_packed)      \
   ROW(matmul)             \
   ROW(pointwise)          \
+  ROW(softmax)            \
+  ROW(layer_norm)         \
+  ROW(group_norm)         \
+  ROW(reduce)             \
   ROW(concat)             \
   ROW(reorder)            \
   ROW(reference)
