@@ -276,9 +276,14 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
   VIVACE_TRY(list_options(node, problem, also, options, layer));
   const std::string key = problem.key();
 
+  // By estimate, but every tactic's best before anyone's second: tactics differ more than their configurations.
   std::vector<Option*> order;
   for (Option& option : options) order.push_back(&option);
   std::stable_sort(order.begin(), order.end(), [](const Option* a, const Option* b) { return a->candidate.estimate < b->candidate.estimate; });
+  std::map<const cpu::Tactic*, int> places;
+  std::map<const Option*, int> place;
+  for (const Option* option : order) place[option] = places[option->tactic]++;
+  std::stable_sort(order.begin(), order.end(), [&](const Option* a, const Option* b) { return place[a] < place[b]; });
   const size_t timed = std::min(kTimed[std::clamp(config_.effort, 0, 5)], order.size());
   Option* best = order[0];
   const auto known = chosen_.find(key);

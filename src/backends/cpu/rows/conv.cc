@@ -1,6 +1,7 @@
 // Two-dimensional f32 convolutions on blocked channels: one row for each kernel of kernels/conv.h.
 #include "backends/cpu/kernels/conv.h"
 
+#include <cmath>
 #include <limits>
 
 #include "backends/cpu/rows/rows.h"
@@ -99,6 +100,14 @@ double estimate(const Problem& p, const std::string& configuration, const Machin
          (1 + 0.001 * std::atoi(configuration.c_str()));
 }
 
+// The direct kernel fills up the channels of every group to whole blocks.
+double estimate_direct(const Problem& p, const std::string& configuration, const Machine& machine) {
+  const double block = machine.channel_block(), groups = static_cast<double>(p.attributes().integer("group", 1));
+  const double in = static_cast<double>(p.inputs[1].shape[1]), out = static_cast<double>(p.inputs[1].shape[0]) / groups;
+  const double padded = groups > 1 ? std::ceil(in / block) * block / in * std::ceil(out / block) * block / out : 1;
+  return estimate<100, 75>(p, configuration, machine) * padded;
+}
+
 template <ConvKernel ConvKernels::*kKernel>
 constexpr Tactic row(std::string_view name, int version, double (*estimate)(const Problem&, const std::string&, const Machine&)) {
   using R = Row<kKernel>;
@@ -114,6 +123,6 @@ extern const Tactic conv_winograd2_tactic = row<&ConvKernels::winograd2>("conv_w
 extern const Tactic conv_depthwise_tactic = row<&ConvKernels::depthwise>("conv_depthwise", 1, estimate<100, 30>);
 extern const Tactic conv_grouped_tactic = row<&ConvKernels::grouped>("conv_grouped", 1, estimate<100, 30>);
 extern const Tactic conv_stem_tactic = row<&ConvKernels::stem>("conv_stem", 1, estimate<100, 60>);
-extern const Tactic conv_direct_tactic = row<&ConvKernels::direct>("conv_direct", 1, estimate<100, 75>);
+extern const Tactic conv_direct_tactic = row<&ConvKernels::direct>("conv_direct", 1, estimate_direct);
 
 }  // namespace vivace::cpu

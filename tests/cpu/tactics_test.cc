@@ -1,0 +1,181 @@
+// Walks the manifest of tactics: every row that supports a case gives what the reference gives, in every layout it
+// takes and on every instruction set the processor has.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "backends/cpu/shapes.h"
+#include "ir/text.h"
+#include "ops/operator.h"
+
+namespace vivace::cpu {
+namespace {
+
+// One node each; weights are constants, what is not is an input. Sizes are small, odd, and around vector widths.
+constexpr const char* kCases[] = {
+    // Convolutions: channels around the block, strides, padding, dilation, groups, tiny images, batches.
+    "(%x: f32[1,16,9,7]) { %y = Conv(%x, const f32[32,16,1,1] random(1)) return %y }",
+    "(%x: f32[2,24,7,5]) { %y = vivace.FusedConv(%x, const f32[13,24,3,3] random(1), const f32[13] random(2)) {pads=[1,1,1,1], activation=\"relu\"} return %y }",
+    "(%x: f32[1,3,19,17]) { %y = vivace.FusedConv(%x, const f32[40,3,7,7] random(1), const f32[40] random(2)) {pads=[3,3,3,3], strides=[2,2], activation=\"clip\", activation_alpha=0.0, activation_beta=6.0} return %y }",
+    "(%x: f32[1,17,1,1]) { %y = vivace.FusedConv(%x, const f32[5,17,1,1] random(1), const f32[5] random(2)) {activation=\"sigmoid\"} return %y }",
+    "(%x: f32[1,48,8,8], %r: f32[1,48,8,8]) { %y = vivace.FusedConv(%x, const f32[48,48,3,3] random(1), const f32[48] random(2), %r) {pads=[1,1,1,1], activation=\"relu\"} return %y }",
+    "(%x: f32[1,20,5,6], %r: f32[1,20,5,6]) { %y = vivace.FusedConv(%x, const f32[20,20,3,3] random(1), _, %r) {pads=[1,1,1,1], activation=\"silu\", residual_last=1} return %y }",
+    "(%x: f32[1,19,10,11]) { %y = vivace.FusedConv(%x, const f32[19,1,5,5] random(1), const f32[19] random(2)) {group=19, pads=[2,2,2,2], strides=[2,1], activation=\"hard_swish\"} return %y }",
+    "(%x: f32[1,32,6,6]) { %y = Conv(%x, const f32[32,4,3,3] random(1)) {group=8, pads=[1,1,1,1]} return %y }",
+    "(%x: f32[1,12,9,9]) { %y = Conv(%x, const f32[6,4,2,3] random(1), const f32[6] random(2)) {group=3, pads=[0,1,1,2], dilations=[2,1], strides=[1,2]} return %y }",
+    "(%x: f32[3,64,14,14]) { %y = Conv(%x, const f32[64,64,3,3] random(1)) {pads=[1,1,1,1]} return %y }",
+    "(%x: f32[1,8,5,5]) { %y = Conv(%x, const f32[8,8,3,3] random(1)) {auto_pad=\"SAME_UPPER\", strides=[2,2]} return %y }",
+    // Pooling.
+    "(%x: f32[1,21,13,11]) { %y = MaxPool(%x) {kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]} return %y }",
+    "(%x: f32[2,16,8,9]) { %y = MaxPool(%x) {kernel_shape=[2,3], strides=[2,2], ceil_mode=1, dilations=[1,2]} return %y }",
+    "(%x: f32[1,5,7,7]) { %y = AveragePool(%x) {kernel_shape=[3,3], strides=[1,1], pads=[1,1,1,1], count_include_pad=1} return %y }",
+    "(%x: f32[1,32,7,6]) { %y = AveragePool(%x) {kernel_shape=[3,2], strides=[2,2], pads=[1,0,1,1]} return %y }",
+    "(%x: f32[2,32,7,5]) { %y = GlobalAveragePool(%x) return %y }",
+    "(%x: f32[1,19,3,3]) { %y = GlobalAveragePool(%x) return %y }",
+    // Pointwise: every way an operand may broadcast.
+    "(%x: f32[1,19,4,5], %z: f32[1,19,4,5]) { %y = Add(%x, %z) return %y }",
+    "(%x: f32[2,16,4,5], %z: f32[2,16,1,1]) { %y = Mul(%x, %z) return %y }",
+    "(%x: f32[1,20,4,5]) { %y = vivace.Pointwise(%x, const f32[20,1,1] random(3), const f32[1,20,1,1] random(4)) {program=\"t0 = mul x0 x1; t1 = add t0 x2; relu t1\"} return %y }",
+    "(%x: f32[3,1,5], %z: f32[4,1]) { %y = Sub(%x, %z) return %y }",
+    "(%x: f32[]) { %y = Exp(%x) return %y }",
+    "(%x: f32[0,7]) { %y = Relu(%x) return %y }",
+    "(%x: f32[3,37]) { %y = Clip(%x, const f32[] {-0.25}, const f32[] {0.5}) return %y }",
+    "(%x: f32[1,17,2,2]) { %y = Sigmoid(%x) return %y }",
+    "(%x: f32[2,3,4], %z: f32[4]) { %y = Div(%x, %z) return %y }",
+    // Matrix products.
+    "(%x: f32[1,37]) { %y = Gemm(%x, const f32[19,37] random(1), const f32[19] random(2)) {transB=1} return %y }",
+    "(%x: f32[5,64]) { %y = Gemm(%x, const f32[64,33] random(1)) {alpha=0.5} return %y }",
+    "(%x: f32[2,7,48]) { %y = MatMul(%x, const f32[48,50] random(1)) return %y }",
+    "(%x: f32[2,3,5,8], %z: f32[2,3,8,9]) { %y = MatMul(%x, %z) return %y }",
+    "(%x: f32[2,1,5,8], %z: f32[3,8,9]) { %y = MatMul(%x, %z) return %y }",
+    "(%x: f32[8], %z: f32[8]) { %y = MatMul(%x, %z) return %y }",
+    "(%x: f32[11,20], %r: f32[11,31]) { %y = vivace.FusedMatMul(%x, const f32[31,20] random(1), const f32[31] random(2), %r) {trans_b=1, scale=0.25, activation=\"gelu\"} return %y }",
+    "(%x: f32[4,0], %z: f32[0,3]) { %y = MatMul(%x, %z) return %y }",
+    // Norms and reductions.
+    "(%x: f32[3,5,7]) { %y = Softmax(%x) {axis=1} return %y }",
+    "(%x: f32[4,129]) { %y = LogSoftmax(%x) return %y }",
+    "(%x: f32[2,5,33]) { %y = LayerNormalization(%x, const f32[33] random(1), const f32[33] random(2)) return %y }",
+    "(%x: f32[2,5,33]) { %y = RMSNormalization(%x, const f32[33] random(1)) return %y }",
+    "(%x: f32[2,6,5,3]) { %y = InstanceNormalization(%x, const f32[6] random(1), const f32[6] random(2)) return %y }",
+    "(%x: f32[2,6,5,3]) { %y = GroupNormalization(%x, const f32[6] random(1), const f32[6] random(2)) {num_groups=3} return %y }",
+    "(%x: f32[2,3,5,7]) { %y = ReduceMean(%x, const i64[2] {2, 3}) {keepdims=0} return %y }",
+    "(%x: f32[2,3,5,7]) { %y = ReduceMax(%x, const i64[1] {1}) return %y }",
+    "(%x: f32[4,5]) { %y = ReduceSum(%x) return %y }",
+    // Movement.
+    "(%x: f32[2,16,3,2], %z: f32[2,32,3,2]) { %y = Concat(%x, %z) {axis=1} return %y }",
+    "(%x: f32[2,3,5], %z: f32[2,3,1]) { %y = Concat(%x, %z) {axis=-1} return %y }",
+};
+
+// NCHW -> N, ceil(C/c), H, W, c with zeros in the lanes past C; and back.
+std::vector<float> to_blocked(const TensorView& x, int64_t c) {
+  const int64_t channels = x.shape[1], blocks = (channels + c - 1) / c, pixels = elements(std::span(x.shape).subspan(2));
+  std::vector<float> out(static_cast<size_t>(x.shape[0] * blocks * pixels * c), 0.0f);
+  for (int64_t n = 0; n < x.shape[0]; ++n)
+    for (int64_t k = 0; k < channels; ++k)
+      for (int64_t i = 0; i < pixels; ++i)
+        out[static_cast<size_t>(((n * blocks + k / c) * pixels + i) * c + k % c)] = x.as<float>()[(n * channels + k) * pixels + i];
+  return out;
+}
+
+class Tactics : public testing::TestWithParam<std::tuple<const char*, Isa>> {};
+
+TEST_P(Tactics, AgreeWithTheReference) {
+  const auto& [text, isa] = GetParam();
+  if (isa > best_isa()) GTEST_SKIP() << "this processor has no " << to_string(isa);
+  Machine machine = this_machine(2);
+  machine.isa = isa;
+  Result<std::unique_ptr<ir::Graph>> graph = ir::parse("graph " + std::string(text));
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  ASSERT_TRUE(ops::infer_graph(**graph).ok());
+  const ir::Node& node = **(*graph)->nodes().begin();
+
+  std::vector<Tensor> arguments;
+  std::vector<Shape> shapes;
+  for (const ir::Value* v : (*graph)->inputs()) {
+    shapes.push_back(*v->type.shape());
+    arguments.push_back(ir::random_tensor(v->type.dtype, shapes.back(), static_cast<uint64_t>(v->id()) + 10));
+  }
+  Result<std::vector<Tensor>> expected = ops::run_graph_reference(**graph, arguments);
+  ASSERT_TRUE(expected.ok()) << expected.status().message();
+  const Result<ConcreteGraph> at = concretize(**graph, shapes);
+  ASSERT_TRUE(at.ok());
+
+  ThreadPool pool(2);
+  int ran = 0;
+  const int c = machine.channel_block();
+  for (const bool blocked_in : {false, true})
+    for (const bool blocked_out : {false, true}) {
+      Problem problem = problem_of(node, *at);
+      std::vector<std::vector<float>> blocked(problem.inputs.size());
+      std::vector<void*> pointers;
+      bool sensible = true;
+      for (size_t i = 0; i < problem.inputs.size(); ++i) {
+        TensorInfo& in = problem.inputs[i];
+        Tensor value;
+        for (size_t k = 0; k < arguments.size(); ++k)
+          if (node.input(i) == (*graph)->inputs()[k]) value = arguments[k];
+        if (in.constant) value = *in.constant;
+        const bool residual = i == 3;  // laid out as the output
+        if (!in.constant && in.present() && (residual ? blocked_out : blocked_in)) {
+          if (in.shape.size() != 4) sensible = false;
+          else {
+            blocked[i] = to_blocked(value, c);
+            in.channel_block = c;
+          }
+        }
+        pointers.push_back(in.channel_block ? blocked[i].data() : value.data());
+      }
+      if (blocked_out && problem.outputs[0].shape.size() != 4) sensible = false;
+      if (!sensible) continue;
+      problem.outputs[0].channel_block = blocked_out ? c : 0;
+
+      for (const Tactic* tactic : all_tactics()) {
+        if (!tactic->operators.empty() && std::find(tactic->operators.begin(), tactic->operators.end(), node.op) == tactic->operators.end()) continue;
+        if (!tactic->supports(problem, machine)) continue;
+        std::vector<std::string> configurations{""};
+        if (tactic->configurations) configurations = tactic->configurations(problem, machine);
+        for (const std::string& configuration : configurations) {
+          SCOPED_TRACE(std::string(tactic->name) + " '" + configuration + "'" + (blocked_in ? " blocked" : " plain") + " -> " + (blocked_out ? "blocked" : "plain"));
+          std::vector<Tensor> packed;
+          if (tactic->prepare) {
+            auto made = tactic->prepare(problem, configuration, machine);
+            ASSERT_TRUE(made.ok()) << made.status().message();
+            packed = *made;
+          }
+          auto bound = tactic->bind(problem, configuration, packed, machine);
+          ASSERT_TRUE(bound.ok()) << bound.status().message();
+          const std::vector<float> want = blocked_out ? to_blocked((*expected)[0], c) : std::vector<float>((*expected)[0].as<float>(), (*expected)[0].as<float>() + (*expected)[0].count());
+          constexpr size_t kGuard = 64;  // a write past the end shows
+          std::vector<float> got(want.size() + kGuard, 12345.0f);
+          std::vector<void*> all = pointers;
+          all.push_back(got.data());
+          auto workspace = Tensor::allocate(DType::u8, {static_cast<int64_t>(bound->workspace)});
+          ASSERT_TRUE(workspace.ok());
+          const Status status = bound->run({all.data(), all.data() + pointers.size(), workspace->data(), pool});
+          ASSERT_TRUE(status.ok()) << status.message();
+          ++ran;
+          // Sums of up to some 600 products of numbers below 1 in another order, or through Winograd's transforms,
+          // whose error is some 1e-5 of the largest result; functions within 2e-6.
+          double largest = 1;
+          for (const float w : want) largest = std::max(largest, std::abs(static_cast<double>(w)));
+          for (size_t i = 0; i < want.size(); ++i) ASSERT_NEAR(got[i], want[i], 2e-5 * largest) << "at " << i;
+          for (size_t i = 0; i < kGuard; ++i) ASSERT_EQ(got[want.size() + i], 12345.0f) << "written past the end";
+        }
+      }
+    }
+  EXPECT_GE(ran, 2) << "only the reference runs this";
+}
+
+INSTANTIATE_TEST_SUITE_P(Manifest, Tactics, testing::Combine(testing::ValuesIn(kCases), testing::Values(Isa::generic, Isa::avx2, Isa::avx512)),
+                         [](const auto& info) { return "case" + std::to_string(info.index / 3) + "_" + to_string(std::get<1>(info.param)); });
+
+TEST(Manifest, NamesAreUniqueAndTheReferenceIsLast) {
+  std::set<std::string_view> names;
+  for (const Tactic* tactic : all_tactics()) EXPECT_TRUE(names.insert(tactic->name).second) << tactic->name;
+  EXPECT_EQ(all_tactics().back()->name, "reference");
+  EXPECT_EQ(find_tactic("no such tactic"), nullptr);
+}
+
+}  // namespace
+}  // namespace vivace::cpu
