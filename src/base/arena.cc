@@ -42,7 +42,11 @@ ArenaPlan plan_arena(const std::vector<ArenaRequest>& requests) {
     change[static_cast<size_t>(request.last) + 1] -= static_cast<int64_t>(rounded(request.bytes));
   }
   int64_t live = 0;
-  for (const int64_t c : change) plan.largest_live = std::max(plan.largest_live, static_cast<size_t>(live += c));
+  for (int step = 0; step < steps; ++step) {
+    live += change[static_cast<size_t>(step)];
+    plan.live.push_back(static_cast<size_t>(live));
+    plan.largest_live = std::max(plan.largest_live, plan.live.back());
+  }
   return plan;
 }
 

@@ -15,7 +15,8 @@ struct ArenaRequest {
 struct ArenaPlan {
   std::vector<size_t> offsets;  // one per request, multiples of kAlignment
   size_t bytes = 0;             // of the whole arena
-  size_t largest_live = 0;      // most bytes alive at any one step: no plan can be smaller
+  std::vector<size_t> live;     // bytes alive at each step
+  size_t largest_live = 0;      // the most of them: no plan can be smaller
 };
 
 /// Largest buffers first, each at the lowest offset where no buffer alive at the same time is in its way.

@@ -20,7 +20,10 @@ Json to_json(const Candidate& candidate) {
   return json;
 }
 
-// How much the winner was ahead of the next tactic of another name; 0 where nobody else was timed.
+std::string megabytes(size_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
+
+}  // namespace
+
 double margin(const LayerReport& layer) {
   if (layer.candidates.empty() || layer.candidates[0].seconds <= 0) return 0;
   for (const Candidate& other : layer.candidates)
@@ -28,10 +31,6 @@ double margin(const LayerReport& layer) {
       return other.seconds / layer.candidates[0].seconds;
   return 0;
 }
-
-std::string megabytes(size_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
-
-}  // namespace
 
 std::string to_json(const Report& report, bool stable) {
   Json json;

@@ -48,7 +48,10 @@ struct Report {
 std::string to_json(const Report& report, bool stable = false);
 /// Tables for a terminal.
 std::string to_text(const Report& report, bool every_candidate = false);
-/// One self-contained page: the layers with their times, who won and by how much, memory over time.
-std::string to_html(const Report& report, const std::string& graph_dot);
+/// How much the winner of a layer was ahead of the next tactic of another name, as a ratio; 0 where nobody else was timed.
+double margin(const LayerReport& layer);
+/// One self-contained page: the layers with their times, who won and by how much, memory over time, and the graph as
+/// the SVG given (left out where empty).
+std::string to_html(const Report& report, const std::string& graph_svg);
 
 }  // namespace vivace::builder

@@ -168,6 +168,7 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
   made->arena_bytes = made->placement.arena_bytes;
   made->memory.arena_bytes = made->arena_bytes;
   made->memory.largest_live = made->placement.largest_live;
+  made->memory.live = made->placement.live;
   return std::shared_ptr<const Instance>(std::move(made));
 }
 

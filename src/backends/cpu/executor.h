@@ -33,6 +33,7 @@ struct MemoryUse {
   size_t arena_bytes = 0;    // of one run
   size_t largest_live = 0;   // the most its values need at any one step
   size_t constant_bytes = 0; // weights, packed and plain, that steps read
+  std::vector<size_t> live;  // bytes of the arena in use at each node
 };
 
 class Executor {

@@ -294,6 +294,7 @@ Placement place_values(const ir::Graph& graph, const ConcreteGraph& at, const st
     if (workspace_bytes[i] > 0) placement.workspaces[i] = arena.offsets[next++];
   placement.arena_bytes = arena.bytes;
   placement.largest_live = arena.largest_live;
+  placement.live = arena.live;
 
   for (const ir::Value* v : graph.values()) {
     Place& place = placement.places[index(v)];

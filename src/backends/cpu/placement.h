@@ -24,6 +24,7 @@ struct Placement {
   std::vector<size_t> workspaces;      // by node order: offset of the step's workspace in the arena
   size_t arena_bytes = 0;
   size_t largest_live = 0;
+  std::vector<size_t> live;            // bytes alive at each node
 };
 
 /// `workspace_bytes` by node order. Values that are not concrete get Base::run.
