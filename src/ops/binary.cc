@@ -210,11 +210,12 @@ Status infer_arithmetic(Inference& in) {
   VIVACE_TRY(infer_pointwise(in));
   if (!is_integer(in.dtype(0))) return {};
   set_known_elementwise(in, [&](const ir::Dim& a, const ir::Dim& b) -> ir::Dim {
-    if (in.node.op == "Add") return a + b;
-    if (in.node.op == "Sub") return a - b;
-    if (in.node.op == "Mul") return a * b;
-    if (in.node.op != "Div" || (b.known() && b.value() <= 0)) return {};
-    return a.known() && b.known() ? ir::Dim(a.value() / b.value()) : floor_div(a, b);
+    const DType type = in.dtype(0);
+    if (in.node.op == "Add") return fitting(type, a + b);
+    if (in.node.op == "Sub") return fitting(type, a - b);
+    if (in.node.op == "Mul") return fitting(type, a * b);
+    if (b.known() && b.value() <= 0) return {};
+    return a.known() && b.known() ? ir::Dim(a.value() / b.value()) : floor_div(a, b);  // a dimension is not negative
   });
   return {};
 }

@@ -86,12 +86,10 @@ Status cast_from_strings(Call& call) {
 }
 
 Status infer_conversion(Inference& in, DType to) {
-  in.set(0, to, {});
-  in.outputs[0].dims = in.dims(0);
+  in.set(0, ir::Type{ir::Kind::tensor, to, in.dims(0), 0, nullptr});
   const bool whole = is_integer(to) && bits_of(to) >= 32;
   if (auto known = in.known(0); known && whole && (in.rank(0) == 0 || in.rank(0) == 1)) {
-    for (ir::Dim& d : *known)
-      if (d.known() && bits_of(to) == 32 && static_cast<int32_t>(d.value()) != d.value()) d = ir::Dim();
+    for (ir::Dim& d : *known) d = fitting(to, d);
     in.set_known(0, std::move(*known));
   }
   return {};
@@ -99,11 +97,18 @@ Status infer_conversion(Inference& in, DType to) {
 
 }  // namespace
 
-Status infer_cast(Inference& in) {
+namespace {
+Result<DType> target_type(const Inference& in) {
   const int64_t to = in.attributes.integer("to");
-  if (to <= 0 || to >= kDTypeCount || to == static_cast<int64_t>(DType::c64) || to == static_cast<int64_t>(DType::c128))
-    return in.error("'to' is not an element type: " + std::to_string(to));
-  return infer_conversion(in, static_cast<DType>(to));
+  if (to <= 0 || to >= kDTypeCount) return in.error("'to' is not an element type: " + std::to_string(to));
+  return static_cast<DType>(to);
+}
+}  // namespace
+
+Status infer_cast(Inference& in) {
+  VIVACE_ASSIGN(const DType to, target_type(in));
+  if (to == DType::c64 || to == DType::c128) return in.error("there is no cast to complex numbers");
+  return infer_conversion(in, to);
 }
 
 Status infer_cast_like(Inference& in) { return infer_conversion(in, in.dtype(1)); }
@@ -131,6 +136,20 @@ Status reference_cast(Call& call) {
     });
   });
   return from && known ? Status() : no_kernel_for(call, from ? y.type : x.type);
+}
+
+// The same bits under another type of the same width.
+Status infer_bit_cast(Inference& in) {
+  VIVACE_ASSIGN(const DType to, target_type(in));
+  if (in.dtype(0) == DType::string || to == DType::string || (in.dtype(0) != DType::undefined && bits_of(to) != bits_of(in.dtype(0))))
+    return in.error(std::string("elements of ") + to_string(in.dtype(0)) + " and " + to_string(to) + " differ in width");
+  in.set(0, ir::Type{ir::Kind::tensor, to, in.dims(0), 0, nullptr});
+  return {};
+}
+Status reference_bit_cast(Call& call) {
+  const TensorView& y = call.output();
+  copy_elements({y, 0}, {TensorView{y.type, y.shape, call.input(0).data}, 0}, y.count());
+  return {};
 }
 
 }  // namespace vivace::ops

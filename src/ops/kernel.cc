@@ -31,6 +31,20 @@ Status require_rank(const Inference& in, size_t i, int min_rank, int max_rank) {
                                           : std::to_string(min_rank) + " to " + std::to_string(max_rank)));
 }
 
+Result<int> checked_axis(const Inference& in, int64_t axis, int rank) {
+  const int at = normalized_axis(axis, rank);
+  if (at < 0) return in.error("axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(rank));
+  return at;
+}
+
+ir::Dim fitting(DType type, const ir::Dim& d) {
+  if (!d.known() || bits_of(type) == 64) return d;
+  const int bits = bits_of(type);
+  const bool is_signed = type == DType::i32 || type == DType::i16 || type == DType::i8;
+  const int64_t low = is_signed ? -(int64_t{1} << (bits - 1)) : 0, high = (int64_t{1} << (is_signed ? bits - 1 : bits)) - 1;
+  return d.value() >= low && d.value() <= high ? d : ir::Dim();
+}
+
 Status no_kernel_for(const Call& call, DType type) {
   return {Code::unsupported, call.node.describe() + ": not supported for elements of type " + to_string(type) +
                                  "; a Cast before and after it helps"};
@@ -54,14 +68,17 @@ Status size_outputs(Call& call) {
   for (size_t i = 0; i < call.outputs.size(); ++i) {
     const std::optional<Shape> shape = in.outputs[i].shape();
     if (!shape) return call.error("the shape of output " + std::to_string(i) + " does not follow from the inputs");
-    if (!call.wants(i)) VIVACE_TRY(call.allocate(i, in.outputs[i].dtype, *shape));
-    const TensorView& made = call.output(i);
-    if (made.shape != *shape || made.type != in.outputs[i].dtype)
-      return call.error("output " + std::to_string(i) + " was planned as " + to_string(made.type) + " " +
-                        to_string(made.shape) + ", but its inputs make it " + to_string(in.outputs[i].dtype) + " " +
-                        to_string(*shape));
+    VIVACE_TRY(make_output(call, i, in.outputs[i].dtype, *shape));
   }
   return {};
+}
+
+Status make_output(Call& call, size_t i, DType type, const Shape& shape) {
+  if (!call.wants(i)) VIVACE_TRY(call.allocate(i, type, shape));
+  const TensorView& made = call.output(i);
+  if (made.shape == shape && made.type == type) return {};
+  return call.error("output " + std::to_string(i) + " was planned as " + to_string(made.type) + " " + to_string(made.shape) +
+                    ", but its inputs make it " + to_string(type) + " " + to_string(shape));
 }
 
 void parallel_for(ThreadPool* pool, int64_t count, int64_t grain, FunctionRef<void(int64_t, int64_t)> f) {

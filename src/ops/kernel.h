@@ -17,6 +17,10 @@ Status require_type(const Inference& in, size_t i, std::initializer_list<DType> 
 Status require_same_type(const Inference& in, size_t i, size_t j);
 /// invalid_model unless input i has one of these ranks, so far as it is known.
 Status require_rank(const Inference& in, size_t i, int min_rank, int max_rank);
+/// The axis in [0, rank), or invalid_model.
+Result<int> checked_axis(const Inference& in, int64_t axis, int rank);
+/// The dimension, unknown where it is a number that elements of `type` cannot hold.
+ir::Dim fitting(DType type, const ir::Dim& d);
 /// unsupported: the kernel has no code for elements of this type.
 Status no_kernel_for(const Call& call, DType type);
 
@@ -24,6 +28,8 @@ Status no_kernel_for(const Call& call, DType type);
 /// values, so its checks need no repeating, and makes the outputs, or checks those already made. An error where the
 /// shapes do not follow.
 Status size_outputs(Call& call);
+/// Makes output i, or checks the one already made.
+Status make_output(Call& call, size_t i, DType type, const Shape& shape);
 
 template <class F>
 Status for_floats(const Call& call, DType type, F&& f) {
@@ -76,6 +82,14 @@ void copy_elements(Place to, Place from, int64_t count);
 /// Copies elements of any type over `shape`, with strides in elements; a source stride of 0 repeats.
 void copy_strided(const Shape& shape, Place to, const Shape& to_strides, Place from, const Shape& from_strides,
                   ThreadPool* pool);
+
+// Indices, shared by gathers and scatters.
+/// As i64 in [0, size); an error where one is out of [-size, size).
+Result<std::vector<int64_t>> normalized_indices(const Call& call, const TensorView& indices, int64_t size);
+/// Where the blocks start that the tuples in the last dimension of `indices` name, after `batch_dims` common dimensions.
+Result<std::vector<int64_t>> tuple_offsets(const Call& call, const TensorView& data, const TensorView& indices, int64_t batch_dims);
+/// Input 1 holds indices of the rank of input 0, no larger than it but along the attribute axis.
+Status require_elementwise_indices(const Inference& in);
 
 /// Calls f.template operator()<T>() for a C++ type that elements of `type` can be moved as: an unsigned integer as
 /// wide, a pair of them, or std::string. False for types packed in less than a byte.

@@ -56,8 +56,7 @@ Status infer_concat(Inference& in) {
       continue;
     }
     const ir::Dims& dims = *in.dims(i);
-    const int axis = normalized_axis(in.attributes.integer("axis"), in.rank(i));
-    if (axis < 0) return in.error("axis " + std::to_string(in.attributes.integer("axis")) + " is out of range for rank " + std::to_string(in.rank(i)));
+    VIVACE_ASSIGN(const int axis, checked_axis(in, in.attributes.integer("axis"), in.rank(i)));
     length = length + dims[static_cast<size_t>(axis)];
     if (!out) out = dims;
     if (out->size() != dims.size()) return in.error("inputs differ in rank");
@@ -108,8 +107,7 @@ Status infer_split(Inference& in) {
     for (size_t i = 0; i < in.output_count(); ++i) in.set_unknown_rank(i, in.dtype(0));
     return {};
   }
-  const int axis = normalized_axis(in.attributes.integer("axis"), in.rank(0));
-  if (axis < 0) return in.error("axis " + std::to_string(in.attributes.integer("axis")) + " is out of range for rank " + std::to_string(in.rank(0)));
+  VIVACE_ASSIGN(const int axis, checked_axis(in, in.attributes.integer("axis"), in.rank(0)));
   const ir::Dim& whole = (*in.dims(0))[static_cast<size_t>(axis)];
   ir::Dims sizes(static_cast<size_t>(parts));
   if (const auto known = in.known(1)) {
@@ -222,8 +220,7 @@ Result<SliceRequest> slice_request(const Inference& in) {
     if (count && r.axes.size() != *count) return in.error("starts and axes differ in length");
     std::vector<bool> seen(static_cast<size_t>(in.rank(0)));
     for (int64_t& axis : r.axes) {
-      const int at = normalized_axis(axis, in.rank(0));
-      if (at < 0) return in.error("axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(in.rank(0)));
+      VIVACE_ASSIGN(const int at, checked_axis(in, axis, in.rank(0)));
       if (seen[static_cast<size_t>(at)]) return in.error("axis " + std::to_string(axis) + " is given twice");
       seen[static_cast<size_t>(at)] = true;
       axis = at;

@@ -21,8 +21,7 @@ Result<std::optional<std::vector<bool>>> reduced_axes(const Inference& in) {
   }
   if (axes.empty() && in.attributes.integer("noop_with_empty_axes") == 0) reduced.assign(reduced.size(), true);
   for (const int64_t axis : axes) {
-    const int at = normalized_axis(axis, in.rank(0));
-    if (at < 0) return in.error("axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(in.rank(0)));
+    VIVACE_ASSIGN(const int at, checked_axis(in, axis, in.rank(0)));
     reduced[static_cast<size_t>(at)] = true;
   }
   return std::optional(std::move(reduced));

@@ -49,8 +49,7 @@ Result<std::optional<std::vector<bool>>> axes_from_input(const Inference& in, si
   if (!axes) return std::optional<std::vector<bool>>();
   std::vector<bool> chosen(static_cast<size_t>(rank));
   for (const int64_t axis : *axes) {
-    const int at = normalized_axis(axis, rank);
-    if (at < 0) return in.error("axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(rank));
+    VIVACE_ASSIGN(const int at, checked_axis(in, axis, rank));
     if (chosen[static_cast<size_t>(at)]) return in.error("axis " + std::to_string(axis) + " is given twice");
     chosen[static_cast<size_t>(at)] = true;
   }
@@ -346,6 +345,7 @@ Status infer_squeeze(Inference& in) {
 }
 
 Status infer_unsqueeze(Inference& in) {
+  VIVACE_TRY(require_rank(in, 1, 0, 1));
   VIVACE_ASSIGN(const int count, length_as_rank(in, 1));
   const int added = in.rank(1) == 0 ? 1 : count;
   if (!in.dims(0) || added < 0) return in.set_unknown_rank(0, in.dtype(0)), Status();

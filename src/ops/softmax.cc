@@ -8,8 +8,7 @@
 namespace vivace::ops {
 
 Status infer_softmax(Inference& in) {
-  if (in.dims(0) && normalized_axis(in.attributes.integer("axis", -1), in.rank(0)) < 0)
-    return in.error("axis " + std::to_string(in.attributes.integer("axis", -1)) + " is out of range for rank " + std::to_string(in.rank(0)));
+  if (in.dims(0)) VIVACE_TRY(checked_axis(in, in.attributes.integer("axis", -1), in.rank(0)).status());
   return infer_same_as_first(in);
 }
 
