@@ -3,6 +3,7 @@
 #include "backends/cpu/kernels/conv.h"
 #include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/kernels/math_probe.h"
+#include "backends/cpu/kernels/move.h"
 #include "backends/cpu/kernels/norm.h"
 #include "backends/cpu/kernels/pointwise.h"
 
@@ -24,6 +25,7 @@ namespace vivace::cpu {
 VIVACE_KERNELS(ConvKernels, conv_kernels)
 VIVACE_KERNELS(GemmKernels, gemm_kernels)
 VIVACE_KERNELS(MathProbe, math_probe)
+VIVACE_KERNELS(MoveKernels, move_kernels)
 VIVACE_KERNELS(NormKernels, norm_kernels)
 VIVACE_KERNELS(PointwiseKernels, pointwise_kernels)
 }  // namespace vivace::cpu
