@@ -30,7 +30,7 @@ std::span<const Stage> pipeline() {
                {"inline_constant_ifs", "an If that always takes one branch is that branch", inline_constant_ifs},
                constants, shapes},
               with(views(), {pass_of(eliminate_dropout), pass_of(eliminate_cast), pass_of(eliminate_slice),
-                             pass_of(eliminate_pad), pass_of(eliminate_single_input), pass_of(select_constant_where),
+                             pass_of(eliminate_pad), pass_of(eliminate_pool), pass_of(eliminate_single_input), pass_of(select_constant_where),
                              pass_of(eliminate_neutral_operand), pass_of(power_to_products), pass_of(divide_to_multiply),
                              pass_of(subtract_to_add), pass_of(merge_scalar_factors), pass_of(merge_added_constants),
                              common, dead}))},
@@ -47,7 +47,7 @@ std::span<const Stage> pipeline() {
          {pass_of(fold_batch_norm_into_conv), pass_of(batch_norm_to_scale_and_shift), pass_of(fold_pad_into_conv),
           pass_of(fold_scale_into_conv), pass_of(fold_bias_into_conv), pass_of(fold_input_scale_into_conv),
           pass_of(move_scale_before_transpose), pass_of(distribute_scale_over_bias), pass_of(fold_scale_into_matmul),
-          constants, dead}},
+          pass_of(sink_transposes), pass_of(transpose_residual), pass_of(merge_transposes), pass_of(eliminate_view), constants, dead}},
         {"fuse", 8,
          with({pass_of(conv_to_fused), pass_of(matmul_to_fused), pass_of(gemm_to_fused), pass_of(fuse_transposed_operand),
                pass_of(fuse_scale), pass_of(fuse_bias), pass_of(fuse_activation), pass_of(hoist_reshape_over_matmul),
@@ -56,6 +56,8 @@ std::span<const Stage> pipeline() {
         {"merge siblings", 1,
          {{"merge_sibling_convolutions", "small 1x1 convolutions of one input are one", merge_sibling_convolutions},
           {"merge_sibling_matmuls", "small matrix products of one input are one", merge_sibling_matmuls}, dead}},
+        {"fuse pointwise", 1,
+         {{"fuse_pointwise", "elementwise operators that follow one another are one pass over memory", fuse_pointwise}, dead}},
     };
   }();
   return stages;

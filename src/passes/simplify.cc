@@ -70,6 +70,19 @@ const Rule eliminate_pad{
     .build = replace_by_input,
 };
 
+const Rule eliminate_pool{
+    .name = "eliminate_pool",
+    .purpose = "pooling over windows of one element",
+    .pattern = op("AveragePool|MaxPool", any("x")).where([](const ir::Node& node) {
+      const auto all = [&](const char* name, int64_t wanted) {
+        const std::vector<int64_t> values = node.attributes.integers(name);
+        return std::all_of(values.begin(), values.end(), [&](int64_t v) { return v == wanted; });
+      };
+      return all("kernel_shape", 1) && all("strides", 1) && all("pads", 0) && same_type(node.input(0), node.output());
+    }),
+    .build = replace_by_input,
+};
+
 const Rule eliminate_single_input{
     .name = "eliminate_single_input",
     .purpose = "Concat, Sum, Min, Max or Mean of one value; Split into one",
@@ -136,6 +149,34 @@ const Rule merge_transposes{
       std::vector<int64_t> perm;
       for (const int64_t axis : second) perm.push_back(first[static_cast<size_t>(axis)]);
       return to.replace(m.root(), to.add("Transpose", {m["x"]}, {{"perm", perm}}));
+    },
+};
+
+const Rule sink_transposes{
+    .name = "sink_transposes",
+    .purpose = "the sum (product, ...) of two values transposed alike is the transposed sum",
+    .pattern = op("Add|Sub|Mul|Div", op("Transpose", any("a")).named("left"), op("Transpose", any("b")).named("right")),
+    .build = [](const Match& m, Rewriter& to) {
+      const std::vector<int64_t> perm = permutation_of(*m.node("left"));
+      if (perm != permutation_of(*m.node("right")) || !same_type(m["a"], m["b"])) return false;
+      if (!m["left"]->single_use() && !m["right"]->single_use()) return false;  // both stay: one Transpose more
+      return to.replace(m.root(), to.add("Transpose", {to.add(m.root_node()->op, {m["a"], m["b"]})}, {{"perm", perm}}));
+    },
+};
+
+// The first of a row of blocks whose branches are matrix products over transposed activations: with its residual
+// transposed, sink_transposes brings all others into the products' own order, where they fuse.
+const Rule transpose_residual{
+    .name = "transpose_residual",
+    .purpose = "a residual is transposed to meet the matrix product it is added to, instead of the product's result",
+    .pattern = op("Add", op("Transpose", either(op("MatMul", any(), constant()), op("Add", op("MatMul", any(), constant()), constant()).commutative()).single_use().named("product")).single_use().named("branch"), any("residual")).commutative(),
+    .build = [](const Match& m, Rewriter& to) {
+      if (!same_type(m["branch"], m["residual"]) || m["residual"]->is_constant()) return false;
+      const std::vector<int64_t> perm = permutation_of(*m.node("branch"));
+      std::vector<int64_t> inverse(perm.size());
+      for (size_t i = 0; i < perm.size(); ++i) inverse[static_cast<size_t>(perm[i])] = static_cast<int64_t>(i);
+      ir::Value* residual = to.add("Transpose", {m["residual"]}, {{"perm", inverse}});
+      return to.replace(m.root(), to.add("Transpose", {to.add("Add", {m["product"], residual})}, {{"perm", perm}}));
     },
 };
 

@@ -21,9 +21,6 @@ namespace vivace::cpu {
   ROW(layer_norm)         \
   ROW(group_norm)         \
   ROW(reduce)             \
-  ROW(copy)               \
-  ROW(gather)             \
-  ROW(resize)             \
   ROW(concat)             \
   ROW(reorder)            \
   ROW(reference)
