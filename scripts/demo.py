@@ -31,15 +31,19 @@ def heading(text):
 
 
 def print_report(report, seconds):
-    """The build in a few lines: how long it took, and which tactics won most of the time."""
-    layers = report.get("layers", [])
-    print(f"built in {seconds:.1f} s: {len(layers)} layers")
-    tactics = {}
-    for layer in layers:
-        count, total = tactics.get(layer["tactic"], (0, 0.0))
-        tactics[layer["tactic"]] = (count + 1, total + layer.get("milliseconds", 0.0))
-    for tactic, (count, total) in sorted(tactics.items(), key=lambda item: -item[1][1])[:8]:
-        print(f"  {tactic:36} {count:4} layers {total:9.3f} ms")
+    """The build in a few lines: how long its phases took, and which tactics run most of the time."""
+    phases = ", ".join(f"{phase} {taken:.2f}" for phase, taken in report.get("seconds", {}).items())
+    print(f"built in {seconds:.2f} s" + (f" ({phases})" if phases else ""))
+    print(f"{report['nodes_before']} nodes became {report['nodes_after']}; ", end="")
+    print(f"{report.get('timed', 0)} tactics timed, {report.get('from_cache', 0)} known from the timing cache")
+    rows = {}
+    for layer in report["layers"]:
+        if not layer.get("view"):
+            winner = layer["candidates"][0]["tactic"] if layer.get("candidates") else "reference"
+            count, microseconds = rows.get(winner, (0, 0))
+            rows[winner] = (count + 1, microseconds + layer.get("us", 0))
+    for tactic, (count, microseconds) in sorted(rows.items(), key=lambda row: -row[1][1])[:8]:
+        print(f"  {tactic:32} won {count:3} layers {microseconds / 1e3:8.3f} ms")
 
 
 def classify(engine, photos):
@@ -137,6 +141,9 @@ def main():
     start = time.perf_counter()
     built = vivace.build(str(model), plan_path=str(plan), threads=args.threads, progress=True)
     print_report(built.report, time.perf_counter() - start)
+    page = demo_data.CACHE / "report.html"
+    page.write_text(built.report_as("html"), encoding="utf-8")
+    print(f"all of it: {page}")
 
     heading("3. Classify photos")
     photos = demo_data.photos()

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ops/reference.h"
+#include "ops/resize.h"
 
 namespace vivace::ops {
 
@@ -172,11 +173,7 @@ double cubic_weight(double x, double a) {
   return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
 }
 
-// Input positions and their weights for each output position of one dimension.
-struct Taps {
-  std::vector<std::vector<std::pair<int64_t, double>>> at;  // empty: outside, to be extrapolated
-  bool identity = true;
-};
+using Taps = ResizeTaps;
 
 Taps taps_of(const ir::Attributes& attributes, const Along& d) {
   const std::string transformation = attributes.text("coordinate_transformation_mode", "half_pixel");
@@ -305,6 +302,16 @@ void pick(Call& call, const std::vector<Taps>& taps) {
 }
 
 }  // namespace
+
+Result<std::vector<ResizeTaps>> resize_taps(const ir::Node& node, const Shape& in, const TensorView& roi,
+                                            const TensorView& scales, const TensorView& sizes) {
+  const auto values = [](const TensorView& view) { return given(view) ? view : TensorView{}; };
+  VIVACE_ASSIGN(const std::vector<Along> dims,
+                resized(node, in, to_double(values(scales)), to_int64(values(sizes)), to_double(values(roi))));
+  std::vector<ResizeTaps> taps;
+  for (const Along& d : dims) taps.push_back(taps_of(node.attributes, d));
+  return taps;
+}
 
 Status reference_resize(Call& call) {
   const TensorView& x = call.input(0);

@@ -65,6 +65,15 @@ constexpr const char* kCases[] = {
     // Movement.
     "(%x: f32[2,16,3,2], %z: f32[2,32,3,2]) { %y = Concat(%x, %z) {axis=1} return %y }",
     "(%x: f32[2,3,5], %z: f32[2,3,1]) { %y = Concat(%x, %z) {axis=-1} return %y }",
+    "(%x: f32[2,3,5,7]) { %y = Transpose(%x) {perm=[0,2,3,1]} return %y }",
+    "(%x: f32[17,33]) { %y = Transpose(%x) return %y }",
+    "(%x: f32[5,6,7]) { %y = Slice(%x, const i64[2] {4, 1}, const i64[2] {-100, 6}, const i64[2] {0, 2}, const i64[2] {-2, 3}) return %y }",
+    "(%x: f32[3,8]) { %y, %z = Split(%x, const i64[2] {3, 5}) {axis=1} return %y }",
+    "(%x: f32[3,1,4]) { %y = Expand(%x, const i64[4] {2, 1, 5, 1}) return %y }",
+    "(%x: f32[5,3,2]) { %y = Gather(%x, const i64[2,2] {0, 2, -1, 1}) {axis=1} return %y }",
+    "(%x: f32[1,3,5,7]) { %y = Resize(%x, _, const f32[4] {1.0, 1.0, 2.0, 2.0}) {mode=\"nearest\", coordinate_transformation_mode=\"asymmetric\", nearest_mode=\"floor\"} return %y }",
+    "(%x: f32[2,3,5,7]) { %y = Resize(%x, _, _, const i64[4] {2, 3, 11, 9}) {mode=\"linear\"} return %y }",
+    "(%x: f32[1,2,8,8]) { %y = Resize(%x, _, const f32[4] {1.0, 1.0, 0.5, 0.75}) {mode=\"cubic\", antialias=1} return %y }",
 };
 
 // NCHW -> N, ceil(C/c), H, W, c with zeros in the lanes past C; and back.
@@ -150,6 +159,8 @@ TEST_P(Tactics, AgreeWithTheReference) {
           std::vector<float> got(want.size() + kGuard, 12345.0f);
           std::vector<void*> all = pointers;
           all.push_back(got.data());
+          std::vector<std::vector<float>> rest;  // further outputs, which no case looks at
+          for (size_t i = 1; i < problem.outputs.size(); ++i) all.push_back(rest.emplace_back(problem.outputs[i].bytes() / sizeof(float) + 1).data());
           auto workspace = Tensor::allocate(DType::u8, {static_cast<int64_t>(bound->workspace)});
           ASSERT_TRUE(workspace.ok());
           const Status status = bound->run({all.data(), all.data() + pointers.size(), workspace->data(), pool});

@@ -104,12 +104,17 @@ Result<Bound> Executor::bind(size_t i, const Problem& problem) const {
     const Tactic* tactic = find_tactic(choice.tactic);
     if (tactic->supports(problem, machine_)) return tactic->bind(problem, choice.configuration, choice.packed, machine_);
   }
-  // The choice was made for another shape and cannot do this one: the first that can, packing nothing, does.
+  // The choice was made for another shape, or needs a library that is not here: the first that can run it does.
   for (const Tactic* tactic : all_tactics()) {
     const auto& ops = tactic->operators;
     if (!ops.empty() && std::find(ops.begin(), ops.end(), problem.node->op) == ops.end()) continue;
-    if (tactic->prepare || !tactic->supports(problem, machine_)) continue;
-    return tactic->bind(problem, "", {}, machine_);
+    if (!tactic->supports(problem, machine_)) continue;
+    const std::string configuration = tactic->configurations ? tactic->configurations(problem, machine_).front() : "";
+    std::vector<Tensor> packed;
+    if (tactic->prepare) {
+      VIVACE_ASSIGN(packed, tactic->prepare(problem, configuration, machine_));
+    }
+    return tactic->bind(problem, configuration, packed, machine_);
   }
   return Status(Code::internal, problem.node->describe() + ": no tactic can run it at this shape: " + problem.key());
 }

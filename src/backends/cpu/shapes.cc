@@ -11,6 +11,8 @@ namespace {
 // Values larger than this are computed in each run rather than kept with every instance.
 constexpr int64_t kLargestKeptValue = int64_t{1} << 22;
 
+constexpr int64_t kMostParameters = 16;
+
 size_t index(const ir::Value* v) { return static_cast<size_t>(v->id()); }
 
 // An integer tensor of rank 0 or 1 from its elements, if all are numbers.
@@ -115,7 +117,9 @@ Problem problem_of(const ir::Node& node, const ConcreteGraph& at) {
     tensor.type = type->dtype;
     tensor.shape = *type->shape();
     tensor.channel_block = type->channel_block;
-    tensor.constant = v->is_constant() ? &v->constant() : nullptr;
+    // Parameters that follow from the shapes (sizes, axes) are as good as constants at these shapes.
+    const Tensor* value = at.value(v);
+    tensor.constant = v->is_constant() ? &v->constant() : value && value->count() <= kMostParameters ? value : nullptr;
     return tensor;
   };
   Problem problem;

@@ -21,6 +21,9 @@ namespace vivace::cpu {
   ROW(layer_norm)         \
   ROW(group_norm)         \
   ROW(reduce)             \
+  ROW(copy)               \
+  ROW(gather)             \
+  ROW(resize)             \
   ROW(concat)             \
   ROW(reorder)            \
   ROW(reference)

@@ -21,15 +21,33 @@ struct Strip {
   int first, last;     // columns of the image, counted from there: [first, last)
   int rows;            // kernel rows inside the image
   const float* weights;  // of the first such row: [rows][G][kernel_w][kLanes]
-  Vec bias;
+  const float* bias;
   float* output;
   const float* residual;  // or null
-  Vec low, high;
+  float low, high;
 };
 
-inline void store_output(const Strip& t, Vec sum, int i) {
-  if (t.residual) sum = sum + load(t.residual + i * kLanes);
-  store(t.output + i * kLanes, limit(sum, t.low, t.high));
+template <int N>
+inline __attribute__((always_inline)) void store_outputs(const Strip& t, const Vec (&sums)[N]) {
+  const Vec low = splat(t.low), high = splat(t.high);
+  const float* residual = t.residual;
+  float* output = t.output;
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) {
+    Vec sum = sums[i];
+    if (residual) sum = sum + load(residual + i * kLanes);
+    store(output + i * kLanes, limit(sum, low, high));
+  }
+}
+
+// Keeps a loaded vector in its register; the compiler would load it again for every use.
+inline Vec in_register(Vec v) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(v));
+#elif defined(__x86_64__)
+  asm("" : "+x"(v));
+#endif
+  return v;
 }
 
 template <int G, int KK, int... I>
@@ -50,23 +68,31 @@ inline __attribute__((always_inline)) void add_column(Vec (&sums)[N], Vec column
 
 template <int G, int K, int S, int N>
 void run_strip(const Strip& t) {
+  constexpr int kColumns = (N - 1) * S + K;
   const ptrdiff_t row = static_cast<ptrdiff_t>(t.shape->in_w) * t.shape->dilation_h * kLanes;
   const float *x = t.input, *w = t.weights;
+  const int first = t.first, last = t.last, rows = t.rows;
+  const Vec bias = load(t.bias);
   Vec sums[N];
 #pragma GCC unroll 8
-  for (int i = 0; i < N; ++i) sums[i] = t.bias;
-  for (int ky = 0; ky < t.rows; ++ky, x += row, w += G * K * kLanes) {
+  for (int i = 0; i < N; ++i) sums[i] = bias;
+  for (int ky = 0; ky < rows; ++ky, x += row, w += G * K * kLanes) {
     Vec weights[G * K];
 #pragma GCC unroll 64
     for (int i = 0; i < G * K; ++i) weights[i] = load(w + i * kLanes);
+    if (first <= 0 && last >= kColumns) {
 #pragma GCC unroll 32
-    for (int j = 0; j < (N - 1) * S + K; ++j) {
-      if (j < t.first || j >= t.last) continue;
-      add_column<G, K, S, N, 0>(sums, load(x + j * kLanes), weights, j);
+      for (int j = 0; j < kColumns; ++j)
+        add_column<G, K, S, N, 0>(sums, in_register(load(x + j * kLanes)), weights, j);
+    } else {
+#pragma GCC unroll 32
+      for (int j = 0; j < kColumns; ++j) {
+        if (j < first || j >= last) continue;
+        add_column<G, K, S, N, 0>(sums, in_register(load(x + j * kLanes)), weights, j);
+      }
     }
   }
-#pragma GCC unroll 8
-  for (int i = 0; i < N; ++i) store_output(t, sums[i], i);
+  store_outputs(t, sums);
 }
 
 // Any kernel width, stride and dilation, G = 1; `count` outputs.
@@ -74,15 +100,17 @@ void run_any(const Strip& t, int count) {
   const ConvShape& s = *t.shape;
   const ptrdiff_t row = static_cast<ptrdiff_t>(s.in_w) * s.dilation_h * kLanes;
   for (int i = 0; i < count; ++i) {
-    Vec sum = t.bias;
+    Vec sum[1] = {load(t.bias)};
     for (int ky = 0; ky < t.rows; ++ky)
       for (int kx = 0; kx < s.kernel_w; ++kx) {
         const int column = i * s.stride_w + kx * s.dilation_w;
         if (column < t.first || column >= t.last) continue;
-        sum += load(t.input + ky * row + static_cast<ptrdiff_t>(column) * kLanes) *
+        sum[0] += load(t.input + ky * row + static_cast<ptrdiff_t>(column) * kLanes) *
                load(t.weights + static_cast<ptrdiff_t>(ky * s.kernel_w + kx) * kLanes);
       }
-    store_output(t, sum, i);
+    Strip one = t;
+    one.output += i * kLanes, one.residual += t.residual ? i * kLanes : 0;
+    store_outputs(one, sum);
   }
 }
 
@@ -130,19 +158,22 @@ void pack(const ConvShape& s, const float* weights, float* packed) {  // [block]
         }
 }
 
-void run_row(const ConvShape& s, const Strips* strips, const Finish& finish, int block, const float* plane,
-             const float* weights, Vec bias, float* output, ptrdiff_t at, int y) {
+void run_row(const ConvShape& s, const Strips* strips, int group, const Finish& finish, int block, const float* plane,
+             const float* weights, const float* bias, float* output, ptrdiff_t at, int y) {
   // Kernel rows [ky, end) lie inside the image.
-  const int top = y * s.stride_h - s.pad_top, ky = top < 0 ? ceil_div(-top, s.dilation_h) : 0;
-  const int end = top >= s.in_h ? 0 : min(s.kernel_h, (s.in_h - top - 1) / s.dilation_h + 1);
-  const int group = s.in_channels / s.groups, count = ceil_div(s.out_w, kStrip);
+  const int top = y * s.stride_h - s.pad_top;
+  int ky = 0, end = s.kernel_h;
+  while (ky < end && top + ky * s.dilation_h < 0) ++ky;
+  while (end > ky && top + (end - 1) * s.dilation_h >= s.in_h) --end;
+  const int count = ceil_div(s.out_w, kStrip), width = s.out_w / count, wider = s.out_w - width * count;
   float sums[kStrip * kLanes];
   Strip t;
-  t.shape = &s, t.rows = max(0, end - ky), t.bias = bias;
+  t.shape = &s, t.rows = end - ky, t.bias = bias;
   t.weights = weights + static_cast<ptrdiff_t>(ky) * group * s.kernel_w * kLanes;
-  t.low = splat(finish.low), t.high = splat(finish.high);
-  for (int i = 0; i < count; ++i) {
-    const int x = part(s.out_w, count, i), n = part(s.out_w, count, i + 1) - x, left = x * s.stride_w - s.pad_left;
+  t.low = finish.low, t.high = finish.high;
+  for (int i = 0, x = 0, n = 0; i < count; ++i, x += n) {
+    n = i < wider ? width + 1 : width;
+    const int left = x * s.stride_w - s.pad_left;
     const ptrdiff_t here = at + static_cast<ptrdiff_t>(x) * kLanes;
     t.input = plane + (static_cast<ptrdiff_t>(top + ky * s.dilation_h) * s.in_w + left) * kLanes;
     t.first = -left, t.last = s.in_w - left;
@@ -168,9 +199,9 @@ void run(const ConvShape& s, int, const float* input, const float* packed, float
     const int64_t plane = task / chunks;
     const int chunk = static_cast<int>(task % chunks), block = static_cast<int>(plane % blocks);
     float room[kLanes];
-    const Vec bias = load(bias_of(epilogue, s.out_channels, block, 1, room));
+    const float* bias = bias_of(epilogue, s.out_channels, block, 1, room);
     for (int y = part(s.out_h, chunks, chunk); y < part(s.out_h, chunks, chunk + 1); ++y)
-      run_row(s, strips, finish, block, input + plane * in_plane(s),
+      run_row(s, strips, group, finish, block, input + plane * in_plane(s),
               packed + static_cast<ptrdiff_t>(block) * s.kernel_h * s.kernel_w * group * kLanes, bias, output,
               plane * out_plane(s) + static_cast<ptrdiff_t>(y) * s.out_w * kLanes, y);
   });

@@ -127,7 +127,7 @@ void run_panel(const Work& w, int image, int first, int last, int index, const c
   const ConvShape& s = w.shape;
   const Panel p = panel_of(s, index);
   const ptrdiff_t image_at = (static_cast<ptrdiff_t>(image) * blocks_of(s.out_channels) + p.block) * out_plane(s);
-  float bias[kTileBlocks * kLanes], sums[kTileRows * kTileBlocks * kLanes];
+  float bias[kTileBlocks * kLanes], sums[kTileFloats];
   ConvTile t;
   t.shape = &s;
   t.input = w.input + (static_cast<ptrdiff_t>(image) * blocks_of(s.in_channels) + p.in_block) * in_plane(s);
@@ -136,23 +136,27 @@ void run_panel(const Work& w, int image, int first, int last, int index, const c
   t.bias = bias_of(*w.finish.epilogue, s.out_channels, p.block, p.blocks, bias);
   t.low = w.finish.low, t.high = w.finish.high;
   t.residual_plane = out_plane(s);
-  t.output_plane = w.finish.rest ? kTileRows * kLanes : out_plane(s);
+  t.output_plane = w.finish.rest ? tile_rows(p.blocks) * kLanes : out_plane(s);
   const int run = w.blocking.by_rows && s.out_h > 1 ? s.out_w : last - first;  // pixels that tiles share evenly
-  const int run_tiles = ceil_div(run, kTileRows), tiles = run_tiles * ((last - first) / run);
+  const int run_tiles = ceil_div(run, tile_rows(p.blocks)), tiles = run_tiles * ((last - first) / run);
+  const int rows = run / run_tiles, more = run - rows * run_tiles;  // the first `more` tiles of a run have one more row
   const ptrdiff_t steps = static_cast<ptrdiff_t>(p.depth) * s.kernel_h * s.kernel_w;
   t.next_step = static_cast<ptrdiff_t>(next_bytes) / (steps * tiles);
-  for (int i = 0, pixel = first; i < tiles; ++i) {
-    const int at_run = i % run_tiles, rows = part(run, run_tiles, at_run + 1) - part(run, run_tiles, at_run);
-    const ptrdiff_t at = image_at + static_cast<ptrdiff_t>(pixel) * kLanes;
-    t.y = pixel / s.out_w, t.x = pixel % s.out_w;
-    t.next = next + t.next_step * steps * i;
+  ptrdiff_t at = image_at + static_cast<ptrdiff_t>(first) * kLanes;
+  t.y = first / s.out_w, t.x = first % s.out_w;
+  t.next = next;
+  for (int i = 0, in_run = 0; i < tiles; ++i) {
+    const int n = in_run < more ? rows + 1 : rows;
     t.output = w.finish.rest ? sums : w.output + at;
     t.residual = w.finish.residual ? w.finish.residual + at : nullptr;
-    conv_tile_function(rows, p.blocks, s.stride_w)(t);
+    conv_tile_function(n, p.blocks, s.stride_w)(t);
     if (w.finish.rest)
-      for (int n = 0; n < p.blocks; ++n)
-        finish_rest(w.finish, p.block + n, sums + n * t.output_plane, w.output, at + n * out_plane(s), rows);
-    pixel += rows;
+      for (int b = 0; b < p.blocks; ++b)
+        finish_rest(w.finish, p.block + b, sums + b * t.output_plane, w.output, at + b * out_plane(s), n);
+    if (++in_run == run_tiles) in_run = 0;
+    for (t.x += n; t.x >= s.out_w; t.x -= s.out_w) ++t.y;
+    t.next += t.next_step * steps;
+    at += static_cast<ptrdiff_t>(n) * kLanes;
   }
 }
 

@@ -35,14 +35,14 @@ void stem_tile(const ConvTile& t, const int* offsets, int taps) {
 
 using StemTile = void (*)(const ConvTile&, const int*, int);
 struct Row {
-  StemTile rows[kTileRows];
+  StemTile rows[tile_rows(1)];
 };
 template <int NB, int... R>
 constexpr Row tiles_of(std::integer_sequence<int, R...>) {
   return {{stem_tile<R + 1, NB>...}};
 }
-using Rows = std::make_integer_sequence<int, kTileRows>;
-constexpr Row kTiles[kTileBlocks] = {tiles_of<1>(Rows{}), tiles_of<2>(Rows{})};
+constexpr Row kTiles[kTileBlocks] = {tiles_of<1>(std::make_integer_sequence<int, tile_rows(1)>{}),
+                                     tiles_of<2>(std::make_integer_sequence<int, tile_rows(2)>{})};
 
 // The copied rows of a task: [channel][row][column % stride][column / stride].
 struct Copy {
@@ -109,7 +109,7 @@ void run(const ConvShape& s, int, const float* input, const float* packed, float
   const Finish finish = plan_finish(epilogue, s.out_channels);
   const Copy copy = copy_of(s);
   const int chunks = ceil_div(s.out_h, copy.out_rows), blocks = blocks_of(s.out_channels), taps = taps_of(s);
-  const int row_tiles = ceil_div(s.out_w, kTileRows), row_floats = copy.row_floats(s);
+  const int row_floats = copy.row_floats(s);
   threads.run(static_cast<int64_t>(s.batch) * chunks, [&](int64_t task, int thread) {
     char* room = static_cast<char*>(scratch) + thread_bytes(s) * static_cast<size_t>(thread);
     float* rows = reinterpret_cast<float*>(room);
@@ -132,18 +132,20 @@ void run(const ConvShape& s, int, const float* input, const float* packed, float
           std::memset(to, 0, static_cast<size_t>(row_floats) * sizeof(float));
       }
     }
-    float bias[kTileBlocks * kLanes], sums[kTileRows * kTileBlocks * kLanes];
+    float bias[kTileBlocks * kLanes], sums[kTileFloats];
     ConvTile t{};
     t.low = finish.low, t.high = finish.high;
     t.residual_plane = out_plane(s);
-    t.output_plane = finish.rest ? kTileRows * kLanes : out_plane(s);
     for (int block = 0; block < blocks; block += kTileBlocks) {
       const int panel = min(kTileBlocks, blocks - block);
+      const int row_tiles = ceil_div(s.out_w, tile_rows(panel)), width = s.out_w / row_tiles;
+      const int wider = s.out_w - width * row_tiles;  // the first `wider` tiles have one pixel more
+      t.output_plane = finish.rest ? tile_rows(panel) * kLanes : out_plane(s);
       t.weights = packed + static_cast<ptrdiff_t>(block) * kLanes * taps;
       t.bias = bias_of(epilogue, s.out_channels, block, panel, bias);
       for (int y = first; y < min(s.out_h, first + copy.out_rows); ++y)
-        for (int i = 0; i < row_tiles; ++i) {
-          const int x = part(s.out_w, row_tiles, i), n = part(s.out_w, row_tiles, i + 1) - x;
+        for (int i = 0, x = 0, n = 0; i < row_tiles; ++i, x += n) {
+          n = i < wider ? width + 1 : width;
           const ptrdiff_t at = (static_cast<ptrdiff_t>(image) * blocks + block) * out_plane(s) +
                                (static_cast<ptrdiff_t>(y) * s.out_w + x) * kLanes;
           t.input = rows + static_cast<ptrdiff_t>(y - first) * s.stride_h * row_floats + x;

@@ -1,6 +1,6 @@
 // The register tile of the direct and Winograd convolutions: R neighbouring output pixels times NB blocks of output
 // channels. All R * NB sums stay in registers; each step loads NB weight vectors and broadcasts one input value per
-// pixel. 14 x 2 fills the 32 registers of AVX-512, 6 x 2 the 16 of the others.
+// pixel. 14 x 2 fills the 32 registers of AVX-512, 6 x 2 the 16 of the others; 12 x 1 hides their latency.
 #pragma once
 
 #include "backends/cpu/kernels/conv_util.h"
@@ -9,10 +9,13 @@ namespace vivace::cpu::VIVACE_ISA {
 
 #if defined(__AVX512F__)
 constexpr int kTileRows = 14;
+constexpr int tile_rows(int) { return kTileRows; }
 #else
-constexpr int kTileRows = 6;
+constexpr int kTileRows = 6;  // of the widest tile
+constexpr int tile_rows(int blocks) { return blocks == 1 ? 2 * kTileRows : kTileRows; }
 #endif
 constexpr int kTileBlocks = 2;
+constexpr int kTileFloats = kTileRows * kTileBlocks * kLanes;  // sums of any tile
 
 struct ConvTile {
   const ConvShape* shape;
@@ -119,7 +122,7 @@ void conv_tile(const ConvTile& t) {
 }
 
 using TileFunction = void (*)(const ConvTile&);
-/// The tile of `rows` pixels (1 to kTileRows) and `blocks` blocks (1 to kTileBlocks) for a horizontal stride.
+/// The tile of `rows` pixels (1 to tile_rows(blocks)) and `blocks` blocks (1 to kTileBlocks) for a horizontal stride.
 TileFunction conv_tile_function(int rows, int blocks, int stride);
 
 }  // namespace vivace::cpu::VIVACE_ISA

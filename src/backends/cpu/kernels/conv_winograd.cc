@@ -79,14 +79,13 @@ struct Winograd {
     // first, so that its input stays close while the weights stream. The packed order of weights follows from it.
     Plan(const ConvShape& s, int configuration) {
       constexpr int kBlock = 28;  // tiles: every weight serves 28 multiplications, enough to hide its way from L3
+      constexpr int kFew = 16;  // tasks that 16 threads want
       tiles_x = ceil_div(s.out_w, M), tiles_y = ceil_div(s.out_h, M), tiles = tiles_x * tiles_y * s.batch;
       in_blocks = blocks_of(s.in_channels), out_blocks = blocks_of(s.out_channels);
       panels = ceil_div(out_blocks, kTileBlocks);
       group = s.in_channels <= 128 ? 1 : panels;
-      constexpr int kFew = 8;
-      staged = tiles < kFew * kBlock;
-      if (configuration & 1) staged = !staged;
-      const int wish = configuration & 2 ? kBlock / 2 : configuration & 4 ? 2 * kBlock : kBlock;
+      staged = (tiles < kFew * kBlock) != (configuration == 1);
+      const int wish = staged ? 2 * kBlock : kBlock;
       block = tiles ? ceil_div(tiles, ceil_div(tiles, wish)) : 1;
       // The odd line keeps the elements off the same cache sets.
       v_plane = static_cast<size_t>(in_blocks) * block * kLanes + kLanes;
@@ -195,7 +194,7 @@ struct Winograd {
 
   // One panel of one element: n tiles of v times weights, to the panel_at-th panel of m.
   static void multiply(const Work& w, int panel, int element, int n, const float* v, float* m, int panel_at) {
-    const int blocks = min(kTileBlocks, w.p.out_blocks - panel * kTileBlocks), count = ceil_div(n, kTileRows);
+    const int blocks = min(kTileBlocks, w.p.out_blocks - panel * kTileBlocks), count = ceil_div(n, tile_rows(blocks));
     ConvShape gemm;
     gemm.in_w = gemm.out_w = w.p.block;
     ConvTile t{};
@@ -208,12 +207,12 @@ struct Winograd {
     t.output_plane = static_cast<ptrdiff_t>(w.p.block) * kLanes;
     t.low = -__builtin_inff(), t.high = __builtin_inff();
     float* to = m + element * w.p.m_plane + panel_at * kTileBlocks * t.output_plane;
-    for (int i = 0; i < count; ++i) {
-      const int rows = part(n, count, i + 1) - part(n, count, i);
-      t.x = part(n, count, i);
+    const int rows = n / count, more = n - rows * count;
+    for (int i = 0, taken = 0; i < count; ++i, t.x += taken) {
+      taken = i < more ? rows + 1 : rows;
       t.output = to + static_cast<ptrdiff_t>(t.x) * kLanes;
       t.next = next + t.next_step * t.depth * i;
-      conv_tile_function(rows, blocks, 1)(t);
+      conv_tile_function(taken, blocks, 1)(t);
     }
   }
 
@@ -307,7 +306,7 @@ struct Winograd {
 template <int M>
 constexpr ConvKernel row_of(const char* name) {
   using W = Winograd<M>;
-  return {name, false, 6, W::refuses, W::packed_floats, W::pack, W::scratch_bytes, W::run};
+  return {name, false, 2, W::refuses, W::packed_floats, W::pack, W::scratch_bytes, W::run};
 }
 }  // namespace
 

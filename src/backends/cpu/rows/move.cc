@@ -1,0 +1,127 @@
+// Transpositions, slices, splits, broadcasts, gathers, padding: data moved, nothing computed.
+#include "backends/cpu/kernels/move.h"
+
+#include <cstring>
+
+#include "backends/cpu/move_plan.h"
+#include "backends/cpu/pointwise_plan.h"
+#include "backends/cpu/rows/rows.h"
+
+namespace vivace::cpu {
+
+namespace {
+
+double estimate(const Problem& p, const std::string&, const Machine& machine) {
+  return roofline_seconds(0, 2 * bytes_of(p), 1, machine);
+}
+
+int element_bytes(const Problem& p) { return bits_of(p.inputs[0].type) % 8 ? 0 : bits_of(p.inputs[0].type) / 8; }
+
+// A strided copy from input 0 to each output.
+struct Copies {
+  std::vector<CopyPlan> plans;
+  std::vector<int64_t> begins;  // elements of the input before each
+};
+
+Verdict add_copy(Copies& copies, const Shape& dims, const Shape& from, int64_t begin, int bytes) {
+  Result<CopyPlan> plan = plan_copy(dims, from, strides_of(dims), bytes);
+  if (!plan.ok()) return no(plan.status().message());
+  copies.plans.push_back(*plan);
+  copies.begins.push_back(begin);
+  return yes();
+}
+
+Verdict slice(const Problem& p, Copies& copies, int bytes) {
+  const Shape& in = p.inputs[0].shape;
+  Shape strides = strides_of(in);
+  for (size_t i = 1; i < p.inputs.size(); ++i)
+    if (p.has(i) && !p.inputs[i].constant) return no("where it begins is known only while running");
+  const std::vector<int64_t> starts = to_int64(*p.inputs[1].constant);
+  int64_t begin = 0;
+  for (size_t i = 0; i < starts.size(); ++i) {
+    const int64_t named = p.has(3) ? to_int64(*p.inputs[3].constant)[i] : static_cast<int64_t>(i);
+    const int64_t step = p.has(4) ? to_int64(*p.inputs[4].constant)[i] : 1;
+    const auto axis = static_cast<size_t>(ops::normalized_axis(named, static_cast<int>(in.size())));
+    const int64_t size = in[axis], start = starts[i] < 0 ? starts[i] + size : starts[i];
+    begin += std::clamp<int64_t>(start, 0, step > 0 ? size : std::max<int64_t>(size - 1, 0)) * strides[axis];
+    strides[axis] *= step;
+  }
+  return add_copy(copies, p.outputs[0].shape, strides, begin, bytes);
+}
+
+Verdict copies_of(const Problem& p, Copies& copies) {
+  const int bytes = element_bytes(p);
+  if (bytes == 0 || p.inputs[0].type == DType::string) return no("whole bytes only");
+  for (const auto* list : {&p.inputs, &p.outputs})
+    for (const TensorInfo& tensor : *list)
+      if (tensor.channel_block) return no("row-major only");
+  const Shape& in = p.inputs[0].shape;
+  const Shape strides = strides_of(in);
+  const std::string& op = p.node->op;
+  if (op == "Slice") return slice(p, copies, bytes);
+  if (op == "Expand") return add_copy(copies, p.outputs[0].shape, broadcast_strides(in, p.outputs[0].shape), 0, bytes);
+  if (op == "Transpose") {
+    std::vector<int64_t> order = p.attributes().integers("perm");
+    if (order.empty())
+      for (size_t i = in.size(); i-- > 0;) order.push_back(static_cast<int64_t>(i));
+    Shape from;
+    for (const int64_t axis : order) from.push_back(strides[static_cast<size_t>(axis)]);
+    return add_copy(copies, p.outputs[0].shape, from, 0, bytes);
+  }
+  const auto axis = static_cast<size_t>(ops::normalized_axis(p.attributes().integer("axis"), static_cast<int>(in.size())));
+  int64_t begin = 0;
+  for (const TensorInfo& part : p.outputs) {  // Split
+    if (const Verdict verdict = add_copy(copies, part.shape, strides, begin * strides[axis], bytes); !verdict) return verdict;
+    begin += part.shape[axis];
+  }
+  return yes();
+}
+
+Verdict copy_supports(const Problem& p, const Machine&) {
+  Copies copies;
+  return copies_of(p, copies);
+}
+
+Result<Bound> copy_bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
+  auto copies = std::make_shared<Copies>();
+  if (const Verdict verdict = copies_of(p, *copies); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  Bound bound;
+  bound.run = [copies, run = move_kernels(machine.isa).copy, bytes = element_bytes(p)](const Launch& launch) {
+    for (size_t i = 0; i < copies->plans.size(); ++i)
+      if (launch.outputs[i]) run(copies->plans[i], static_cast<const std::byte*>(launch.inputs[0]) + copies->begins[i] * bytes, launch.outputs[i], launch.pool);
+    return Status();
+  };
+  return bound;
+}
+
+Verdict gather_supports(const Problem& p, const Machine&) {
+  if (element_bytes(p) == 0 || p.inputs[0].type == DType::string) return no("whole bytes only");
+  if (p.inputs[1].type != DType::i64 && p.inputs[1].type != DType::i32) return no("indices are neither i32 nor i64");
+  if (p.inputs[0].channel_block || p.outputs[0].channel_block) return no("row-major only");
+  return yes();
+}
+
+Result<Bound> gather_bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
+  const Shape& in = p.inputs[0].shape;
+  const ops::AxisSplit split = ops::split_at(in, ops::normalized_axis(p.attributes().integer("axis"), static_cast<int>(in.size())));
+  Bound bound;
+  bound.run = [split, run = move_kernels(machine.isa).gather, index_bytes = bits_of(p.inputs[1].type) / 8, node = p.node,
+               count = elements(p.inputs[1].shape), row = split.inner * element_bytes(p)](const Launch& launch) {
+    if (run(launch.inputs[0], launch.inputs[1], index_bytes, launch.outputs[0], split.outer, split.size, count, row, launch.pool)) return Status();
+    return Status(Code::invalid_argument, node->describe() + ": an index is outside the " + std::to_string(split.size) + " entries of the axis");
+  };
+  return bound;
+}
+
+}  // namespace
+
+extern const Tactic copy_tactic{
+    .name = "copy", .version = 1, .operators = {"Transpose", "Slice", "Split", "Expand"},
+    .supports = copy_supports, .configurations = nullptr, .estimate = estimate, .prepare = nullptr, .bind = copy_bind,
+};
+extern const Tactic gather_tactic{
+    .name = "gather", .version = 1, .operators = {"Gather"},
+    .supports = gather_supports, .configurations = nullptr, .estimate = estimate, .prepare = nullptr, .bind = gather_bind,
+};
+
+}  // namespace vivace::cpu
