@@ -97,7 +97,7 @@ Result<std::vector<ir::Type>> infer_subgraph(const Inference& in, const ir::Grap
 Status put_output(Call& call, size_t i, const Tensor& value) {
   if (i >= call.outputs.size()) return {};
   VIVACE_TRY(ensure_output(call, i, value.type(), value.shape()));
-  copy_elements(value, call.output(i));
+  copy_elements({call.output(i), 0}, {value, 0}, value.count());
   return {};
 }
 
@@ -181,8 +181,8 @@ bool goes_on(const ir::Graph& body) {
 // captures and gives condition, carried values, scan outputs.
 Status infer_loop(Inference& in) {
   VIVACE_ASSIGN(const size_t captures, captures_of(in, 2));
-  VIVACE_TRY(one_of_types(in, 0, {DType::i64}));
-  VIVACE_TRY(one_of_types(in, 1, {DType::boolean}));
+  VIVACE_TRY(require_type(in, 0, {DType::i64}));
+  VIVACE_TRY(require_type(in, 1, {DType::boolean}));
   for (const size_t i : {0, 1})
     if (in.constant(i) && in.constant(i)->count() != 1) return in.error("trip count and condition must be one element each");
   const size_t carried = in.node.inputs().size() - 2 - captures;

@@ -22,7 +22,7 @@ Status infer_convolution(Inference& in, size_t x, size_t w, size_t bias, DType o
   }
   const size_t rank = (in.dims(x) ? in.dims(x) : in.dims(w))->size();
   if (rank < 3) return in.error("a convolution needs an input of at least 3 dimensions, batch and channels first");
-  VIVACE_TRY(has_rank(in, w, static_cast<int>(rank)));
+  VIVACE_TRY(require_rank(in, w, static_cast<int>(rank), static_cast<int>(rank)));
   const ir::Dims xd = in.dims(x).value_or(ir::Dims(rank)), wd = in.dims(w).value_or(ir::Dims(rank));
   const int64_t groups = in.attributes.integer("group", 1);
   if (groups < 1) return in.error("group must be positive");
@@ -127,8 +127,8 @@ Result<std::vector<uint32_t>> centred(const Call& call, size_t tensor, size_t ze
 }  // namespace
 
 Status infer_conv_integer(Inference& in) {
-  VIVACE_TRY(one_of_types(in, 0, {DType::u8, DType::i8}));
-  VIVACE_TRY(one_of_types(in, 1, {DType::u8, DType::i8}));
+  VIVACE_TRY(require_type(in, 0, {DType::u8, DType::i8}));
+  VIVACE_TRY(require_type(in, 1, {DType::u8, DType::i8}));
   VIVACE_TRY(same_types(in, {2}, 0));
   VIVACE_TRY(same_types(in, {3}, 1));
   return infer_convolution(in, 0, 1, SIZE_MAX, DType::i32);
@@ -143,11 +143,11 @@ Status reference_conv_integer(Call& call) {
 }
 
 Status infer_qlinear_conv(Inference& in) {
-  for (const size_t i : {0, 3, 7}) VIVACE_TRY(one_of_types(in, i, {DType::u8, DType::i8}));
+  for (const size_t i : {0, 3, 7}) VIVACE_TRY(require_type(in, i, {DType::u8, DType::i8}));
   VIVACE_TRY(same_types(in, {2}, 0));
   VIVACE_TRY(same_types(in, {5}, 3));
-  for (const size_t i : {1, 4, 6}) VIVACE_TRY(one_of_types(in, i, {DType::f32}));
-  VIVACE_TRY(one_of_types(in, 8, {DType::i32}));
+  for (const size_t i : {1, 4, 6}) VIVACE_TRY(require_type(in, i, {DType::f32}));
+  VIVACE_TRY(require_type(in, 8, {DType::i32}));
   return infer_convolution(in, 0, 3, 8, in.dtype(7));
 }
 

@@ -64,7 +64,7 @@ Status infer_conv_transpose(Inference& in) {
   }
   const size_t rank = (in.dims(0) ? in.dims(0) : in.dims(1))->size();
   if (rank < 3) return in.error("a convolution needs an input of at least 3 dimensions, batch and channels first");
-  VIVACE_TRY(has_rank(in, 1, static_cast<int>(rank)));
+  VIVACE_TRY(require_rank(in, 1, static_cast<int>(rank), static_cast<int>(rank)));
   const ir::Dims x = in.dims(0).value_or(ir::Dims(rank)), w = in.dims(1).value_or(ir::Dims(rank));
   const int64_t groups = in.attributes.integer("group", 1);
   if (groups < 1) return in.error("group must be positive");

@@ -82,7 +82,7 @@ TensorView as_unsigned(TensorView view) {
 
 Status product_types(const Inference& in) {
   using enum DType;
-  return one_of_types(in, 0, {f32, f16, bf16, f64, i32, i64, u32, u64});
+  return require_type(in, 0, {f32, f16, bf16, f64, i32, i64, u32, u64});
 }
 
 }  // namespace
@@ -107,8 +107,8 @@ Status reference_matmul(Call& call) {
 Status infer_gemm(Inference& in) {
   VIVACE_TRY(product_types(in));
   VIVACE_TRY(same_types(in, {1, 2}));
-  VIVACE_TRY(has_rank(in, 0, 2));
-  VIVACE_TRY(has_rank(in, 1, 2));
+  VIVACE_TRY(require_rank(in, 0, 2, 2));
+  VIVACE_TRY(require_rank(in, 1, 2, 2));
   const bool trans_a = in.attributes.integer("transA") != 0, trans_b = in.attributes.integer("transB") != 0;
   ir::Dims y(2);
   if (in.dims(0)) y[0] = (*in.dims(0))[trans_a ? 1 : 0];
@@ -207,7 +207,7 @@ Result<std::vector<uint32_t>> centred(const Call& call, size_t tensor, size_t ze
 }  // namespace
 
 Status infer_matmul_integer(Inference& in) {
-  for (const size_t i : {0, 1}) VIVACE_TRY(one_of_types(in, i, {DType::u8, DType::i8}));
+  for (const size_t i : {0, 1}) VIVACE_TRY(require_type(in, i, {DType::u8, DType::i8}));
   VIVACE_TRY(same_types(in, {2}, 0));
   VIVACE_TRY(same_types(in, {3}, 1));
   return infer_matrix_product(in, 0, 1, DType::i32, false, false);
@@ -222,8 +222,8 @@ Status reference_matmul_integer(Call& call) {
 }
 
 Status infer_qlinear_matmul(Inference& in) {
-  for (const size_t i : {0, 3, 7}) VIVACE_TRY(one_of_types(in, i, {DType::u8, DType::i8}));
-  for (const size_t i : {1, 4, 6}) VIVACE_TRY(one_of_types(in, i, {DType::f32, DType::f16, DType::bf16}));
+  for (const size_t i : {0, 3, 7}) VIVACE_TRY(require_type(in, i, {DType::u8, DType::i8}));
+  for (const size_t i : {1, 4, 6}) VIVACE_TRY(require_type(in, i, {DType::f32, DType::f16, DType::bf16}));
   VIVACE_TRY(same_types(in, {2}, 0));
   VIVACE_TRY(same_types(in, {5}, 3));
   return infer_matrix_product(in, 0, 3, in.dtype(7), false, false);

@@ -40,7 +40,7 @@ Status at_least_two_dimensions(const Inference& in) {
 Status infer_batch_normalization(Inference& in) {
   VIVACE_TRY(same_types(in, {2}, 1));
   VIVACE_TRY(same_types(in, {4}, 3));
-  for (size_t i = 1; i < 5; ++i) VIVACE_TRY(one_of_types(in, i, {DType::f32, DType::f16, DType::bf16, DType::f64}));
+  for (size_t i = 1; i < 5; ++i) VIVACE_TRY(require_type(in, i, {DType::f32, DType::f16, DType::bf16, DType::f64}));
   VIVACE_TRY(at_least_two_dimensions(in));
   const ir::Dim channels = in.dims(0) ? (*in.dims(0))[1] : ir::Dim();
   for (size_t i = 1; i < 5; ++i) VIVACE_TRY(is_vector(in, i, channels));
@@ -254,7 +254,7 @@ Status reference_layer_normalization(Call& call) {
 }
 
 Status infer_rms_normalization(Inference& in) {
-  VIVACE_TRY(one_of_types(in, 1, {DType::f32, DType::f16, DType::bf16, DType::f64}));
+  VIVACE_TRY(require_type(in, 1, {DType::f32, DType::f16, DType::bf16, DType::f64}));
   VIVACE_TRY(stash_type(in).status());
   if (in.dims(0)) {
     VIVACE_TRY(first_axis(in).status());

@@ -47,7 +47,7 @@ Status infer_pool(Inference& in) {
 }
 
 Status infer_max_pool(Inference& in) {
-  VIVACE_TRY(one_of_types(in, 0, {DType::f32, DType::f16, DType::bf16, DType::f64, DType::i8, DType::u8}));
+  VIVACE_TRY(require_type(in, 0, {DType::f32, DType::f16, DType::bf16, DType::f64, DType::i8, DType::u8}));
   return infer_pool(in);
 }
 

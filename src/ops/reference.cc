@@ -1,8 +1,5 @@
 #include "ops/reference.h"
 
-#include <algorithm>
-#include <cstring>
-
 namespace vivace::ops {
 
 namespace {
@@ -25,43 +22,18 @@ Status convert(const TensorView& from, const TensorView& to) {
   return {Code::internal, std::string("no conversion from ") + to_string(from.type) + " to " + to_string(to.type)};
 }
 
-void copy_elements(const TensorView& from, const TensorView& to) {
-  if (from.type == DType::string) std::copy_n(from.as<std::string>(), from.count(), to.as<std::string>());
-  else if (from.bytes() > 0) std::memcpy(to.data, from.data, from.bytes());
-}
-
 Status ensure_output(Call& call, size_t i, DType type, const Shape& shape) {
   if (i < call.outputs.size() && call.outputs[i].type == type && call.outputs[i].shape == shape) return {};
   return call.allocate(i, type, shape);
 }
 
 Status same_types(const Inference& in, std::initializer_list<size_t> which, size_t as) {
-  for (const size_t i : which)
-    if (in.has(i) && in.has(as) && in.dtype(i) != DType::undefined && in.dtype(as) != DType::undefined &&
-        in.dtype(i) != in.dtype(as))
-      return in.error("input " + std::to_string(i) + " has type " + to_string(in.dtype(i)) + ", input " +
-                      std::to_string(as) + " has " + to_string(in.dtype(as)) + "; they must agree");
+  for (const size_t i : which) VIVACE_TRY(require_same_type(in, i, as));
   return {};
 }
 
-Status one_of_types(const Inference& in, size_t i, std::initializer_list<DType> types) {
-  if (!in.has(i) || in.dtype(i) == DType::undefined) return {};
-  std::string names;
-  for (const DType type : types) {
-    if (in.dtype(i) == type) return {};
-    names += (names.empty() ? "" : ", ") + std::string(to_string(type));
-  }
-  return in.error("input " + std::to_string(i) + " has type " + to_string(in.dtype(i)) + "; it must be " + names);
-}
-
-Status has_rank(const Inference& in, size_t i, int rank) {
-  if (!in.has(i) || in.rank(i) < 0 || in.rank(i) == rank) return {};
-  return in.error("input " + std::to_string(i) + " has " + std::to_string(in.rank(i)) + " dimensions, not " +
-                  std::to_string(rank));
-}
-
 Status is_vector(const Inference& in, size_t i, const ir::Dim& size) {
-  VIVACE_TRY(has_rank(in, i, 1));
+  VIVACE_TRY(require_rank(in, i, 1, 1));
   if (!in.has(i) || !in.dims(i) || !clash((*in.dims(i))[0], size)) return {};
   return in.error("input " + std::to_string(i) + " has " + (*in.dims(i))[0].to_string() + " elements, not " +
                   size.to_string());

@@ -3,7 +3,7 @@
 
 #include <concepts>
 
-#include "ops/infer.h"
+#include "ops/kernel.h"
 
 namespace vivace::ops {
 
@@ -66,23 +66,6 @@ Status compute_in(const Call& call, DType type, F&& f) {
   return call.error(std::string("it does not take type ") + to_string(type));
 }
 
-/// Calls f.template operator()<T>() with a type that holds one element of `type`, for moving elements whatever they
-/// mean; false for types of less than a byte.
-template <class F>
-bool visit_storage(DType type, F&& f) {
-  switch (bits_of(type)) {
-    case 0: f.template operator()<std::string>(); return type == DType::string;
-    case 8: f.template operator()<uint8_t>(); return true;
-    case 16: f.template operator()<uint16_t>(); return true;
-    case 32: f.template operator()<uint32_t>(); return true;
-    case 64: f.template operator()<uint64_t>(); return true;
-    case 128: f.template operator()<std::pair<uint64_t, uint64_t>>(); return true;
-    default: return false;
-  }
-}
-/// Copies all elements to a tensor of the same type and as many elements.
-void copy_elements(const TensorView& from, const TensorView& to);
-
 /// Runs the tasks on the pool where there is one. Results must not depend on which thread runs a task.
 inline void in_parallel(ThreadPool* pool, int64_t tasks, FunctionRef<void(int64_t task)> body) {
   if (pool && tasks > 1) return pool->run(tasks, [&](int64_t task, int) { body(task); });
@@ -92,12 +75,8 @@ inline void in_parallel(ThreadPool* pool, int64_t tasks, FunctionRef<void(int64_
 /// Makes output i where inference could not know its shape; the output as it is otherwise.
 Status ensure_output(Call& call, size_t i, DType type, const Shape& shape);
 
-/// Inputs `which`, where present and typed, must have the type of input 0 (or of `as`).
+/// Inputs `which`, where present and typed, must have the type of input `as`.
 Status same_types(const Inference& in, std::initializer_list<size_t> which, size_t as = 0);
-/// Input i, where present and typed, must have one of these types.
-Status one_of_types(const Inference& in, size_t i, std::initializer_list<DType> types);
-/// Input i, where its rank is known, must have rank `rank`.
-Status has_rank(const Inference& in, size_t i, int rank);
 /// Input i must be a vector of `size` elements, so far as that is known.
 Status is_vector(const Inference& in, size_t i, const ir::Dim& size);
 /// Both known and different.

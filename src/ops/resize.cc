@@ -98,9 +98,9 @@ bool one_of(const std::string& text, std::initializer_list<const char*> names) {
 }  // namespace
 
 Status infer_resize(Inference& in) {
-  VIVACE_TRY(one_of_types(in, 1, {DType::f32, DType::f16, DType::f64}));
-  VIVACE_TRY(one_of_types(in, 2, {DType::f32}));
-  VIVACE_TRY(one_of_types(in, 3, {DType::i64}));
+  VIVACE_TRY(require_type(in, 1, {DType::f32, DType::f16, DType::f64}));
+  VIVACE_TRY(require_type(in, 2, {DType::f32}));
+  VIVACE_TRY(require_type(in, 3, {DType::i64}));
   const std::string mode = in.attributes.text("mode", "nearest");
   if (!one_of(mode, {"nearest", "linear", "cubic"})) return in.error("unknown mode '" + mode + "'");
   if (mode != "nearest" && !is_float(in.dtype(0)) && !is_integer(in.dtype(0)))
@@ -326,7 +326,7 @@ Status reference_resize(Call& call) {
   if (call.output().count() == 0) return {};
   for (const Along& d : dims) taps.push_back(taps_of(call.attributes, d));
   if (shape.empty()) {  // a scalar stays as it is
-    copy_elements(x, call.output());
+    copy_elements({call.output(), 0}, {x, 0}, x.count());
     return {};
   }
   if (call.attributes.text("mode", "nearest") != "nearest")

@@ -98,7 +98,7 @@ Status has_shape(const Inference& in, size_t i, const ir::Dims& shape) {
 Status infer_recurrent(Inference& in) {
   const Kind& kind = kind_of(in.node.op);
   VIVACE_TRY(same_types(in, {1, 2, 3, 5, 6, 7}));
-  VIVACE_TRY(one_of_types(in, 4, {DType::i32}));
+  VIVACE_TRY(require_type(in, 4, {DType::i32}));
   const int64_t directions = directions_of(in.attributes), layout = in.attributes.integer("layout");
   if (directions == 0) return in.error("unknown direction '" + in.attributes.text("direction") + "'");
   if (layout != 0 && layout != 1) return in.error("layout must be 0 or 1");
