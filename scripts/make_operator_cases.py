@@ -358,7 +358,89 @@ def rnn(file, count):
              {"hidden_size": hidden, "layout": 1}, outputs=(True, True), how="ref", opset=14)
 
 
-GROUPS = {"conv": conv, "pool": pool, "matmul": matmul, "norm": norm, "resize": resize, "rnn": rnn}
+def quantize(file, count):
+    import ml_dtypes
+
+    integers = (np.uint8, np.int8, np.uint16, np.int16, ml_dtypes.int4, ml_dtypes.uint4)
+    floats = (ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e4m3fnuz, ml_dtypes.float8_e5m2, ml_dtypes.float8_e5m2fnuz,
+              ml_dtypes.float4_e2m1fn)
+
+    def points(shape, dtype):
+        if dtype in floats:
+            return (random.integers(-64, 64, shape) / 8).astype(dtype)
+        low, high = (int(ml_dtypes.iinfo(dtype).min), int(ml_dtypes.iinfo(dtype).max))
+        return random.integers(low, high + 1, shape).astype(dtype)
+
+    for dtype in integers + floats:
+        for _ in range(count):
+            shape = [integer(1, 3), integer(2, 4), integer(1, 5)]
+            axis = integer(-3, 2)
+            kind = pick("whole", "axis", "block")
+            attributes = {"axis": axis}
+            if kind == "block":
+                attributes["block_size"] = integer(1, 2)
+            scale_shape = {"whole": [], "axis": [shape[axis]],
+                           "block": [-(-d // attributes.get("block_size", 1)) if i == axis % 3 else d for i, d in enumerate(shape)]}[kind]
+            scale = (random.integers(1, 9, scale_shape) / 8).astype(np.float32)
+            zero = points(scale_shape, dtype) if dtype in integers else np.zeros(scale_shape, dtype)
+            x = (random.integers(-300, 300, shape) / pick(1, 16)).astype(np.float32)
+            case(file, "QuantizeLinear", [x, scale, zero], attributes, how="ref", opset=23)
+            case(file, "DequantizeLinear", [points(shape, dtype), scale] + pick([], [zero]), attributes, how="ref", opset=23)
+    x = np.array([0.5, 1.5, 2.5, -0.5, -1.5, 300, -300, np.inf, -np.inf], np.float32)
+    case(file, "QuantizeLinear", [x, np.float32(1)], how="ort", opset=13)
+    case(file, "QuantizeLinear", [x, np.float32(1), np.int8(3)], how="ort", opset=13)
+    for dtype in floats[:4]:
+        x = np.array([0, -0.0, 1e-9, -1e-9, 0.001953125, 0.0029296875, 0.1, 17, 18, 19, 208, 232, 240, 248, 448, 464, 465, 480, 57344, 61439,
+                      61440, 1e6, np.inf, -np.inf, np.nan, -480, -1e6], np.float32)
+        case(file, "QuantizeLinear", [x, np.float32(1), np.zeros([], dtype)], {"saturate": 0}, how="ref", opset=23)
+        case(file, "QuantizeLinear", [x[:-5], np.float32(1), np.zeros([], dtype)], {"saturate": 1}, how="ref", opset=23)
+        every = np.arange(256, dtype=np.uint8).view(dtype)
+        case(file, "DequantizeLinear", [every, np.float32(1)], how="ref", opset=23)
+    case(file, "DequantizeLinear", [np.arange(-8, 8).astype(np.int32), np.float32(0.5)], how="ort", opset=13)
+    case(file, "DequantizeLinear", [points([3, 4], np.int8), np.array([0.5, 0.25, 1], np.float16), points([3], np.int8)], {"axis": 0}, how="ref", opset=23)
+    for x in (values([3, 4]), values([5], low=1), -values([5], low=1), np.zeros([3], np.float32)):
+        case(file, "DynamicQuantizeLinear", [x.astype(np.float32)], outputs=(True, True, True), how="ort", opset=11, tolerance=1e-6)
+
+
+def attention(file, count):
+    for _ in range(6 * count):
+        batch, kv_heads, group = integer(1, 2), integer(1, 2), pick(1, 2)
+        heads, size, v_size = kv_heads * group, integer(1, 4), integer(1, 4)
+        length, kv_length, past = integer(1, 4), integer(1, 4), pick(0, 0, 2)
+        flat = pick(True, False)
+        total = past + kv_length
+        dtype = pick(np.float32, np.float32, np.float64, np.float16)
+        shape = lambda h, n, d: [batch, n, h * d] if flat else [batch, h, n, d]
+        attributes = {"is_causal": pick(0, 1), "scale": pick(None, 0.5), "softcap": pick(None, None, 1.5)}
+        attributes["qk_matmul_output_mode"] = pick(1, 2, 3) if attributes["softcap"] else pick(0, 2, 3)
+        if flat:
+            attributes |= {"q_num_heads": heads, "kv_num_heads": kv_heads}
+        mask_shape = pick([length, total], [batch, 1, length, total], [batch, heads, length, total], [heads, length, total])
+        mask = pick(None, values(mask_shape, dtype), random.integers(0, 2, mask_shape).astype(np.bool_))
+        if mask is not None and mask.dtype == np.bool_:
+            mask[..., 0] = True  # a row without any key has no defined answer
+            attributes["is_causal"] = 0  # the evaluator multiplies 0 by infinity
+        inputs = [values(shape(heads, length, size), dtype), values(shape(kv_heads, kv_length, size), dtype),
+                  values(shape(kv_heads, kv_length, v_size), dtype), mask]
+        inputs += [values([batch, kv_heads, past, size], dtype), values([batch, kv_heads, past, v_size], dtype)] if past else [None, None]
+        inputs.append(random.integers(1, total + 1, [batch]).astype(np.int64) if not past and random.random() < 0.3 else None)
+        case(file, "Attention", inputs, attributes, outputs=(True, True, True, True), how="ref", opset=24,
+             tolerance=None if dtype == np.float16 else 5e-5)  # the evaluator's scale is f32
+    for _ in range(2 * count):
+        batch, heads, length, size = integer(1, 2), integer(1, 3), integer(1, 4), 2 * integer(1, 4)
+        rotary = pick(0, 2) if size > 2 else 0
+        half = (rotary or size) // 2
+        flat = pick(True, False)
+        x = values([batch, length, heads * size] if flat else [batch, heads, length, size])
+        attributes = {"num_heads": heads if flat else None, "interleaved": pick(0, 1), "rotary_embedding_dim": rotary}
+        if random.random() < 0.5:
+            caches = [values([6, half]), values([6, half]), random.integers(0, 6, [batch, length]).astype(np.int64)]
+        else:
+            caches = [values([batch, length, half]), values([batch, length, half])]
+        case(file, "RotaryEmbedding", [x] + caches, attributes, how="ref", opset=23)
+
+
+GROUPS = {"quantize": quantize, "attention": attention, "conv": conv, "pool": pool, "matmul": matmul, "norm": norm, "resize": resize, "rnn": rnn}
 
 
 def main():
