@@ -145,7 +145,7 @@ Status Engine::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& o
 }
 
 Result<std::unique_ptr<Context>> Engine::create_context(int threads) {
-  return std::unique_ptr<Context>(new Context(shared_from_this(), threads > 0 ? threads : threads_));
+  return std::unique_ptr<Context>(new Context(shared_from_this(), threads > 0 ? std::min(threads, threads_) : threads_));
 }
 
 Context::Context(std::shared_ptr<Engine> engine, int threads) : engine_(std::move(engine)), of_(engine_.get()), pool_(threads) {}

@@ -55,7 +55,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// Thread-safe: concurrent calls draw contexts from a pool.
   Status run(const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs);
 
-  /// A context of the caller's own, with threads of its own (0: as the engine); outlives the engine safely.
+  /// A context of the caller's own, with threads of its own (0: as the engine; never more, for kernels have scratch for
+  /// so many); it keeps the engine alive.
   Result<std::unique_ptr<Context>> create_context(int threads = 0);
 
  private:

@@ -13,6 +13,7 @@ namespace vivace::cpu {
   ROW(conv_winograd4)     \
   ROW(conv_winograd2)     \
   ROW(conv_direct)        \
+  ROW(onednn_conv)        \
   ROW(pool)               \
   ROW(matmul_packed)      \
   ROW(matmul)             \

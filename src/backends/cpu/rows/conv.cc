@@ -1,17 +1,12 @@
 // Two-dimensional f32 convolutions on blocked channels: one row for each kernel of kernels/conv.h.
-#include "backends/cpu/kernels/conv.h"
-
 #include <cmath>
 #include <limits>
 
-#include "backends/cpu/rows/rows.h"
+#include "backends/cpu/rows/conv.h"
 
 namespace vivace::cpu {
 
-namespace {
-
-// Problem -> ConvShape; the reason where it is not such a convolution.
-Verdict shape_of(const Problem& p, const Machine& machine, ConvShape& shape) {
+Verdict blocked_convolution(const Problem& p, const Machine& machine, ConvShape& shape) {
   if (p.inputs[0].type != DType::f32 || p.outputs[0].type != DType::f32) return no("f32 only");
   if (p.inputs[0].shape.size() != 4) return no("two spatial dimensions only");
   if (!p.inputs[1].constant) return no("the weights are not constant");
@@ -44,6 +39,8 @@ Verdict shape_of(const Problem& p, const Machine& machine, ConvShape& shape) {
   return yes();
 }
 
+namespace {
+
 // One of the kernels of the machine's table, chosen at compile time so that a row is plain function pointers.
 template <ConvKernel ConvKernels::*kKernel>
 struct Row {
@@ -51,7 +48,7 @@ struct Row {
 
   static Verdict supports(const Problem& p, const Machine& machine) {
     ConvShape shape;
-    if (Verdict verdict = shape_of(p, machine, shape); !verdict) return verdict;
+    if (Verdict verdict = blocked_convolution(p, machine, shape); !verdict) return verdict;
     const int wanted = kernel(machine).plain_input ? 0 : machine.channel_block();
     if (p.inputs[0].channel_block != wanted) return no(wanted ? "reads channels in blocks" : "reads a row-major input");
     const char* refusal = kernel(machine).refuses(shape);
@@ -64,7 +61,7 @@ struct Row {
   }
   static Result<std::vector<Tensor>> prepare(const Problem& p, const std::string&, const Machine& machine) {
     ConvShape shape;
-    if (const Verdict verdict = shape_of(p, machine, shape); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+    if (const Verdict verdict = blocked_convolution(p, machine, shape); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
     VIVACE_ASSIGN(Tensor packed, packed_buffer(kernel(machine).packed_floats(shape)));
     kernel(machine).pack(shape, p.inputs[1].constant->as<const float>(), packed.as<float>());
     return std::vector<Tensor>{std::move(packed)};
@@ -72,7 +69,7 @@ struct Row {
   static Result<Bound> bind(const Problem& p, const std::string& configuration, const std::vector<Tensor>& packed,
                             const Machine& machine) {
     ConvShape shape;
-    if (const Verdict verdict = shape_of(p, machine, shape); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+    if (const Verdict verdict = blocked_convolution(p, machine, shape); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
     if (packed.size() != 1 || packed[0].type() != DType::f32 || packed[0].count() != static_cast<int64_t>(kernel(machine).packed_floats(shape)))
       return Status(Code::corrupt_file, p.node->describe() + ": its packed weights have the wrong size");
     const int variant = std::atoi(configuration.c_str());
