@@ -1,5 +1,6 @@
 // Picks the table of a kernel family for an instruction set. One line per family: sources in kernels/ define
 // `const Table& getter()` once per set.
+#include "backends/cpu/kernels/attention.h"
 #include "backends/cpu/kernels/conv.h"
 #include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/kernels/math_probe.h"
@@ -22,6 +23,7 @@
 #endif
 
 namespace vivace::cpu {
+VIVACE_KERNELS(AttentionKernels, attention_kernels)
 VIVACE_KERNELS(ConvKernels, conv_kernels)
 VIVACE_KERNELS(GemmKernels, gemm_kernels)
 VIVACE_KERNELS(MathProbe, math_probe)
