@@ -79,14 +79,15 @@ struct Winograd {
     // first, so that its input stays close while the weights stream. The packed order of weights follows from it.
     Plan(const ConvShape& s, int configuration) {
       constexpr int kBlock = 28;  // tiles: every weight serves 28 multiplications, enough to hide its way from L3
-      constexpr int kFew = 16;  // tasks that 16 threads want
+      constexpr int kFew = 6, kEven = 4;  // fewer tasks are not worth sharing out; their number divides well
       tiles_x = ceil_div(s.out_w, M), tiles_y = ceil_div(s.out_h, M), tiles = tiles_x * tiles_y * s.batch;
       in_blocks = blocks_of(s.in_channels), out_blocks = blocks_of(s.out_channels);
       panels = ceil_div(out_blocks, kTileBlocks);
       group = s.in_channels <= 128 ? 1 : panels;
-      staged = (tiles < kFew * kBlock) != (configuration == 1);
-      const int wish = staged ? 2 * kBlock : kBlock;
-      block = tiles ? ceil_div(tiles, ceil_div(tiles, wish)) : 1;
+      staged = (tiles <= (kFew - 1) * kBlock) != (configuration == 1);
+      int blocks = ceil_div(tiles, staged ? 2 * kBlock : kBlock);
+      if (!staged && blocks >= kFew) blocks = ceil_div(blocks, kEven) * kEven;
+      block = tiles ? ceil_div(tiles, blocks) : 1;
       // The odd line keeps the elements off the same cache sets.
       v_plane = static_cast<size_t>(in_blocks) * block * kLanes + kLanes;
       m_plane = static_cast<size_t>(staged ? out_blocks : min(out_blocks, group * kTileBlocks)) * block * kLanes + kLanes;
