@@ -8,8 +8,13 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(vivace_flags INTERFACE -Wno-restrict)  # GCC 12 is wrong about std::string's operator+
 endif()
 if(VIVACE_SANITIZE)
-  target_compile_options(vivace_flags INTERFACE -fsanitize=${VIVACE_SANITIZE} -fno-omit-frame-pointer -g1)
+  target_compile_options(vivace_flags INTERFACE -fsanitize=${VIVACE_SANITIZE} -fno-sanitize-recover=all
+                         -fno-omit-frame-pointer -g1)
   target_link_options(vivace_flags INTERFACE -fsanitize=${VIVACE_SANITIZE})
+endif()
+
+if(VIVACE_FUZZERS)
+  target_compile_options(vivace_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 # vivace_room(NAME USES ROOM...): sources are the *.cc of the calling folder, below it too unless they have a

@@ -59,6 +59,12 @@ AttributeKind kind_of_attribute(Bytes name) {
   return AttributeKind::undefined;
 }
 
+std::vector<Bytes> attribute_names() {
+  std::vector<Bytes> all;
+  for (const auto& [kind, names] : kNames) all.insert(all.end(), names.begin(), names.end());
+  return all;
+}
+
 const char* to_string(AttributeKind kind) {
   constexpr std::array names = {"nothing", "a float", "an integer", "a string", "a tensor", "a graph", "floats", "integers",
                                 "strings", "tensors", "graphs", "a sparse tensor", "sparse tensors", "a type", "types"};

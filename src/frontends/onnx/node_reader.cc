@@ -257,6 +257,7 @@ Result<Tensor> GraphReader::read_constant(const PendingNode& pending) {
 // What subgraphs take from outside becomes inputs of the node and of each of its subgraphs; constants are shared.
 Status GraphReader::read_subgraphs(const PendingNode& pending, Scope& scope, Step& step) {
   if (std::none_of(pending.attributes.begin(), pending.attributes.end(), is_graph)) return {};
+  if (step.op == "Loop" && step.inputs.size() < 2) step.inputs.resize(2, nullptr);  // captures come after both
   const std::vector<ir::Value*> own = step.inputs;
   for (const Bytes name : pending.captures) {
     const auto at = scope.values.find(name);
