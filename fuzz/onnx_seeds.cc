@@ -55,9 +55,9 @@ std::vector<Message> special_models() {
   const Message external = Message().text(1, "location").text(2, "w.bin");
   all.push_back(model(graph({node("Identity", {"w"}, {"y"})}, {}, {out()}, {tensor_of("w", DType::f32, {4}).number(14, 1).add(13, external)})));
   all.push_back(model(graph({node("Constant", {}, {"s"}, {attribute("value_ints", Ints{0, -1})}), node("Reshape", {"x", "s"}, {"t"}),
-                             node("Shape", {"t"}, {"h"}), node("Gather", {"h", "i"}, {"g"}), node("Unsqueeze", {"g", "i"}, {"u"}),
-                             node("Concat", {"u", "u"}, {"k"}, {attribute("axis", 0)}), node("Expand", {"b", "k"}, {"y"})},
-                            {x}, {out()}, {numbers("i", {0}), tensor<float>("b", {1, 1}, {1})})));
+                             node("Shape", {"t"}, {"h"}), node("Gather", {"h", "i"}, {"g"}), node("Unsqueeze", {"b", "i"}, {"u"}),
+                             node("Concat", {"g", "g"}, {"k"}, {attribute("axis", 0)}), node("Expand", {"u", "k"}, {"y"})},
+                            {x}, {out()}, {numbers("i", {0}), tensor<float>("b", {1}, {1})})));
   const Message sequence = Message().text(1, "q").add(2, Message().add(4, Message().add(1, tensor_type(DType::f32, {"3"}))));
   all.push_back(model(graph({node("Identity", {"q"}, {"y"})}, {sequence}, {out()})));
   all.push_back(model(graph({node("LSTM", {"x", "w", "r", "b"}, {"y", "h", "c"}, {attribute("hidden_size", 2), attribute("direction", "forward")})},
