@@ -62,6 +62,13 @@ constexpr const char* kCases[] = {
     "(%x: f32[2,3,5,7]) { %y = ReduceMean(%x, const i64[2] {2, 3}) {keepdims=0} return %y }",
     "(%x: f32[2,3,5,7]) { %y = ReduceMax(%x, const i64[1] {1}) return %y }",
     "(%x: f32[4,5]) { %y = ReduceSum(%x) return %y }",
+    // Attention and recurrence.
+    "(%q: f32[2,3,5,8], %k: f32[2,3,7,8], %v: f32[2,3,7,6]) { %y = Attention(%q, %k, %v) return %y }",
+    "(%q: f32[2,5,24], %k: f32[2,5,24], %v: f32[2,5,24], %m: f32[5,5]) { %y = Attention(%q, %k, %v, %m) {q_num_heads=3, kv_num_heads=3, scale=0.3} return %y }",
+    "(%q: f32[1,33,32], %k: f32[1,33,16], %v: f32[1,33,16]) { %y = Attention(%q, %k, %v) {q_num_heads=4, kv_num_heads=2, is_causal=1} return %y }",
+    "(%x: f32[5,2,7]) { %y, %h, %c = LSTM(%x, const f32[1,44,7] random(1), const f32[1,44,11] random(2), const f32[1,88] random(3)) {hidden_size=11} return %y }",
+    "(%x: f32[4,3,5], %h: f32[2,3,6], %c: f32[2,3,6]) { %y = LSTM(%x, const f32[2,24,5] random(1), const f32[2,24,6] random(2), _, _, %h, %c, const f32[2,18] random(4)) {hidden_size=6, direction=\"bidirectional\"} return %y }",
+    "(%x: f32[3,1,5]) { _, %y = LSTM(%x, const f32[1,24,5] random(1), const f32[1,24,6] random(2)) {hidden_size=6, direction=\"reverse\"} return %y }",
     // Movement.
     "(%x: f32[2,16,3,2], %z: f32[2,32,3,2]) { %y = Concat(%x, %z) {axis=1} return %y }",
     "(%x: f32[2,3,5], %z: f32[2,3,1]) { %y = Concat(%x, %z) {axis=-1} return %y }",
@@ -154,13 +161,15 @@ TEST_P(Tactics, AgreeWithTheReference) {
           }
           auto bound = tactic->bind(problem, configuration, packed, machine);
           ASSERT_TRUE(bound.ok()) << bound.status().message();
+          // The graph returns one of the node's outputs.
+          const auto index = static_cast<size_t>((*graph)->outputs()[0]->producer_index());
           const std::vector<float> want = blocked_out ? to_blocked((*expected)[0], c) : std::vector<float>((*expected)[0].as<float>(), (*expected)[0].as<float>() + (*expected)[0].count());
           constexpr size_t kGuard = 64;  // a write past the end shows
           std::vector<float> got(want.size() + kGuard, 12345.0f);
           std::vector<void*> all = pointers;
-          all.push_back(got.data());
-          std::vector<std::vector<float>> rest;  // further outputs, which no case looks at
-          for (size_t i = 1; i < problem.outputs.size(); ++i) all.push_back(rest.emplace_back(problem.outputs[i].bytes() / sizeof(float) + 1).data());
+          std::vector<std::vector<float>> rest;
+          for (size_t i = 0; i < problem.outputs.size(); ++i)
+            all.push_back(i == index ? got.data() : rest.emplace_back(problem.outputs[i].bytes() / sizeof(float) + 1).data());
           auto workspace = Tensor::allocate(DType::u8, {static_cast<int64_t>(bound->workspace)});
           ASSERT_TRUE(workspace.ok());
           const Status status = bound->run({all.data(), all.data() + pointers.size(), workspace->data(), pool});

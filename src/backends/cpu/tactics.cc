@@ -22,6 +22,8 @@ namespace vivace::cpu {
   ROW(layer_norm)         \
   ROW(group_norm)         \
   ROW(reduce)             \
+  ROW(attention)          \
+  ROW(lstm)               \
   ROW(copy)               \
   ROW(gather)             \
   ROW(resize)             \

@@ -52,9 +52,7 @@ Verdict slice(const Problem& p, Copies& copies, int bytes) {
 Verdict copies_of(const Problem& p, Copies& copies) {
   const int bytes = element_bytes(p);
   if (bytes == 0 || p.inputs[0].type == DType::string) return no("whole bytes only");
-  for (const auto* list : {&p.inputs, &p.outputs})
-    for (const TensorInfo& tensor : *list)
-      if (tensor.channel_block) return no("row-major only");
+  if (!all_row_major(p)) return no("row-major only");
   const Shape& in = p.inputs[0].shape;
   const Shape strides = strides_of(in);
   const std::string& op = p.node->op;
@@ -97,7 +95,7 @@ Result<Bound> copy_bind(const Problem& p, const std::string&, const std::vector<
 Verdict gather_supports(const Problem& p, const Machine&) {
   if (element_bytes(p) == 0 || p.inputs[0].type == DType::string) return no("whole bytes only");
   if (p.inputs[1].type != DType::i64 && p.inputs[1].type != DType::i32) return no("indices are neither i32 nor i64");
-  if (p.inputs[0].channel_block || p.outputs[0].channel_block) return no("row-major only");
+  if (!all_row_major(p)) return no("row-major only");
   return yes();
 }
 

@@ -1,5 +1,5 @@
 // The reference kernel of any operator, on row-major tensors: what every node can fall back to.
-#include "backends/cpu/tactic.h"
+#include "backends/cpu/rows/rows.h"
 #include "ops/operator.h"
 
 namespace vivace::cpu {
@@ -8,10 +8,7 @@ namespace {
 
 Verdict supports(const Problem& p, const Machine&) {
   if (!ops::find_operator(p.node->op)) return no("unknown operator");
-  for (const auto* list : {&p.inputs, &p.outputs})
-    for (const TensorInfo& tensor : *list)
-      if (tensor.channel_block) return no("reads and writes row-major tensors only");
-  return yes();
+  return all_row_major(p) ? yes() : no("reads and writes row-major tensors only");
 }
 
 // Plain loops reach some hundredth of the peak.

@@ -1,5 +1,7 @@
 #include "backends/cpu/rows/rows.h"
 
+#include <algorithm>
+
 namespace vivace::cpu {
 
 Epilogue epilogue_of(const ir::Attributes& attributes) {
@@ -16,6 +18,11 @@ Epilogue epilogue_of(const ir::Attributes& attributes) {
   epilogue.beta = attributes.real("activation_beta");
   epilogue.residual_last = attributes.integer("residual_last") != 0;
   return epilogue;
+}
+
+bool all_row_major(const Problem& p) {
+  const auto row_major = [](const TensorInfo& tensor) { return tensor.channel_block == 0; };
+  return std::all_of(p.inputs.begin(), p.inputs.end(), row_major) && std::all_of(p.outputs.begin(), p.outputs.end(), row_major);
 }
 
 Result<Tensor> packed_buffer(size_t floats) { return Tensor::allocate(DType::f32, {static_cast<int64_t>(floats)}); }

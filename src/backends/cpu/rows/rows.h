@@ -11,6 +11,9 @@ namespace vivace::cpu {
 /// or residual yet.
 Epilogue epilogue_of(const ir::Attributes& attributes);
 
+/// No input or output has its channels in blocks.
+bool all_row_major(const Problem& p);
+
 /// Zeroed f32 memory for packed constants.
 Result<Tensor> packed_buffer(size_t floats);
 
