@@ -124,6 +124,11 @@ TEST(Engine, PlacesConcatenationsAndSlicesAsViews) {
   })", {{1, 8, 4, 4}});
 }
 
+TEST(Engine, RunsConvolutionsOfFewChannels) {
+  for (const char* node : {"Conv(%x, const f32[4,1,3,3] random(1)) {group=2}", "Conv(%x, const f32[2,1,3,3] random(1)) {group=2}", "Conv(%x, const f32[3,2,3,3] random(1))"})
+    expect_meaning("(%x: f32[1,2,7,6]) { %y = " + std::string(node) + " return %y }", {{1, 2, 7, 6}});
+}
+
 TEST(Engine, GivesBackInputsAndConstants) {
   expect_meaning("(%x: f32[2,3]) { %k = const f32[2] {1, 2} return %x as \"a\", %x as \"b\", %k }", {{2, 3}});
   expect_meaning("(%x: string[3]) { %y = Identity(%x) return %y }", {{3}});

@@ -99,7 +99,8 @@ class Layouts {
     for (size_t i = 0; i < node->inputs().size(); ++i) {
       ir::Value* v = node->input(i);
       if (!v || v->is_constant() || v->type.rank() != 4) continue;
-      const bool stem = i == 0 && is_convolution(*node) && channels(v) < kFewChannels && !v->type.channel_block;
+      const bool stem = i == 0 && is_convolution(*node) && channels(v) < kFewChannels && !v->type.channel_block &&
+                        node->attributes.integer("group", 1) == 1;
       if (!stem) graph_.set_input(node, i, in_layout(v, block_, node));
     }
     node->output()->type.channel_block = block_;
