@@ -226,9 +226,11 @@ Status verify(const PointwiseProgram& program) {
     for (int k = 0; k < 3; ++k) {
       const bool used = k < info(i.op).operands;
       if (used && (i.operand[k] < 0 || i.operand[k] >= known))
-        return invalid(std::string("operand ") + std::to_string(k) + " of " + info(i.op).name + " does not come earlier");
+        return invalid(std::string("operand ") + std::to_string(k) + " of " + info(i.op).name +
+                       " does not come earlier");
       if (!used && i.operand[k] != -1)
-        return invalid(std::string(info(i.op).name) + " takes only " + std::to_string(info(i.op).operands) + " operands");
+        return invalid(std::string(info(i.op).name) + " takes only " + std::to_string(info(i.op).operands) +
+                       " operands");
     }
     ++known;
   }

@@ -1,8 +1,7 @@
 // Attention and recurrent cells against plain loops in double.
-#include "backends/cpu/kernels/attention.h"
-
 #include <algorithm>
 
+#include "backends/cpu/kernels/attention.h"
 #include "cpu/kernel_testing.h"
 
 namespace vivace::cpu {
@@ -18,9 +17,21 @@ struct Case {
 
 void check(const Case& c) {
   const int64_t kv_heads = c.kv_heads ? c.kv_heads : c.heads;
-  AttentionProblem p{.batch = c.batch, .heads = c.heads, .queries = c.queries, .keys = c.keys, .depth = c.depth,
-                     .values = c.values, .kv_heads = c.kv_heads, .q = {}, .k = {}, .v = {}, .out = {}, .mask = {},
-                     .scale = 0.3f, .causal = c.causal, .position = c.position};
+  AttentionProblem p{.batch = c.batch,
+                     .heads = c.heads,
+                     .queries = c.queries,
+                     .keys = c.keys,
+                     .depth = c.depth,
+                     .values = c.values,
+                     .kv_heads = c.kv_heads,
+                     .q = {},
+                     .k = {},
+                     .v = {},
+                     .out = {},
+                     .mask = {},
+                     .scale = 0.3f,
+                     .causal = c.causal,
+                     .position = c.position};
   const auto strides = [&](int64_t heads, int64_t rows, int64_t width) {
     return c.sequence_first ? AttentionProblem::Strides{rows * heads * width, width, heads * width}
                             : AttentionProblem::Strides{heads * rows * width, rows * width, width};
@@ -48,7 +59,8 @@ void check(const Case& c) {
       ThreadPool pool(threads);
       Guarded<float> scratch(kernels.scratch_size(p, threads));
       Guarded<float>& y = threads == 1 ? one : two;
-      kernels.run(p, q.data(), k.data(), v.data(), mask.empty() ? nullptr : mask.data(), y.data(), scratch.data(), pool);
+      kernels.run(p, q.data(), k.data(), v.data(), mask.empty() ? nullptr : mask.data(), y.data(), scratch.data(),
+                  pool);
       ASSERT_TRUE(y.guards_hold() && scratch.guards_hold()) << to_string(isa);
     }
     ASSERT_TRUE(one.same_bits(two)) << to_string(isa);
@@ -91,19 +103,20 @@ TEST(AttentionKernels, ShapesLayoutsAndMasks) {
   check({2, 3, 17, 19, 13, 11, true});
   check({1, 2, 131, 129, 64, 64, true, true});
   check({1, 2, 5, 300, 64, 80, false, true, 295});
-  check({1, 2, 130, 600, 32, 33, false, true});                                 // later blocks of keys unseen by some
-  check({2, 4, 9, 270, 24, 40, false, false, 0, 2});                            // shared keys
+  check({1, 2, 130, 600, 32, 33, false, true});       // later blocks of keys unseen by some
+  check({2, 4, 9, 270, 24, 40, false, false, 0, 2});  // shared keys
   check({2, 2, 33, 261, 16, 16, false, false, 0, 0, Case::full});
   check({2, 2, 33, 261, 16, 16, true, true, 100, 0, Case::per_key});
   check({1, 2, 20, 515, 16, 16, false, false, 0, 0, Case::holes});
-  check({1, 1, 40, 700, 64, 64, false, false, 0, 0, Case::none, 6});            // a steep softmax
+  check({1, 1, 40, 700, 64, 64, false, false, 0, 0, Case::none, 6});  // a steep softmax
 }
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 TEST(AttentionKernels, RecurrentCells) {
   for (const auto& [rows, hidden] : {std::pair<int64_t, int64_t>{1, 1}, {3, 37}, {2, 9001}, {0, 4}}) {
-    const std::vector<float> gates = random_floats(rows * 4 * hidden, 1, -4, 4), state = random_floats(rows * hidden, 2);
+    const std::vector<float> gates = random_floats(rows * 4 * hidden, 1, -4, 4),
+                             state = random_floats(rows * hidden, 2);
     const std::vector<float> before = random_floats(rows * hidden, 3), peephole = random_floats(3 * hidden, 4);
     for (const Isa isa : present_isas())
       for (const int threads : {1, 2}) {
@@ -118,7 +131,9 @@ TEST(AttentionKernels, RecurrentCells) {
             for (int64_t u = 0; u < hidden; ++u) {
               const auto at = static_cast<size_t>(r * hidden + u);
               const auto gate = [&](int64_t g) { return double(gates[static_cast<size_t>((r * 4 + g) * hidden + u)]); };
-              const auto p = [&](int64_t g) { return peep ? double(peephole[static_cast<size_t>(g * hidden + u)]) : 0.; };
+              const auto p = [&](int64_t g) {
+                return peep ? double(peephole[static_cast<size_t>(g * hidden + u)]) : 0.;
+              };
               const double c = sigmoid(gate(2) + p(2) * before[at]) * before[at] +
                                sigmoid(gate(0) + p(0) * before[at]) * std::tanh(gate(3));
               ASSERT_NEAR(cell[at], c, 2e-6) << to_string(isa);

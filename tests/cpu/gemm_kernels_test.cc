@@ -1,8 +1,7 @@
 // Matrix products against sums in double, over layouts, odd sizes, batches and epilogues.
-#include "backends/cpu/kernels/gemm.h"
-
 #include <algorithm>
 
+#include "backends/cpu/kernels/gemm.h"
 #include "cpu/kernel_testing.h"
 
 namespace vivace::cpu {
@@ -28,9 +27,10 @@ struct Case {
 };
 
 std::string name(const Case& c, Isa isa) {
-  return std::string(to_string(isa)) + " m=" + std::to_string(c.m) + " n=" + std::to_string(c.n) + " k=" +
-         std::to_string(c.k) + " layout=" + std::to_string(c.layout) + " activation=" +
-         std::to_string(int(c.activation)) + " batch=" + std::to_string(c.batch) + "x" + std::to_string(c.inner_batch);
+  return std::string(to_string(isa)) + " m=" + std::to_string(c.m) + " n=" + std::to_string(c.n) +
+         " k=" + std::to_string(c.k) + " layout=" + std::to_string(c.layout) +
+         " activation=" + std::to_string(int(c.activation)) + " batch=" + std::to_string(c.batch) + "x" +
+         std::to_string(c.inner_batch);
 }
 
 void check(const Case& c, Isa isa) {

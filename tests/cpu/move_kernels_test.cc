@@ -1,9 +1,8 @@
 // Strided copies, gathers, padding and resizing against plain index arithmetic.
-#include "backends/cpu/kernels/move.h"
-
 #include <algorithm>
 #include <numeric>
 
+#include "backends/cpu/kernels/move.h"
 #include "backends/cpu/move_plan.h"
 #include "cpu/kernel_testing.h"
 
@@ -12,9 +11,7 @@ namespace {
 
 using Dims = std::vector<int64_t>;
 
-int64_t product(const Dims& dims) {
-  return std::accumulate(dims.begin(), dims.end(), int64_t{1}, std::multiplies<>());
-}
+int64_t product(const Dims& dims) { return std::accumulate(dims.begin(), dims.end(), int64_t{1}, std::multiplies<>()); }
 Dims contiguous(const Dims& dims) {
   Dims strides(dims.size());
   int64_t stride = 1;
@@ -58,7 +55,8 @@ void check_copy(const Dims& dims, const Dims& from, const Dims& to, int64_t star
 void check_transpose(const Dims& shape, const Dims& order) {
   const Dims strides = contiguous(shape);
   Dims dims, from;
-  for (const int64_t d : order) dims.push_back(shape[static_cast<size_t>(d)]), from.push_back(strides[static_cast<size_t>(d)]);
+  for (const int64_t d : order)
+    dims.push_back(shape[static_cast<size_t>(d)]), from.push_back(strides[static_cast<size_t>(d)]);
   for (const int bytes : {1, 2, 4, 8, 16}) check_copy(dims, from, contiguous(dims), 0, product(shape), bytes);
 }
 
@@ -78,13 +76,13 @@ TEST(MoveKernels, Transposes) {
 
 TEST(MoveKernels, SlicesExpansionsAndParts) {
   for (const int bytes : {1, 2, 4, 8, 16}) {
-    check_copy({5, 7}, {-22, 2}, {7, 1}, 100, 120, bytes);         // a slice with steps, one of them negative
-    check_copy({9}, {-1}, {1}, 8, 9, bytes);                        // reversed
-    check_copy({6, 5, 9}, {1, 0, 6}, {45, 9, 1}, 0, 60, bytes);     // expanded
-    check_copy({4, 10}, {10, 1}, {25, 1}, 0, 40, bytes);            // part of a concatenation
+    check_copy({5, 7}, {-22, 2}, {7, 1}, 100, 120, bytes);       // a slice with steps, one of them negative
+    check_copy({9}, {-1}, {1}, 8, 9, bytes);                     // reversed
+    check_copy({6, 5, 9}, {1, 0, 6}, {45, 9, 1}, 0, 60, bytes);  // expanded
+    check_copy({4, 10}, {10, 1}, {25, 1}, 0, 40, bytes);         // part of a concatenation
     check_copy({40000, 3}, {3, 1}, {5, 1}, 0, 120000, bytes);
     check_copy({300000}, {1}, {1}, 0, 300000, bytes);
-    check_copy({3, 4}, {1, 3}, {8, 2}, 0, 12, bytes);               // nothing contiguous in `to`
+    check_copy({3, 4}, {1, 3}, {8, 2}, 0, 12, bytes);  // nothing contiguous in `to`
   }
 }
 
@@ -123,7 +121,8 @@ TEST(MoveKernels, Gathers) {
         for (int64_t o = 0; o < outer; ++o)
           for (int64_t i = 0; i < count; ++i)
             ASSERT_EQ(std::memcmp(y.data() + (o * count + i) * row,
-                                  x.data() + (o * size + (indices[i] + size) % size) * row, static_cast<size_t>(row)), 0);
+                                  x.data() + (o * size + (indices[i] + size) % size) * row, static_cast<size_t>(row)),
+                      0);
       }
   ThreadPool pool(1);
   char x[5] = {}, y[6] = {};
@@ -137,8 +136,14 @@ TEST(MoveKernels, Pads) {
   const std::vector<float> x = random_floats(2 * 3 * 5, 1);
   const std::vector<int32_t> batch = {1, 0};
   const float value = 7.5f;
-  PadProblem p{.element_bytes = 4, .rank = 3, .dims = {2, 7, 10}, .strides = {15, 5, 1},
-               .source = {batch.data(), rows.data(), columns.data()}, .lead = 2, .middle = 5, .value = 0};
+  PadProblem p{.element_bytes = 4,
+               .rank = 3,
+               .dims = {2, 7, 10},
+               .strides = {15, 5, 1},
+               .source = {batch.data(), rows.data(), columns.data()},
+               .lead = 2,
+               .middle = 5,
+               .value = 0};
   std::memcpy(&p.value, &value, sizeof value);
   for (const Isa isa : present_isas()) {
     ThreadPool pool(2);

@@ -1,8 +1,7 @@
 // Softmax, normalizations and reductions against sums in double.
-#include "backends/cpu/kernels/norm.h"
-
 #include <functional>
 
+#include "backends/cpu/kernels/norm.h"
 #include "cpu/kernel_testing.h"
 
 namespace vivace::cpu {
@@ -29,7 +28,8 @@ void check(const std::string& name, const std::vector<float>& x, const std::vect
     for (int64_t i = 0; i < size; ++i) {
       const double w = want[static_cast<size_t>(i)];
       if (std::isfinite(w)) {
-        ASSERT_NEAR(one[i], w, 2e-6 * loose * std::max(1.0, std::fabs(w))) << to_string(isa) << " " << name << " at " << i;
+        ASSERT_NEAR(one[i], w, 2e-6 * loose * std::max(1.0, std::fabs(w)))
+            << to_string(isa) << " " << name << " at " << i;
       } else {
         ASSERT_TRUE(std::isnan(w) ? std::isnan(one[i]) : one[i] == w) << to_string(isa) << " " << name << " at " << i;
       }
@@ -44,8 +44,8 @@ std::string named(const char* what, int64_t a, int64_t b, int64_t c) {
 struct Sizes {
   int64_t outer, n, inner;
 };
-const Sizes kSizes[] = {{0, 3, 1}, {1, 1, 1},  {3, 7, 1},   {5, 16, 1},  {2, 1000, 1}, {400, 197, 1}, {1, 30011, 1},
-                        {2, 5, 3}, {3, 17, 16}, {2, 3, 35}, {7, 129, 65}, {1, 2, 70000}, {3, 0, 2},    {70, 50, 49}};
+const Sizes kSizes[] = {{0, 3, 1}, {1, 1, 1},   {3, 7, 1},  {5, 16, 1},   {2, 1000, 1},  {400, 197, 1}, {1, 30011, 1},
+                        {2, 5, 3}, {3, 17, 16}, {2, 3, 35}, {7, 129, 65}, {1, 2, 70000}, {3, 0, 2},     {70, 50, 49}};
 
 TEST(NormKernels, Softmax) {
   for (const auto [outer, n, inner] : kSizes)
@@ -95,8 +95,10 @@ TEST(NormKernels, LayerAndRmsNorm) {
           // The mean is rounded to f32: with one element, or a small variance, that error is magnified.
           check(named("norm", rows, n, affine), x, want, true,
                 [&](const NormKernels& k, const float* from, float* to, ThreadPool& pool) {
-                  if (centered) k.layer_norm(from, a, s, b, with_add ? sum.data() : nullptr, to, rows, n, 1e-5f, pool);
-                  else k.rms_norm(from, a, s, nullptr, to, rows, n, 1e-5f, pool);
+                  if (centered)
+                    k.layer_norm(from, a, s, b, with_add ? sum.data() : nullptr, to, rows, n, 1e-5f, pool);
+                  else
+                    k.rms_norm(from, a, s, nullptr, to, rows, n, 1e-5f, pool);
                 });
           ASSERT_TRUE(sum.guards_hold());
           if (with_add && centered && rows * n > 0) {
@@ -172,9 +174,11 @@ TEST(NormKernels, Reductions) {
         double sum = product ? 1 : reduction == Reduction::max ? -INFINITY : reduction == Reduction::min ? INFINITY : 0;
         for (int64_t k = 0; k < n; ++k) {
           const double v = x[(i / static_cast<size_t>(inner) * static_cast<size_t>(n) + static_cast<size_t>(k)) *
-                                 static_cast<size_t>(inner) + i % static_cast<size_t>(inner)];
+                                 static_cast<size_t>(inner) +
+                             i % static_cast<size_t>(inner)];
           switch (reduction) {
-            case Reduction::sum: case Reduction::mean: sum += v; break;
+            case Reduction::sum:
+            case Reduction::mean: sum += v; break;
             case Reduction::max: sum = std::max(sum, v); break;
             case Reduction::min: sum = std::min(sum, v); break;
             case Reduction::prod: sum *= v; break;
@@ -185,19 +189,23 @@ TEST(NormKernels, Reductions) {
         want[i] = reduction == Reduction::mean ? (n ? sum / double(n) : NAN) : sum;
       }
       // n roundings in a product; sums of many terms in lanes.
-      check(named("reduction", outer, n, inner) + " kind " + std::to_string(int(reduction)), x, want, false,
-            [&](const NormKernels& k, const float* from, float* to, ThreadPool& pool) {
-              k.reduce(reduction, from, to, outer, n, inner, pool);
-            },
-            product ? 1 + 0.03 * double(n) : 10);
+      check(
+          named("reduction", outer, n, inner) + " kind " + std::to_string(int(reduction)), x, want, false,
+          [&](const NormKernels& k, const float* from, float* to, ThreadPool& pool) {
+            k.reduce(reduction, from, to, outer, n, inner, pool);
+          },
+          product ? 1 + 0.03 * double(n) : 10);
     }
   // One long row is cut among threads.
   const std::vector<float> x = random_floats(1000003, 1);
   double sum = 0;
   for (const float v : x) sum += v;
-  check("long sum", x, {sum}, false, [&](const NormKernels& k, const float* from, float* to, ThreadPool& pool) {
-    k.reduce(Reduction::sum, from, to, 1, static_cast<int64_t>(x.size()), 1, pool);
-  }, 50);
+  check(
+      "long sum", x, {sum}, false,
+      [&](const NormKernels& k, const float* from, float* to, ThreadPool& pool) {
+        k.reduce(Reduction::sum, from, to, 1, static_cast<int64_t>(x.size()), 1, pool);
+      },
+      50);
 }
 
 TEST(NormKernels, ExtremesKeepNaN) {

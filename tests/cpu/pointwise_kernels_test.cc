@@ -1,6 +1,5 @@
 // The pointwise kernel against the reference interpreter in double; and its planner.
 #include "backends/cpu/kernels/pointwise.h"
-
 #include "backends/cpu/pointwise_plan.h"
 #include "cpu/kernel_testing.h"
 
@@ -80,15 +79,17 @@ TEST(PointwiseKernels, EveryInstruction) {
           kFew);
   check("fma x0 x1 x2", dims, {dims, dims, dims}, kFew, 1);
   check("t0 = greater x0 0.5; where t0 x1 x2", dims, {dims, dims, dims}, 0);
-  for (const char* op :
-       {"neg x0", "abs x0", "sign x0", "reciprocal x0", "sqrt x0", "rsqrt x0", "square x0", "floor x0", "ceil x0",
-        "round x0", "exp x0", "log x0", "tanh x0", "erf x0", "sigmoid x0", "relu x0", "clip x0 -0.5 0.5",
-        "leaky_relu x0 0.1", "elu x0 1.5", "selu x0 1.67 1.05", "silu x0",
-        "softplus x0", "softsign x0", "mish x0", "logical_not x0", "pow x0 0.5", "pow x0 3"}) {
+  for (const char* op : {"neg x0",     "abs x0",           "sign x0",           "reciprocal x0", "sqrt x0",
+                         "rsqrt x0",   "square x0",        "floor x0",          "ceil x0",       "round x0",
+                         "exp x0",     "log x0",           "tanh x0",           "erf x0",        "sigmoid x0",
+                         "relu x0",    "clip x0 -0.5 0.5", "leaky_relu x0 0.1", "elu x0 1.5",    "selu x0 1.67 1.05",
+                         "silu x0",    "softplus x0",      "softsign x0",       "mish x0",       "logical_not x0",
+                         "pow x0 0.5", "pow x0 3"}) {
     check(op, dims, {dims}, kFew);
     check(op, {200}, {{200}}, kFew, 1e-30, -60, 60);
   }
-  for (const char* op : {"gelu x0", "gelu_tanh x0", "hard_sigmoid x0 0.2 0.5", "hard_swish x0", "sin x0", "cos x0"}) {  // cancel: absolute error
+  for (const char* op : {"gelu x0", "gelu_tanh x0", "hard_sigmoid x0 0.2 0.5", "hard_swish x0", "sin x0",
+                         "cos x0"}) {  // cancel: absolute error
     check(op, dims, {dims}, kFew, 1);
     check(op, dims, {dims}, kFew, 1, -100, 100);
   }
@@ -101,9 +102,9 @@ TEST(PointwiseKernels, SpecialValues) {
   const float inf = INFINITY;
   const float x[] = {inf, -inf, NAN, 0, -0.f, 1e30f, -1e30f, 2.5f, -2.5f, 8388609, 3e9f};
   const auto n = static_cast<int64_t>(std::size(x));
-  for (const char* text : {"exp x0", "log x0", "tanh x0", "erf x0", "sigmoid x0", "relu x0", "clip x0 0 6", "floor x0",
-                           "ceil x0", "round x0", "softplus x0", "elu x0 1", "sqrt x0", "max x0 1", "max 1 x0",
-                           "min x0 1", "min 1 x0", "abs x0", "sign x0", "sin x0", "softsign x0"}) {
+  for (const char* text : {"exp x0",   "log x0",   "tanh x0",  "erf x0",      "sigmoid x0", "relu x0", "clip x0 0 6",
+                           "floor x0", "ceil x0",  "round x0", "softplus x0", "elu x0 1",   "sqrt x0", "max x0 1",
+                           "max 1 x0", "min x0 1", "min 1 x0", "abs x0",      "sign x0",    "sin x0",  "softsign x0"}) {
     const PointwiseProgram program = program_of(text);
     const Result<PointwisePlan> plan = plan_pointwise(program, Shape{n}, {{1}});
     for (const Isa isa : present_isas()) {
@@ -113,9 +114,12 @@ TEST(PointwiseKernels, SpecialValues) {
       pointwise_kernels(isa).run(*plan, inputs, y.data(), scratch.data(), pool);  // in place
       for (size_t i = 0; i < y.size(); ++i) {
         const float want = evaluate(program, x + i);
-        if (std::isnan(want)) EXPECT_TRUE(std::isnan(y[i])) << to_string(isa) << " " << text << " of " << x[i];
-        else if (std::isinf(want)) EXPECT_EQ(y[i], want) << to_string(isa) << " " << text << " of " << x[i];
-        else EXPECT_NEAR(y[i], want, kFew * std::fabs(want)) << to_string(isa) << " " << text << " of " << x[i];
+        if (std::isnan(want))
+          EXPECT_TRUE(std::isnan(y[i])) << to_string(isa) << " " << text << " of " << x[i];
+        else if (std::isinf(want))
+          EXPECT_EQ(y[i], want) << to_string(isa) << " " << text << " of " << x[i];
+        else
+          EXPECT_NEAR(y[i], want, kFew * std::fabs(want)) << to_string(isa) << " " << text << " of " << x[i];
       }
     }
   }
@@ -143,9 +147,9 @@ TEST(PointwiseKernels, BroadcastsOfEveryKind) {
 TEST(PointwiseKernels, LongProgramsReuseSlots) {
   std::string text = "t0 = mul x0 x1";
   for (int i = 1; i < 60; ++i)
-    text += "; t" + std::to_string(i) + " = " + (i % 3 == 0 ? "tanh t" + std::to_string(i - 1)
-                                                             : "add t" + std::to_string(i - 1) + " x" +
-                                                                   std::to_string(i % 2) + "");
+    text += "; t" + std::to_string(i) + " = " +
+            (i % 3 == 0 ? "tanh t" + std::to_string(i - 1)
+                        : "add t" + std::to_string(i - 1) + " x" + std::to_string(i % 2) + "");
   text += "; add t59 0.25";
   check(text, {5, 333}, {{5, 333}, {333}}, 1e-5, 1);
   const Result<PointwisePlan> plan = plan_pointwise(program_of(text), Shape{5, 333}, {{333, 1}, {0, 1}});

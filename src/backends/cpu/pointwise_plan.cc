@@ -19,11 +19,12 @@ Status merge_dims(std::span<const int64_t> dims, const std::vector<std::vector<i
   std::vector<int64_t> size;
   for (size_t d = 0; d < dims.size(); ++d) {
     if (dims[d] == 1) continue;
-    const bool merge = !kept.empty() && std::all_of(strides.begin(), strides.end(), [&](const auto& s) {
-      return s[kept.back()] == s[d] * dims[d];
-    });
-    if (merge) kept.back() = d, size.back() *= dims[d];
-    else kept.push_back(d), size.push_back(dims[d]);
+    const bool merge = !kept.empty() && std::all_of(strides.begin(), strides.end(),
+                                                    [&](const auto& s) { return s[kept.back()] == s[d] * dims[d]; });
+    if (merge)
+      kept.back() = d, size.back() *= dims[d];
+    else
+      kept.push_back(d), size.push_back(dims[d]);
   }
   if (kept.size() > kPointwiseRank)
     return unsupported("at most " + std::to_string(kPointwiseRank) + " dimensions that do not merge");
@@ -45,18 +46,32 @@ void simplify_power(const PointwiseProgram& program, PointwiseInstruction& i) {
   const PointwiseInstruction& by = program.instructions[static_cast<size_t>(i.operand[1] - program.inputs)];
   if (by.op != PointwiseOp::constant) return;
   const auto become = [&](PointwiseOp op) { i.op = op, i.operand[1] = -1; };
-  if (by.alpha == 2) become(PointwiseOp::square);
-  else if (by.alpha == 0.5f) become(PointwiseOp::sqrt);
-  else if (by.alpha == -0.5f) become(PointwiseOp::rsqrt);
-  else if (by.alpha == -1) become(PointwiseOp::reciprocal);
+  if (by.alpha == 2)
+    become(PointwiseOp::square);
+  else if (by.alpha == 0.5f)
+    become(PointwiseOp::sqrt);
+  else if (by.alpha == -0.5f)
+    become(PointwiseOp::rsqrt);
+  else if (by.alpha == -1)
+    become(PointwiseOp::reciprocal);
 }
 
 double nanoseconds_of(PointwiseOp op) {
   switch (op) {
     case PointwiseOp::pow: return 15;
-    case PointwiseOp::sin: case PointwiseOp::cos: case PointwiseOp::exp: case PointwiseOp::log: case PointwiseOp::tanh:
-    case PointwiseOp::erf: case PointwiseOp::sigmoid: case PointwiseOp::elu: case PointwiseOp::selu:
-    case PointwiseOp::silu: case PointwiseOp::gelu: case PointwiseOp::gelu_tanh: case PointwiseOp::softplus:
+    case PointwiseOp::sin:
+    case PointwiseOp::cos:
+    case PointwiseOp::exp:
+    case PointwiseOp::log:
+    case PointwiseOp::tanh:
+    case PointwiseOp::erf:
+    case PointwiseOp::sigmoid:
+    case PointwiseOp::elu:
+    case PointwiseOp::selu:
+    case PointwiseOp::silu:
+    case PointwiseOp::gelu:
+    case PointwiseOp::gelu_tanh:
+    case PointwiseOp::softplus:
     case PointwiseOp::mish: return 0.6;
     default: return 0.06;
   }
@@ -91,16 +106,18 @@ void assign_slots(const PointwiseProgram& program, Plan& plan) {
       const int operand = i.operand[k];
       if (operand < 0) continue;
       step.from[k] = where[static_cast<size_t>(operand)];
-      const bool temporary = operand >= program.inputs &&
-                             code[static_cast<size_t>(operand - program.inputs)].op != PointwiseOp::constant;
+      const bool temporary =
+          operand >= program.inputs && code[static_cast<size_t>(operand - program.inputs)].op != PointwiseOp::constant;
       if (temporary && last_use[static_cast<size_t>(operand)] == n &&
           std::find(free.begin(), free.end(), step.from[k]) == free.end())
         free.push_back(step.from[k]);
     }
     plan.nanoseconds += nanoseconds_of(i.op);
     if (last) break;
-    if (is_constant || free.empty()) step.to = fresh();
-    else step.to = free.back(), free.pop_back();
+    if (is_constant || free.empty())
+      step.to = fresh();
+    else
+      step.to = free.back(), free.pop_back();
     where[static_cast<size_t>(value)] = step.to;
   }
 }
@@ -122,7 +139,8 @@ Result<PointwisePlan> plan_pointwise(const PointwiseProgram& program, std::span<
                                      const std::vector<std::vector<int64_t>>& strides) {
   VIVACE_TRY(verify(program));
   if (program.inputs > kPointwiseInputs)
-    return unsupported("at most " + std::to_string(kPointwiseInputs) + " inputs, not " + std::to_string(program.inputs));
+    return unsupported("at most " + std::to_string(kPointwiseInputs) + " inputs, not " +
+                       std::to_string(program.inputs));
   if (program.instructions.size() > kPointwiseSteps)
     return unsupported("at most " + std::to_string(kPointwiseSteps) + " instructions, not " +
                        std::to_string(program.instructions.size()));

@@ -1,6 +1,6 @@
-// Attention by blocks with a running softmax (Dao et al., FlashAttention, 2022; Milakov and Gimelshein 2018): a block of
-// queries meets one block of keys at a time; the scores stay in cache, and what was summed under a smaller maximum is
-// scaled down. Products run on the register tile of the matrix product.
+// Attention by blocks with a running softmax (Dao et al., FlashAttention, 2022; Milakov and Gimelshein 2018): a block
+// of queries meets one block of keys at a time; the scores stay in cache, and what was summed under a smaller maximum
+// is scaled down. Products run on the register tile of the matrix product.
 #include "backends/cpu/kernels/attention.h"
 
 #include "backends/cpu/kernels/fold.h"
@@ -15,7 +15,7 @@ constexpr int64_t kKeyBlock = 256;
 constexpr int64_t kQueryBlock = 8 * kMaxRows;
 
 struct Layout {
-  int64_t depth, values;                     // padded to whole vectors
+  int64_t depth, values;                                         // padded to whole vectors
   int64_t keys, scores, sums, packed_q, packed_p, state, total;  // offsets
 };
 
@@ -79,8 +79,15 @@ void multiply(const float* a, int64_t rows, int64_t depth, const float* b, int64
     for (int64_t t = 0; t < tiles; ++t) {
       const auto [r, count] = part(rows, tiles, t);
       float* to = c + r * c_row + column;
-      const TileStore out{.c = to, .c_row = c_row, .add = accumulate ? to : nullptr, .add_row = c_row, .bias = nullptr,
-                          .columns = kPanel, .alpha = alpha, .lo = -kInf, .hi = kInf};
+      const TileStore out{.c = to,
+                          .c_row = c_row,
+                          .add = accumulate ? to : nullptr,
+                          .add_row = c_row,
+                          .bias = nullptr,
+                          .columns = kPanel,
+                          .alpha = alpha,
+                          .lo = -kInf,
+                          .hi = kInf};
       const float* panel = b + column * depth;
       Tiles<2>::rows[count - 1](a + r * kLanes, rows * kLanes, panel, depth, panel, 0, out);
     }
@@ -91,8 +98,18 @@ class Block {
  public:
   Block(const AttentionProblem& p, const float* q, const float* k, const float* v, const float* mask, float* out,
         float* scratch, int64_t first, int64_t rows)
-      : p_(p), l_(layout_of(p)), q_(q), k_(k), v_(v), mask_(mask), out_(out), scratch_(scratch), first_(first),
-        rows_(rows), top_(scratch + l_.state), total_(top_ + kQueryBlock) {}
+      : p_(p),
+        l_(layout_of(p)),
+        q_(q),
+        k_(k),
+        v_(v),
+        mask_(mask),
+        out_(out),
+        scratch_(scratch),
+        first_(first),
+        rows_(rows),
+        top_(scratch + l_.state),
+        total_(top_ + kQueryBlock) {}
 
   void run() {
     float* sums = scratch_ + l_.sums;
@@ -129,7 +146,8 @@ class Block {
   void soften(float* row, int64_t r, int64_t key, int64_t count) {
     if (mask_) {
       const float* mask = mask_ + (first_ + r) * p_.mask.query + key * p_.mask.key;
-      if (p_.mask.key == 1) map2(row, mask, row, count, plus);
+      if (p_.mask.key == 1)
+        map2(row, mask, row, count, plus);
       else
         for (int64_t i = 0; i < count; ++i) row[i] += mask[i * p_.mask.key];
     }

@@ -52,8 +52,8 @@ inline double sum_of(const float* x, int64_t n, F f) {
   constexpr int64_t kPiece = 4096;
   double total = 0;
   for (int64_t i = 0; i < n; i += kPiece)
-    total += static_cast<double>(
-        fold(x + i, smaller(kPiece, n - i), 0, [=](Vec sum, Vec v) { return sum + f(v); }, plus));
+    total += static_cast<double>(fold(
+        x + i, smaller(kPiece, n - i), 0, [=](Vec sum, Vec v) { return sum + f(v); }, plus));
   return total;
 }
 

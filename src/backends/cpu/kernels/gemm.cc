@@ -1,5 +1,5 @@
-// Blocking after Goto and van de Geijn (2008), with one level less: a block of A (some 350 KB, in L2) meets one panel of
-// B at a time, and the register tile runs over the whole depth of both, which stream from L2; the next panel is
+// Blocking after Goto and van de Geijn (2008), with one level less: a block of A (some 350 KB, in L2) meets one panel
+// of B at a time, and the register tile runs over the whole depth of both, which stream from L2; the next panel is
 // prefetched meanwhile. Depths beyond kMaxDepth are split and accumulate in C.
 #include "backends/cpu/kernels/gemm.h"
 
@@ -13,12 +13,12 @@ namespace vivace::cpu::VIVACE_ISA {
 namespace {
 
 constexpr float kInf = __builtin_inff();
-constexpr double kFlopsPerNs = 50;         // for the choice of tasks only
-constexpr double kTaskFlops = 2e6;         // worth a task of its own
+constexpr double kFlopsPerNs = 50;  // for the choice of tasks only
+constexpr double kTaskFlops = 2e6;  // worth a task of its own
 constexpr int64_t kMaxTasks = 64;
-constexpr int64_t kMaxDepth = 1024;        // one pass up to here; longer depths split into passes of 512 to 1024
+constexpr int64_t kMaxDepth = 1024;  // one pass up to here; longer depths split into passes of 512 to 1024
 constexpr int64_t kBlockRows = 112 / kMaxRows * kMaxRows;
-constexpr int64_t kNarrow = 128;           // few columns: B stays in L2 and A is taken in pieces that stay in L1
+constexpr int64_t kNarrow = 128;  // few columns: B stays in L2 and A is taken in pieces that stay in L1
 constexpr int64_t kPieceBytes = 16 << 10;
 
 struct Operands {
@@ -28,10 +28,10 @@ struct Operands {
 
 // How one product is cut; follows from the problem alone.
 struct Plan {
-  bool direct = false;      // few rows: B is read where it lies, without packing
+  bool direct = false;  // few rows: B is read where it lies, without packing
   int64_t panels = 0, row_blocks = 1, column_blocks = 1, block_rows = 0, passes = 1, pass_depth = 0;
-  int64_t piece_rows = 0;   // rows packed at a time
-  bool share_a = false;     // A is packed once for all column blocks, not by each task
+  int64_t piece_rows = 0;  // rows packed at a time
+  bool share_a = false;    // A is packed once for all column blocks, not by each task
   double flops = 0;
   int64_t packed_b = 0, shared_a = 0, task_a = 0;  // floats of scratch; task_a for each thread
 };
@@ -142,11 +142,19 @@ void multiply_block(const GemmProblem& p, const Operands& o, const float* packed
     for (int64_t t = 0; t < tiles; ++t) {
       const auto [r, count] = part(rows, tiles, t);
       const int64_t at = (row + r) * p.c_row + column;
-      TileStore out{.c = o.c + at, .c_row = p.c_row, .add = nullptr, .add_row = p.c_row, .bias = nullptr,
-                    .columns = static_cast<int>(smaller<int64_t>(step, p.n - column)), .alpha = p.alpha, .lo = lo,
+      TileStore out{.c = o.c + at,
+                    .c_row = p.c_row,
+                    .add = nullptr,
+                    .add_row = p.c_row,
+                    .bias = nullptr,
+                    .columns = static_cast<int>(smaller<int64_t>(step, p.n - column)),
+                    .alpha = p.alpha,
+                    .lo = lo,
                     .hi = hi};
-      if (!starts) out.add = out.c;
-      else if (o.residual && (!p.residual_last || in_tile)) out.add = o.residual + at;
+      if (!starts)
+        out.add = out.c;
+      else if (o.residual && (!p.residual_last || in_tile))
+        out.add = o.residual + at;
       if (starts && o.bias) out.bias = o.bias + column;
       if (!in_tile) out.c = sums, out.c_row = kPanel;
       // What comes next, or harmless addresses beyond the end.
@@ -190,8 +198,10 @@ void multiply(const GemmProblem& p, Operands o, float* scratch, ThreadPool* pool
       for (int64_t k0 = 0; k0 < larger<int64_t>(1, p.k); k0 += larger<int64_t>(1, plan.pass_depth)) {
         const int64_t depth = smaller(plan.pass_depth, p.k - k0);
         const float* packed = o.a + row * p.a_row + k0;  // a single row is packed as it is
-        if (plan.share_a) packed = scratch + row * round_up(p.k, kLanes) + k0 * rows;
-        else if (plan.task_a) pack_a(packed, p.a_row, rows, depth, own), packed = own;
+        if (plan.share_a)
+          packed = scratch + row * round_up(p.k, kLanes) + k0 * rows;
+        else if (plan.task_a)
+          pack_a(packed, p.a_row, rows, depth, own), packed = own;
         multiply_block(p, o, packed, rows * kLanes, row, rows, k0, depth, panel, panel + panels,
                        narrow ? o.a + (row + rows) * p.a_row : nullptr);
       }
@@ -249,7 +259,8 @@ void run(const GemmProblem& p, const float* a, const float* b, const float* bias
 }  // namespace
 
 const GemmKernels& gemm_kernels() {
-  static constexpr GemmKernels table{.packed_size = packed_size, .pack = pack, .scratch_size = scratch_size, .run = run};
+  static constexpr GemmKernels table{
+      .packed_size = packed_size, .pack = pack, .scratch_size = scratch_size, .run = run};
   return table;
 }
 

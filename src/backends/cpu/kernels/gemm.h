@@ -15,17 +15,17 @@ constexpr int kGemmBatchRank = 4;
 /// C[m][n] = epilogue(alpha * sum_k A[m][k] B[k][n]) for every index of the batch. All strides count floats.
 struct GemmProblem {
   int64_t m = 0, n = 0, k = 0;
-  int64_t a_row = 0;                 // from one row of A to the next; columns are contiguous
-  int64_t c_row = 0;                 // the same for C and the residual
-  bool packed_b = false;             // B comes from GemmKernels::pack; else as the strides say:
-  int64_t b_row = 0, b_column = 0;   // (n, 1): [K,N]; (1, k): [N,K]; others as well, slowly
+  int64_t a_row = 0;                // from one row of A to the next; columns are contiguous
+  int64_t c_row = 0;                // the same for C and the residual
+  bool packed_b = false;            // B comes from GemmKernels::pack; else as the strides say:
+  int64_t b_row = 0, b_column = 0;  // (n, 1): [K,N]; (1, k): [N,K]; others as well, slowly
   struct Batch {
     int64_t count = 1, a = 0, b = 0, c = 0;  // strides; 0 broadcasts A or B
   } batch[kGemmBatchRank] = {};
   float alpha = 1;
   Activation activation = Activation::none;
   float activation_alpha = 0, activation_beta = 0;
-  bool residual_last = false;        // see Epilogue
+  bool residual_last = false;  // see Epilogue
 };
 
 /// Results do not depend on the number of threads. C may be the residual, and overlaps nothing else.

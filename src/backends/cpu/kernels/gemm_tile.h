@@ -24,7 +24,7 @@ constexpr int kPanel = 2 * kLanes;  // columns of B in a full panel
 struct TileStore {
   float* c;
   int64_t c_row;
-  const float* add;   // null: nothing
+  const float* add;  // null: nothing
   int64_t add_row;
   const float* bias;  // null: zero
   int columns;        // of this panel, 1 to NB * kLanes
@@ -70,8 +70,10 @@ void gemm_tile(const float* a, int64_t a_block, const float* b, int64_t depth, c
       Vec v = sum[r][j] * out.alpha + bias[j];
       if (out.add) v += load_first(out.add + r * out.add_row + j * kLanes, lanes);
       v = min(hi, max(lo, v));  // keeps NaN
-      if (lanes == kLanes) store(out.c + r * out.c_row + j * kLanes, v);
-      else store_first(out.c + r * out.c_row + j * kLanes, v, lanes);
+      if (lanes == kLanes)
+        store(out.c + r * out.c_row + j * kLanes, v);
+      else
+        store_first(out.c + r * out.c_row + j * kLanes, v, lanes);
     }
 }
 

@@ -27,8 +27,8 @@ void finish_rows(const GemmProblem& p, float alpha, const float* sums, int64_t s
 
 namespace {
 
-constexpr double kBytesPerNs = 15;           // for the choice of tasks only
-constexpr int64_t kTaskBytes = 128 << 10;    // of B (or A) read by one task
+constexpr double kBytesPerNs = 15;         // for the choice of tasks only
+constexpr int64_t kTaskBytes = 128 << 10;  // of B (or A) read by one task
 constexpr int64_t kDotColumns = 64, kSweepColumns = 512;
 constexpr int kDotRows = kLanes == 16 ? 4 : 2, kDotWidth = 4, kSweepRows = 8;
 
@@ -152,19 +152,16 @@ void gemv(const GemmProblem& p, const float* a, const float* b, const float* bia
     // Narrow pieces where B is small, for more tasks; a whole line of each row at least.
     const int64_t wish = round_up(kTaskBytes / larger<int64_t>(1, p.k * 4), 64);
     const int64_t columns = smaller(kSweepColumns, larger<int64_t>(128, wish));
-    return launch(pool, ceil_div(p.n, columns), p.k * p.n * 4 / kBytesPerNs, [&](int64_t task, int) {
-      sweep(o, task * columns, smaller(columns, p.n - task * columns));
-    });
+    return launch(pool, ceil_div(p.n, columns), p.k * p.n * 4 / kBytesPerNs,
+                  [&](int64_t task, int) { sweep(o, task * columns, smaller(columns, p.n - task * columns)); });
   }
   const int64_t lines = larger<int64_t>(kDotWidth, kTaskBytes / larger<int64_t>(1, p.k * 4) / kDotWidth * kDotWidth);
   if (p.n <= 2 && p.m > 16)
-    return launch(pool, ceil_div(p.m, lines), p.k * p.m * 4 / kBytesPerNs, [&](int64_t task, int) {
-      dots(o, task * lines, smaller(lines, p.m - task * lines), 0, p.n);
-    });
+    return launch(pool, ceil_div(p.m, lines), p.k * p.m * 4 / kBytesPerNs,
+                  [&](int64_t task, int) { dots(o, task * lines, smaller(lines, p.m - task * lines), 0, p.n); });
   const int64_t columns = smaller(kDotColumns, lines);
-  launch(pool, ceil_div(p.n, columns), p.k * p.n * 4 / kBytesPerNs, [&](int64_t task, int) {
-    dots(o, 0, p.m, task * columns, smaller(columns, p.n - task * columns));
-  });
+  launch(pool, ceil_div(p.n, columns), p.k * p.n * 4 / kBytesPerNs,
+         [&](int64_t task, int) { dots(o, 0, p.m, task * columns, smaller(columns, p.n - task * columns)); });
 }
 
 }  // namespace vivace::cpu::VIVACE_ISA

@@ -18,9 +18,13 @@ inline void launch(ThreadPool* pool, int64_t tasks, double nanoseconds, Body&& b
 
 // Not from <algorithm>: the linker keeps one copy of an inline function, which may be one of another instruction set.
 template <class T>
-inline T smaller(T a, T b) { return b < a ? b : a; }
+inline T smaller(T a, T b) {
+  return b < a ? b : a;
+}
 template <class T>
-inline T larger(T a, T b) { return a < b ? b : a; }
+inline T larger(T a, T b) {
+  return a < b ? b : a;
+}
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 /// Part i of n things split into `parts` as evenly as can be.

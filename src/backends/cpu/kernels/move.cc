@@ -25,10 +25,14 @@ void for_units(ThreadPool& pool, int64_t units, int64_t unit_bytes, Body body) {
 // Calls f with a value of the unsigned type of so many bytes.
 template <class F>
 void with_element(int bytes, F&& f) {
-  if (bytes == 1) f(uint8_t{});
-  else if (bytes == 2) f(uint16_t{});
-  else if (bytes == 4) f(uint32_t{});
-  else f(uint64_t{});
+  if (bytes == 1)
+    f(uint8_t{});
+  else if (bytes == 2)
+    f(uint16_t{});
+  else if (bytes == 4)
+    f(uint32_t{});
+  else
+    f(uint64_t{});
 }
 
 void copy_bytes(void* to, const void* from, int64_t bytes) { std::memcpy(to, from, static_cast<size_t>(bytes)); }
@@ -145,17 +149,20 @@ void copy_transposed(const CopyPlan& plan, const T* from, T* to, ThreadPool& poo
 void copy(const CopyPlan& plan, const void* from, void* to, ThreadPool& pool) {
   if (plan.elements == 0) return;
   with_element(plan.element_bytes, [&]<class T>(T) {
-    if (plan.other >= 0) copy_transposed(plan, static_cast<const T*>(from), static_cast<T*>(to), pool);
-    else copy_rows(plan, static_cast<const T*>(from), static_cast<T*>(to), pool);
+    if (plan.other >= 0)
+      copy_transposed(plan, static_cast<const T*>(from), static_cast<T*>(to), pool);
+    else
+      copy_rows(plan, static_cast<const T*>(from), static_cast<T*>(to), pool);
   });
 }
 
 // ---- gather
 
-bool gather(const void* from, const void* indices, int index_bytes, void* to, int64_t outer, int64_t size, int64_t count,
-            int64_t row_bytes, ThreadPool& pool) {
+bool gather(const void* from, const void* indices, int index_bytes, void* to, int64_t outer, int64_t size,
+            int64_t count, int64_t row_bytes, ThreadPool& pool) {
   const auto index = [=](int64_t i) {
-    const int64_t v = index_bytes == 4 ? static_cast<const int32_t*>(indices)[i] : static_cast<const int64_t*>(indices)[i];
+    const int64_t v =
+        index_bytes == 4 ? static_cast<const int32_t*>(indices)[i] : static_cast<const int64_t*>(indices)[i];
     return v < 0 ? v + size : v;
   };
   for (int64_t i = 0; i < count; ++i)
@@ -165,8 +172,10 @@ bool gather(const void* from, const void* indices, int index_bytes, void* to, in
   for_units(pool, outer * count, row_bytes, [&](int64_t first, int64_t rows) {
     for (int64_t r = first; r < first + rows; ++r) {
       const char* row = source + (r / count * size + index(r % count)) * row_bytes;
-      if (row_bytes == 4) std::memcpy(target + r * 4, row, 4);
-      else copy_bytes(target + r * row_bytes, row, row_bytes);
+      if (row_bytes == 4)
+        std::memcpy(target + r * 4, row, 4);
+      else
+        copy_bytes(target + r * row_bytes, row, row_bytes);
     }
   });
   return true;

@@ -28,7 +28,8 @@ float reciprocal_root(double variance, float epsilon) {
 // ---- softmax
 
 void softmax_row(const float* x, float* y, int64_t n, bool logarithm) {
-  const Vec top = splat(fold(x, n, -kInf, [](Vec a, Vec b) { return max(a, b); }, [](Vec a, Vec b) { return max(a, b); }));
+  const Vec top = splat(fold(
+      x, n, -kInf, [](Vec a, Vec b) { return max(a, b); }, [](Vec a, Vec b) { return max(a, b); }));
   if (logarithm) {
     const double sum = sum_of(x, n, [=](Vec v) { return exp(v - top); });
     const Vec shift = splat(static_cast<float>(__builtin_log(sum)));
@@ -80,7 +81,8 @@ void apply_row(const float* x, const float* scale, const float* bias, float* y, 
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) store(y + i, scaled(load(x + i)) * load(scale + i) + load(bias + i));
   if (const int rest = static_cast<int>(n - i))
-    store_first(y + i, scaled(load_first(x + i, rest)) * load_first(scale + i, rest) + load_first(bias + i, rest), rest);
+    store_first(y + i, scaled(load_first(x + i, rest)) * load_first(scale + i, rest) + load_first(bias + i, rest),
+                rest);
 }
 
 // The row to normalize: x, or x + add kept in sum or else in y.
@@ -134,7 +136,8 @@ void scale_shift(const float* x, const float* scale, const float* shift, float* 
                  int64_t inner, ThreadPool& pool) {
   if (inner == 1)
     return for_rows(pool, outer, channels, 0.1, [=](int64_t first, int64_t count) {
-      for (int64_t r = first; r < first + count; ++r) apply_row(x + r * channels, scale, shift, y + r * channels, channels, 0, 1);
+      for (int64_t r = first; r < first + count; ++r)
+        apply_row(x + r * channels, scale, shift, y + r * channels, channels, 0, 1);
     });
   for_rows(pool, outer * channels, inner, 0.1, [=](int64_t first, int64_t count) {
     for (int64_t r = first; r < first + count; ++r) {
@@ -144,8 +147,8 @@ void scale_shift(const float* x, const float* scale, const float* shift, float* 
   });
 }
 
-void scale_shift_blocked(const float* x, const float* scale, const float* shift, float* y, int64_t outer, int64_t blocks,
-                         int64_t inner, ThreadPool& pool) {
+void scale_shift_blocked(const float* x, const float* scale, const float* shift, float* y, int64_t outer,
+                         int64_t blocks, int64_t inner, ThreadPool& pool) {
   for_rows(pool, outer * blocks, inner * kLanes, 0.1, [=](int64_t first, int64_t count) {
     for (int64_t r = first; r < first + count; ++r) {
       const Vec s = load(scale + r % blocks * kLanes), t = load(shift + r % blocks * kLanes);

@@ -25,9 +25,12 @@ inline void sweep(const Sources& from, float* to, int64_t n, F f) {
     if constexpr (N == 3) put(to + i, f(get(from.p[0] + i), get(from.p[1] + i), get(from.p[2] + i)));
   };
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) step(i, [](const float* p) { return load(p); }, [](float* p, Vec v) { store(p, v); });
+  for (; i + kLanes <= n; i += kLanes)
+    step(
+        i, [](const float* p) { return load(p); }, [](float* p, Vec v) { store(p, v); });
   if (const int rest = static_cast<int>(n - i))
-    step(i, [=](const float* p) { return load_first(p, rest); }, [=](float* p, Vec v) { store_first(p, v, rest); });
+    step(
+        i, [=](const float* p) { return load_first(p, rest); }, [=](float* p, Vec v) { store_first(p, v, rest); });
 }
 
 inline Vec truth(VecI mask) { return from_bits(mask & 0x3f800000); }
@@ -134,8 +137,7 @@ class Rows {
   void next() {
     for (int d = plan_.rank - 2; d >= 0; --d) {
       const bool carry = ++index_[d] == plan_.dims[d];
-      for (int i = 0; i < plan_.inputs; ++i)
-        offset_[i] += plan_.input[i].strides[d] * (carry ? 1 - plan_.dims[d] : 1);
+      for (int i = 0; i < plan_.inputs; ++i) offset_[i] += plan_.input[i].strides[d] * (carry ? 1 - plan_.dims[d] : 1);
       if (!carry) return;
       index_[d] = 0;
     }
@@ -167,7 +169,8 @@ class Task {
       const Plan::Input& input = plan_.input[i];
       if (input.kind != Plan::Input::Kind::fixed) continue;
       const int64_t stride = input.strides[plan_.rank - 1];
-      if (stride == 0) fill(slot(input.slot), inputs_[i][0], plan_.block);
+      if (stride == 0)
+        fill(slot(input.slot), inputs_[i][0], plan_.block);
       else
         for (int64_t at = 0; at < plan_.block; at += row) copy_strided(inputs_[i], stride, slot(input.slot) + at, row);
       at_[i] = slot(input.slot);

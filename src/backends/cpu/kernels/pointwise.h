@@ -11,7 +11,7 @@ class ThreadPool;
 
 namespace vivace::cpu {
 
-constexpr int kPointwiseRank = 8;     // after dimensions are merged
+constexpr int kPointwiseRank = 8;  // after dimensions are merged
 constexpr int kPointwiseInputs = 32;
 constexpr int kPointwiseSteps = 128;
 

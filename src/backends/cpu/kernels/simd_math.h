@@ -1,9 +1,9 @@
 // Elementary functions on Vec, and the activations of epilogue.h built on them.
 //
 // Each is a range reduction with a polynomial or rational function fitted here (weighted minimax of the relative error,
-// coefficients rounded to f32). Bounds, in units of the last place over all finite inputs, as tests/cpu/simd_math_test.cc
-// checks them: exp 2, log 2, tanh 4, sigmoid 4, erf 8; denormal results of sigmoid flush to zero. inf and NaN behave as
-// in <cmath>.
+// coefficients rounded to f32). Bounds, in units of the last place over all finite inputs, as
+// tests/cpu/simd_math_test.cc checks them: exp 2, log 2, tanh 4, sigmoid 4, erf 8; denormal results of sigmoid flush to
+// zero. inf and NaN behave as in <cmath>.
 #pragma once
 
 #include "backends/cpu/kernels/epilogue.h"
@@ -62,7 +62,7 @@ struct Reduced {
   Vec n, r;
 };
 inline Reduced reduce_by_ln2(Vec x) {
-  constexpr float kLog2e = 1.44269504f, kRound = 12582912.f;  // adding 1.5 * 2^23 rounds to an integer
+  constexpr float kLog2e = 1.44269504f, kRound = 12582912.f;    // adding 1.5 * 2^23 rounds to an integer
   constexpr float kHigh = 0x1.62ep-1f, kLow = 0x1.0bfbe8p-15f;  // ln 2 in two parts; n * kHigh is exact
   const Vec n = (x * kLog2e + kRound) - kRound;
   return {n, (x - n * kHigh) - n * kLow};
@@ -75,7 +75,7 @@ inline Vec exp(Vec x) {
 }
 
 inline Vec log(Vec x) {
-  constexpr float c[] = {0.333333373f,  -0.249998152f, 0.199995875f, -0.166798338f, 0.143048301f,
+  constexpr float c[] = {0.333333373f,  -0.249998152f, 0.199995875f,  -0.166798338f, 0.143048301f,
                          -0.121916659f, 0.107493684f,  -0.128653094f, 0.120281845f};
   constexpr int32_t kTwoThirds = 0x3f2aaaab;
   constexpr float kHigh = 0x1.62ep-1f, kLow = 0x1.0bfbe8p-15f, kInf = __builtin_inff();
