@@ -109,7 +109,9 @@ Result<plan::Program> lower_and_tune(const ir::Graph& portable, const std::vecto
   for (const auto which : {&plan::ShapeRange::min, &plan::ShapeRange::max})
     if (const auto shapes = shapes_at(ranges, which); shapes != optimum && config.shapes.size()) also.push_back(shapes);
   Tuner tuner(config, machine, report);
-  return tuner.make_program(std::move(lowered), optimum, also);
+  VIVACE_ASSIGN(plan::Program program, tuner.make_program(std::move(lowered), optimum, also));
+  VIVACE_TRY(tuner.check_all_forced());
+  return program;
 }
 
 }  // namespace

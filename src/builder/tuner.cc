@@ -147,9 +147,25 @@ Tuner::Tuner(const BuildConfig& config, const cpu::Machine& machine, Report& rep
 }
 
 const std::string* Tuner::forced(const ir::Node& node) const {
-  for (const std::string& name : {node.name, node.op, std::string("*")})
-    if (const auto at = forced_.find(name); at != forced_.end()) return &at->second;
+  const auto named = [&](const std::string& name) {
+    if (name == "*" || name == node.op || name == node.name) return true;
+    // Nodes that were fused are called "a+b+c".
+    const std::string parts = "+" + node.name + "+";
+    return !name.empty() && parts.find("+" + name + "+") != std::string::npos;
+  };
+  for (const auto& [name, tactic] : forced_)
+    if (named(name)) {
+      obeyed_.insert(name);
+      return &tactic;
+    }
   return nullptr;
+}
+
+Status Tuner::check_all_forced() const {
+  for (const auto& [name, tactic] : forced_)
+    if (!obeyed_.contains(name))
+      return {Code::invalid_argument, "tactic '" + tactic + "' was asked for '" + name + "', but no node and no operator is called so after optimization; `vivace inspect` shows what is left"};
+  return {};
 }
 
 bool Tuner::out_of_time() const { return config_.time_budget > 0 && since(start_) > config_.time_budget; }

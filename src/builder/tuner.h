@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <set>
 
 #include "builder/builder.h"
 
@@ -15,6 +16,8 @@ class Tuner {
   /// choice must support. Subgraphs, whose shapes are known only while running, are chosen by estimate.
   Result<plan::Program> make_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& inputs,
                                      const std::vector<std::vector<Shape>>& also);
+  /// invalid_argument for a tactic asked for by a name that no node had.
+  Status check_all_forced() const;
 
  private:
   struct Option {
@@ -39,6 +42,7 @@ class Tuner {
   Report& report_;
   ThreadPool pool_;
   std::map<std::string, std::string> forced_;
+  mutable std::set<std::string> obeyed_;  // names in forced_ that some node had
   std::map<std::string, std::pair<std::string, std::string>> chosen_;  // by problem: tactic, configuration
   std::map<std::string, LayerReport> seen_;
   bool flush_constants_ = false;  // the model's weights do not stay in the cache between runs

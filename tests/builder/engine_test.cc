@@ -235,7 +235,8 @@ TEST(Build, RefusesWhatDoesNotFitTheModel) {
   EXPECT_EQ(code_with([](BuildConfig& c) { c.shapes["z"] = {{1, 4}, {1, 4}, {1, 4}}; }), Code::invalid_argument);
   EXPECT_EQ(code_with([](BuildConfig& c) { c.shapes["x"] = {{1, 5}, {1, 5}, {1, 5}}; }), Code::invalid_argument);
   EXPECT_EQ(code_with([](BuildConfig& c) { c.effort = 9; }), Code::invalid_argument);
-  EXPECT_EQ(code_with([](BuildConfig& c) { c.forced_tactics = {"Relu=conv_direct"}; }), Code::unsupported);
+  EXPECT_EQ(code_with([](BuildConfig& c) { c.forced_tactics = {"*=conv_direct"}; }), Code::unsupported);
+  EXPECT_EQ(code_with([](BuildConfig& c) { c.forced_tactics = {"Conv=conv_direct"}; }), Code::invalid_argument);
   EXPECT_EQ(code_with([](BuildConfig& c) { c.forced_tactics = {"Relu=none such"}; }), Code::invalid_argument);
   EXPECT_EQ(code_with([](BuildConfig& c) { c.disabled_passes = {"none such"}; }), Code::invalid_argument);
   EXPECT_EQ(code_with([](BuildConfig& c) { c.progress = [](const std::string&, double) { return false; }; }), Code::cancelled);
