@@ -440,7 +440,64 @@ def attention(file, count):
         case(file, "RotaryEmbedding", [x] + caches, attributes, how="ref", opset=23)
 
 
-GROUPS = {"quantize": quantize, "attention": attention, "conv": conv, "pool": pool, "matmul": matmul, "norm": norm, "resize": resize, "rnn": rnn}
+def image(file, count):
+    for _ in range(4 * count):
+        n = pick(1, 2, 2, 2, 3)
+        shape = [integer(1, 2), integer(1, 2)] + [integer(2, 5) for _ in range(n)]
+        mode = pick("linear", "nearest", "cubic")
+        if n == 3 and mode == "cubic":
+            mode = "linear"
+        grid = (random.integers(-60, 61, [shape[0]] + [integer(1, 4) for _ in range(n)] + [n]) / 37).astype(np.float32)
+        case(file, "GridSample", [values(shape), grid],
+             {"mode": mode, "padding_mode": pick("zeros", "border", "reflection"), "align_corners": pick(0, 1)},
+             how="ref" if n == 1 else "ort", opset=20, tolerance=1e-4)
+    case(file, "GridSample", [values([1, 1, 3, 3]).astype(np.float64), values([1, 2, 2, 2]).astype(np.float64)], {"mode": "nearest"}, how="ref", opset=22)
+    for align in (0, 1):
+        case(file, "AffineGrid", [values([2, 2, 3]), np.array([2, 3, 4, 5], np.int64)], {"align_corners": align}, how="ref", opset=20)
+        case(file, "AffineGrid", [values([1, 3, 4]), np.array([1, 2, 3, 2, 4], np.int64)], {"align_corners": align}, how="ref", opset=20)
+    for _ in range(2 * count):
+        x = values([2, 1, integer(4, 6), integer(4, 6)])
+        rois = np.stack([random.random(4) * 4, random.random(4) * 4, 4 + random.random(4) * 6, 4 + random.random(4) * 6], 1).astype(np.float32)
+        case(file, "RoiAlign", [x, rois.round(2), np.array([0, 1, 1, 0], np.int64)],
+             {"output_height": integer(1, 3), "output_width": integer(1, 3), "sampling_ratio": pick(0, 2), "spatial_scale": pick(1.0, 0.5),
+              "mode": pick("avg", "max"), "coordinate_transformation_mode": pick("half_pixel", "output_half_pixel")}, opset=16)
+        rois = np.concatenate([random.integers(0, 2, [3, 1]), random.integers(-1, 4, [3, 2]), random.integers(3, 9, [3, 2])], 1).astype(np.float32)
+        case(file, "MaxRoiPool", [x, rois], {"pooled_shape": [integer(1, 3), integer(1, 3)], "spatial_scale": pick(1.0, 0.5)}, opset=21)
+    pooled = values([1, 2, 2, 2])
+    indices = np.array([5, 7, 13, 15, 16, 18, 26, 31], np.int64).reshape(pooled.shape)
+    case(file, "MaxUnpool", [pooled, indices], {"kernel_shape": [2, 2], "strides": [2, 2]})
+    case(file, "MaxUnpool", [pooled, indices, np.array([1, 2, 5, 6], np.int64)], {"kernel_shape": [2, 2], "strides": [2, 2]}, how="ref")
+    for _ in range(2 * count):
+        group, offset_group = pick(1, 2), pick(1, 2)
+        height, width = integer(3, 4), integer(3, 4)
+        kernel, strides, pads = [integer(1, 3), integer(1, 3)], [integer(1, 2), integer(1, 2)], [integer(0, 1) for _ in range(4)]
+        taps = kernel[0] * kernel[1]
+        out = [(height + pads[0] + pads[2] - kernel[0]) // strides[0] + 1, (width + pads[1] + pads[3] - kernel[1]) // strides[1] + 1]
+        inputs = [values([2, 4, height, width]), values([2 * group, 4 // group] + kernel),
+                  (random.integers(-20, 20, [2, offset_group * taps * 2] + out) / 11).astype(np.float32), pick(None, values([2 * group])),
+                  pick(None, values([2, offset_group * taps] + out))]
+        case(file, "DeformConv", inputs, {"kernel_shape": kernel, "strides": strides, "pads": pads, "group": group, "offset_group": offset_group},
+             how="ref", opset=22, tolerance=1e-4)
+    for _ in range(2 * count):
+        n = pick(2, 3)
+        kernel, attributes = window(n)
+        attributes.pop("auto_pad", None)
+        size = [integer(5, 6) for _ in range(n)]
+        strides, dilations, pads = (attributes.get("strides") or [1] * n, attributes.get("dilations") or [1] * n, attributes.get("pads") or [0] * 2 * n)
+        blocks = int(np.prod([(size[i] + pads[i] + pads[n + i] - dilations[i] * (kernel[i] - 1) - 1) // strides[i] + 1 for i in range(n)]))
+        x = values([1, 2 * int(np.prod(kernel)), blocks])
+        case(file, "Col2Im", [x, np.array(size, np.int64), np.array(kernel, np.int64)],
+             {"strides": strides, "dilations": dilations, "pads": pads}, how=pick("ref", "ort") if n == 2 else "ref", opset=18)
+        case(file, "CenterCropPad", [values([4, 5, 3]), np.array([integer(1, 8), integer(1, 8)], np.int64)],
+             {"axes": pick([0, 1], [-1, 0])}, how="ref", opset=18)
+    case(file, "CenterCropPad", [values([4, 5], np.int32), np.array([3, 8], np.int64)], how="ref", opset=18)
+    cache, update = values([2, 2, 4, 3]), values([2, 2, 2, 3])
+    case(file, "TensorScatter", [cache, update, np.array([1, 2], np.int64)], how="ref", opset=24)
+    case(file, "TensorScatter", [cache, update, np.array([3, 6], np.int64)], {"mode": "circular", "axis": 2}, how="ref", opset=24)
+    case(file, "TensorScatter", [cache, update], how="ref", opset=24)
+
+
+GROUPS = {"image": image, "quantize": quantize, "attention": attention, "conv": conv, "pool": pool, "matmul": matmul, "norm": norm, "resize": resize, "rnn": rnn}
 
 
 def main():
