@@ -15,18 +15,19 @@ std::optional<int64_t> checked_elements(std::span<const int64_t> shape) {
   return overflow ? std::nullopt : std::optional<int64_t>(count);
 }
 
+// Beside a 0 other dimensions may be so large that their product wraps around.
 int64_t elements(std::span<const int64_t> shape) {
-  int64_t count = 1;
-  for (const int64_t d : shape) count *= d;
-  return count;
+  uint64_t count = 1;
+  for (const int64_t d : shape) count *= static_cast<uint64_t>(d);
+  return static_cast<int64_t>(count);
 }
 
 Shape strides_of(std::span<const int64_t> shape) {
   Shape strides(shape.size());
-  int64_t step = 1;
+  uint64_t step = 1;
   for (size_t i = shape.size(); i-- > 0;) {
-    strides[i] = step;
-    step *= shape[i];
+    strides[i] = static_cast<int64_t>(step);
+    step *= static_cast<uint64_t>(shape[i]);
   }
   return strides;
 }

@@ -80,6 +80,7 @@ Dim operator*(const Dim& a, const Dim& b) {
 
 Dim floor_div(const Dim& a, const Dim& b) {
   if (b.is(0)) return {};
+  if (b.is(-1)) return Dim(0) - a;  // the one quotient of numbers that may overflow
   if (a.known() && b.known()) return floored(a.value(), b.value());
   if (b.is(1)) return a;
   if (a.same(b)) return 1;

@@ -14,7 +14,7 @@ using Kernel = Status (*)(Call&);
 
 std::vector<Shape> input_shapes(const Call& call) {
   std::vector<Shape> shapes;
-  for (const TensorView& input : call.inputs) shapes.push_back(input.shape);
+  for (size_t i = 0; i < call.input_count(); ++i) shapes.push_back(call.input(i).shape);
   return shapes;
 }
 
@@ -42,7 +42,7 @@ void map(const Call& call, const TensorView& second) {
 template <class F, class T>
 void fold(const Call& call, bool mean) {
   using W = Wide<T>;
-  const size_t inputs = call.inputs.size();
+  const size_t inputs = call.input_count();
   const StridedLoop loop = StridedLoop::broadcast(call.output().shape, input_shapes(call));
   loop.run(call.pool, [&](const int64_t* offsets, int64_t n) {
     T* y = call.output().as<T>() + offsets[0];
@@ -184,7 +184,10 @@ void set_known_elementwise(Inference& in, F f) {
 }
 
 Status infer_same_types(Inference& in) {
-  for (size_t i = 1; i < in.input_count(); ++i) VIVACE_TRY(require_same_type(in, 0, i));
+  for (size_t i = 1; i < in.input_count(); ++i) {
+    if (!in.has(i)) return in.error("input " + std::to_string(i) + " is left out");
+    VIVACE_TRY(require_same_type(in, 0, i));
+  }
   return {};
 }
 
@@ -205,7 +208,7 @@ Status infer_comparison(Inference& in) {
   return {};
 }
 
-// Add, Sub, Mul and Div of small integer tensors are arithmetic of shapes more often than not.
+// Add, Sub, Mul, Div and Mod of small integer tensors are arithmetic of shapes more often than not.
 Status infer_arithmetic(Inference& in) {
   VIVACE_TRY(infer_pointwise(in));
   if (!is_integer(in.dtype(0))) return {};
@@ -215,6 +218,7 @@ Status infer_arithmetic(Inference& in) {
     if (in.node.op == "Sub") return fitting(type, a - b);
     if (in.node.op == "Mul") return fitting(type, a * b);
     if (b.known() && b.value() <= 0) return {};
+    if (in.node.op == "Mod") return a.known() && b.known() && a.value() >= 0 ? ir::Dim(a.value() % b.value()) : ir::Dim();
     return a.known() && b.known() ? ir::Dim(a.value() / b.value()) : floor_div(a, b);  // a dimension is not negative
   });
   return {};

@@ -111,7 +111,10 @@ Result<std::optional<Axes>> axes_of(const Inference& in) {
 }  // namespace
 
 Status infer_einsum(Inference& in) {
-  for (size_t i = 1; i < in.input_count(); ++i) VIVACE_TRY(require_same_type(in, 0, i));
+  for (size_t i = 1; i < in.input_count(); ++i) {
+    if (!in.has(i)) return in.error("input " + std::to_string(i) + " is left out");
+    VIVACE_TRY(require_same_type(in, 0, i));
+  }
   VIVACE_ASSIGN(const auto axes, axes_of(in));
   if (!axes) return in.set_unknown_rank(0, in.dtype(0)), Status();
   ir::Dims out;
@@ -181,11 +184,11 @@ template <class T>
 Status einsum(Call& call, const Axes& axes) {
   using R = std::conditional_t<std::is_integral_v<T>, uint64_t, double>;
   Operand<R> product{{}, Tensor::scalar(R(1))};
-  for (size_t i = 0; i < call.inputs.size(); ++i) {
+  for (size_t i = 0; i < call.input_count(); ++i) {
     VIVACE_ASSIGN(const auto next, (load<T, R>(call.input(i), axes.inputs[i])));
     // Labels are summed over as soon as nothing later needs them.
     std::vector<Label> keep = axes.output;
-    if (i + 1 < call.inputs.size()) {
+    if (i + 1 < call.input_count()) {
       keep.clear();
       for (const auto& [label, size] : axes.sizes) {
         const auto has = [&, wanted = label](const std::vector<Label>& labels) { return std::find(labels.begin(), labels.end(), wanted) != labels.end(); };
@@ -206,7 +209,7 @@ Status einsum(Call& call, const Axes& axes) {
 // Left to right, two operands at a time.
 Status reference_einsum(Call& call) {
   Inference in(call.node);
-  for (size_t i = 0; i < call.inputs.size(); ++i) in.types[i] = ir::Type::tensor(call.input(i).type, ir::to_dims(call.input(i).shape));
+  for (size_t i = 0; i < call.input_count(); ++i) in.types[i] = ir::Type::tensor(call.input(i).type, ir::to_dims(call.input(i).shape));
   VIVACE_ASSIGN(const auto axes, axes_of(in));
   Status status;
   VIVACE_TRY(for_numbers(call, call.output().type, [&]<class T>() { status = einsum<T>(call, *axes); }));

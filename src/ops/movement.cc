@@ -85,7 +85,8 @@ Status reference_concat(Call& call) {
   const int axis = normalized_axis(call.attributes.integer("axis"), y.rank());
   const AxisSplit out = split_at(y.shape, axis);
   int64_t done = 0;  // along the axis
-  for (const TensorView& x : call.inputs) {
+  for (size_t i = 0; i < call.input_count(); ++i) {
+    const TensorView& x = call.input(i);
     const int64_t run = split_at(x.shape, axis).size * out.inner;
     copy_strided({out.outer, run}, {y, done * out.inner}, {out.size * out.inner, 1}, {x, 0}, {run, 1}, call.pool);
     done += split_at(x.shape, axis).size;

@@ -66,6 +66,11 @@ class Call {
 
   explicit Call(const ir::Node& n) : node(n), attributes(n.attributes) {}
   bool has(size_t i) const { return i < inputs.size() && inputs[i].type != DType::undefined; }
+  size_t input_count() const {  // trailing omitted inputs are not counted
+    size_t count = inputs.size();
+    while (count > 0 && !has(count - 1)) --count;
+    return count;
+  }
   bool wants(size_t i) const { return i < outputs.size() && outputs[i].type != DType::undefined; }
   const TensorView& input(size_t i) const { return inputs[i]; }
   const TensorView& output(size_t i = 0) const { return outputs[i]; }

@@ -232,7 +232,7 @@ Status infer_reverse_sequence(Inference& in) {
   VIVACE_TRY(require_type(in, 1, {DType::i64}));
   VIVACE_TRY(require_rank(in, 1, 1, 1));
   const int64_t batch = in.attributes.integer("batch_axis", 1), time = in.attributes.integer("time_axis", 0);
-  if (batch + time != 1 || batch * time != 0) return in.error("batch_axis and time_axis must be 0 and 1, or 1 and 0");
+  if (!(batch == 0 && time == 1) && !(batch == 1 && time == 0)) return in.error("batch_axis and time_axis must be 0 and 1, or 1 and 0");
   if (in.dims(0) && in.dims(1)) {
     const ir::Dim &rows = (*in.dims(0))[static_cast<size_t>(batch)], &lengths = in.dims(1)->front();
     if (rows.known() && lengths.known() && !rows.same(lengths)) return in.error("sequence_lens has " + lengths.to_string() + " elements for a batch of " + rows.to_string());

@@ -23,6 +23,8 @@ TEST(Movement, ConcatAndSplit) {
       "Concat{axis=-1}(f32[2,1]{1,2}; f32[2,0]; f32[2,2]{3,4,5,6}) -> f32[2,3]{1,3,4,2,5,6}",
       "Concat{axis=0}(string[1]{'a'}; string[1]{'b'}) -> string[2]{'a','b'}",
       "Concat{axis=0}(u4[3]{1,2,3}; u4[2]{4,5}) -> u4[5]{1,2,3,4,5}",
+      "Concat{axis=0}(f32[1]{1}; _) -> f32[1]{1}",
+      "Concat{axis=0}(f32[1]{1}; _; f32[1]{2}) -> error: left out",
       "Concat{axis=2}(f32[1,2]) -> error: out of range",
       "Concat(f32[1,2]) -> error: axis",
       "Concat{axis=0}(f32[1,2]; f32[1,3]) -> error: differ outside axis",

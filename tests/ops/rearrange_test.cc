@@ -56,6 +56,8 @@ TEST(Rearrange, TileAndBlocks) {
       "ReverseSequence(f32[3,2]; i64[2]{2,4}) -> error: sequence length",
       "ReverseSequence(f32[3,2]; i64[3]{1,1,1}) -> error: elements for",
       "ReverseSequence{batch_axis=1,time_axis=1}(f32[3,2]; i64[2]{2,2}) -> error: batch_axis",
+      "ReverseSequence{batch_axis=9223372036854775807,time_axis=1}(f32[3,2]; i64[2]{2,2}) -> error: batch_axis",
+      "Pad(f32[0,4611686018427387904,4]; i64[6]) -> f32[0,4611686018427387904,4]",
       "ReverseSequence{batch_axis=-1,time_axis=2}(f32[3,2]; i64[2]{2,2}) -> error: batch_axis",
   });
 }

@@ -124,6 +124,7 @@ TEST_F(KnownElements, PassThroughShapeArithmetic) {
   EXPECT_EQ(known(node("Add", {b, constant("i64[]{1}")})), (batch + ir::Dim(1)).to_string());
   EXPECT_EQ(known(node("Mul", {shape, constant("i64[3]{1,1,2}")})), "batch,length,1536");
   EXPECT_EQ(known(node("Sub", {last, last})), "0");
+  EXPECT_EQ(known(node("Mod", {last, constant("i64[]{100}")})), "68");
   ir::Value* lifted = node("Unsqueeze", {b, constant("i64[1]{0}")});
   EXPECT_EQ(known(lifted), "batch");
   ir::Value* joined = node("Concat", {lifted, constant("i64[1]{-1}"), heads, constant("i64[1]{64}")}, {{"axis", int64_t{0}}});
