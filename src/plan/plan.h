@@ -31,7 +31,7 @@ struct Program {
   std::map<std::pair<size_t, std::string>, Program> bodies;  // by node index and attribute
 };
 
-/// Shapes an input may have. A static input has all three equal.
+/// Shapes an input may have; -1 in max: no limit. A static input has all three equal.
 struct ShapeRange {
   Shape min, opt, max;
 };

@@ -352,7 +352,7 @@ struct Reader {
       bool sane = range.min.size() == rank && range.max.size() == rank &&
                   (!input.type.dims || input.type.dims->size() == rank);
       for (size_t d = 0; sane && d < rank; ++d)
-        sane = 0 <= range.min[d] && range.min[d] <= range.opt[d] && range.opt[d] <= range.max[d];
+        sane = 0 <= range.min[d] && range.min[d] <= range.opt[d] && (range.opt[d] <= range.max[d] || range.max[d] == -1);
       if (!sane) return corrupt("input " + shown(input.name) + " has an impossible range of shapes");
     }
     return {};

@@ -1,0 +1,275 @@
+// The module vivace._core.
+#include "arrays.h"
+
+#include <nanobind/stl/function.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstring>
+#include <optional>
+
+namespace vivace_python {
+
+namespace {
+
+using nb::dlpack::dtype_code;
+
+struct ArrayType {
+  vivace_dtype dtype;
+  dtype_code code;
+  uint8_t bits;
+};
+constexpr ArrayType kArrayTypes[] = {
+    {VIVACE_F32, dtype_code::Float, 32},  {VIVACE_F64, dtype_code::Float, 64},   {VIVACE_F16, dtype_code::Float, 16},
+    {VIVACE_I8, dtype_code::Int, 8},      {VIVACE_I16, dtype_code::Int, 16},     {VIVACE_I32, dtype_code::Int, 32},
+    {VIVACE_I64, dtype_code::Int, 64},    {VIVACE_U8, dtype_code::UInt, 8},      {VIVACE_U16, dtype_code::UInt, 16},
+    {VIVACE_U32, dtype_code::UInt, 32},   {VIVACE_U64, dtype_code::UInt, 64},    {VIVACE_BOOL, dtype_code::Bool, 8},
+    {VIVACE_C64, dtype_code::Complex, 64}, {VIVACE_C128, dtype_code::Complex, 128},
+    {VIVACE_BF16, dtype_code::Bfloat, 16}};
+
+using AnyArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+
+vivace::Tensor tensor_of_tuple(const nb::tuple& parts, nb::list& keep) {
+  const auto dtype = static_cast<vivace_dtype>(nb::cast<int>(parts[0]));
+  const auto shape = nb::cast<vivace::Shape>(parts[1]);
+  if (dtype == VIVACE_STRING) {
+    vivace::Tensor tensor(dtype, shape);
+    int64_t i = 0;
+    for (nb::handle item : parts[2]) {
+      const auto text = nb::cast<nb::bytes>(item);
+      tensor.set_string(i++, std::string(text.c_str(), text.size()));
+    }
+    return tensor;
+  }
+  const auto bytes = nb::cast<nb::ndarray<uint8_t, nb::ro, nb::c_contig, nb::device::cpu>>(parts[2]);
+  keep.append(parts);
+  return vivace::Tensor::wrap(dtype, shape, const_cast<uint8_t*>(bytes.data()), bytes.size());
+}
+
+nb::object shape_tuple(const vivace::Shape& shape) {
+  nb::list list;
+  for (const int64_t d : shape) list.append(d);
+  return nb::tuple(list);
+}
+
+// Names and dictionaries for TensorInfo.
+nb::dict info_dict(const vivace::TensorInfo& info) {
+  nb::dict made;
+  made["name"] = info.name;
+  made["dtype"] = static_cast<int>(info.dtype);
+  if (info.has_rank) {
+    nb::list shape;
+    for (size_t i = 0; i < info.dims.size(); ++i) {
+      if (info.dims[i] >= 0) shape.append(info.dims[i]);
+      else if (!info.symbols[i].empty()) shape.append(info.symbols[i]);
+      else shape.append(nb::none());
+    }
+    made["shape"] = nb::tuple(shape);
+  } else {
+    made["shape"] = nb::none();
+  }
+  made["min"] = shape_tuple(info.min);
+  made["opt"] = shape_tuple(info.opt);
+  made["max"] = shape_tuple(info.max);
+  return made;
+}
+
+nb::list info_list(const std::vector<vivace::TensorInfo>& infos) {
+  nb::list list;
+  for (const vivace::TensorInfo& info : infos) list.append(info_dict(info));
+  return list;
+}
+
+// Runs an engine or a context on Python's objects.
+template <class Runner>
+nb::list run(Runner& runner, const nb::list& inputs) {
+  nb::list keep;
+  std::vector<vivace::Tensor> from;
+  for (nb::handle input : inputs) from.push_back(to_tensor(input, keep));
+  std::vector<vivace::Tensor> outputs;
+  {
+    const nb::gil_scoped_release release;
+    outputs = runner.run(from);
+  }
+  nb::list list;
+  for (vivace::Tensor& output : outputs) list.append(to_python(std::move(output)));
+  return list;
+}
+
+// As vivace::Error, with its status.
+void translate(const std::exception_ptr& pointer, void* type) {
+  try {
+    std::rethrow_exception(pointer);
+  } catch (const vivace::Error& e) {
+    const nb::object error = nb::borrow(static_cast<PyObject*>(type))(e.what());
+    nb::setattr(error, "status", nb::str(vivace_status_name(e.status())));
+    PyErr_SetObject(static_cast<PyObject*>(type), error.ptr());
+  }
+}
+
+}  // namespace
+
+vivace::Tensor to_tensor(nb::handle object, nb::list& keep) {
+  if (nb::isinstance<nb::tuple>(object)) return tensor_of_tuple(nb::cast<nb::tuple>(object), keep);
+  AnyArray array;
+  if (!nb::try_cast(object, array))
+    throw nb::type_error(("an input is no array in this machine's memory, but a " +
+                          nb::cast<std::string>(nb::str(nb::handle(reinterpret_cast<PyObject*>(Py_TYPE(object.ptr())))))).c_str());
+  keep.append(nb::cast(array));
+  for (const ArrayType& type : kArrayTypes) {
+    if (array.dtype() != nb::dlpack::dtype{static_cast<uint8_t>(type.code), type.bits, 1}) continue;
+    vivace::Shape shape(array.ndim());
+    for (size_t i = 0; i < shape.size(); ++i) shape[i] = static_cast<int64_t>(array.shape(i));
+    return vivace::Tensor::wrap(type.dtype, shape, const_cast<void*>(array.data()), array.nbytes());
+  }
+  throw nb::type_error("an input is an array of a type that Vivace does not know");
+}
+
+nb::object to_python(vivace::Tensor tensor) {
+  const vivace_dtype dtype = tensor.dtype();
+  const vivace::Shape shape = tensor.shape();
+  if (dtype == VIVACE_STRING) {
+    nb::list texts;
+    for (int64_t i = 0; i < tensor.count(); ++i) {
+      const std::string text = tensor.string(i);
+      texts.append(nb::bytes(text.data(), text.size()));
+    }
+    return nb::make_tuple(static_cast<int>(dtype), shape_tuple(shape), texts);
+  }
+  void* const data = tensor.data();
+  const size_t bytes = tensor.bytes();
+  const nb::capsule owner(tensor.release(), [](void* p) noexcept { vivace_tensor_destroy(static_cast<vivace_tensor*>(p)); });
+  const std::vector<size_t> dims(shape.begin(), shape.end());
+  for (const ArrayType& type : kArrayTypes) {
+    if (type.dtype != dtype || dtype == VIVACE_BF16) continue;
+    return nb::cast(nb::ndarray<nb::numpy>(data, dims.size(), dims.data(), owner, nullptr,
+                                           nb::dlpack::dtype{static_cast<uint8_t>(type.code), type.bits, 1}));
+  }
+  return nb::make_tuple(static_cast<int>(dtype), shape_tuple(shape),
+                        nb::cast(nb::ndarray<nb::numpy, uint8_t>(data, 1, &bytes, owner)));
+}
+
+}  // namespace vivace_python
+
+NB_MODULE(_core, m) {
+  using namespace vivace_python;
+  namespace nb = nanobind;
+  using vivace::Config;
+  using vivace::Context;
+  using vivace::Engine;
+  using vivace::Plan;
+
+  static PyObject* error = PyErr_NewException("vivace.Error", PyExc_RuntimeError, nullptr);
+  m.attr("Error") = nb::borrow(error);
+  nb::register_exception_translator(translate, error);
+
+  m.def("version", vivace::version);
+  m.def("dtype_name", [](int dtype) { return vivace_dtype_name(static_cast<vivace_dtype>(dtype)); });
+  m.def("dtype_from_name", [](const std::string& name) { return static_cast<int>(vivace_dtype_from_name(name.c_str())); });
+  m.def("list_operators", [] { return vivace::list_operators(VIVACE_JSON); });
+  m.def("list_tactics", [] { return vivace::list_tactics(VIVACE_JSON); });
+  m.def("list_devices", [] { return vivace::list_devices(VIVACE_JSON); });
+  m.def("set_logger", [](std::optional<nb::callable> logger, int most_verbose) {
+    if (!logger) return vivace::set_logger(nullptr);
+    // Kept for ever: messages may come while Python shuts down.
+    auto* call = new nb::callable(*logger);
+    vivace::set_logger(
+        [call](vivace_severity severity, const std::string& message) {
+          if (!Py_IsInitialized()) return;
+          const nb::gil_scoped_acquire acquire;
+          try {
+            (*call)(static_cast<int>(severity), message);
+          } catch (nb::python_error& e) {
+            e.discard_as_unraisable("vivace's logger");
+          }
+        },
+        static_cast<vivace_severity>(most_verbose));
+  }, nb::arg("logger").none(), nb::arg("most_verbose"));
+
+  bind_network(m);
+
+  nb::class_<Config>(m, "Config")
+      .def(nb::init<>())
+      .def("threads", [](Config& c, int v) { c.threads(v); })
+      .def("shape", [](Config& c, const std::string& name, const vivace::Shape& min, const vivace::Shape& opt,
+                       const vivace::Shape& max) { c.shape(name, min, opt, max); })
+      .def("effort", [](Config& c, int v) { c.effort(v); })
+      .def("time_budget", [](Config& c, double v) { c.time_budget(v); })
+      .def("workspace_limit", [](Config& c, uint64_t v) { c.workspace_limit(v); })
+      .def("memory_limit", [](Config& c, uint64_t v) { c.memory_limit(v); })
+      .def("timing_cache", [](Config& c, const std::string& v) { c.timing_cache(v); })
+      .def("force_tactic", [](Config& c, const std::string& v) { c.force_tactic(v); })
+      .def("disable_tactic", [](Config& c, const std::string& v) { c.disable_tactic(v); })
+      .def("disable_pass", [](Config& c, const std::string& v) { c.disable_pass(v); })
+      .def("portable", [](Config& c, bool v) { c.portable(v); });
+
+  m.def("build", [](const vivace::Network& network, Config& config, std::optional<nb::callable> progress) {
+    std::exception_ptr raised;  // by the callback; a KeyboardInterrupt too
+    config.progress([&](const std::string& phase, double fraction) {
+      const nb::gil_scoped_acquire acquire;
+      try {
+        if (PyErr_CheckSignals() != 0) throw nb::python_error();
+        if (!progress) return true;
+        const nb::object result = (*progress)(phase, fraction);
+        return result.is_none() || nb::cast<bool>(result);
+      } catch (...) {
+        raised = std::current_exception();
+        return false;
+      }
+    });
+    try {
+      const nb::gil_scoped_release release;
+      return vivace::build(network, config);
+    } catch (const vivace::Error&) {
+      if (raised) std::rethrow_exception(raised);
+      throw;
+    }
+  }, nb::arg("network"), nb::arg("config"), nb::arg("progress").none());
+
+  nb::class_<Plan>(m, "Plan")
+      .def_static("load", &Plan::load)
+      .def_static("from_memory", [](const nb::ndarray<uint8_t, nb::ro, nb::c_contig, nb::device::cpu>& bytes) {
+        return Plan::from_memory(bytes.data(), bytes.size());
+      })
+      .def_static("is_plan_file", &Plan::is_plan_file)
+      .def("save", &Plan::save, nb::call_guard<nb::gil_scoped_release>())
+      .def("to_memory", [](const Plan& plan) {
+        const std::string bytes = plan.to_memory();
+        return nb::bytes(bytes.data(), bytes.size());
+      })
+      .def("report", [](const Plan& plan, int format) { return plan.report(static_cast<vivace_format>(format)); });
+
+  nb::class_<Engine>(m, "Engine")
+      .def("__init__", [](Engine* self, const Plan& plan, int threads, bool strict, uint64_t memory_limit) {
+        vivace::EngineOptions options;
+        options.threads = threads;
+        options.strict = strict;
+        options.memory_limit = memory_limit;
+        const nb::gil_scoped_release release;
+        new (self) Engine(plan, options);
+      })
+      .def_prop_ro("inputs", [](const Engine& engine) { return info_list(engine.inputs()); })
+      .def_prop_ro("outputs", [](const Engine& engine) { return info_list(engine.outputs()); })
+      .def_prop_ro("threads", &Engine::threads)
+      .def_prop_ro("notice", &Engine::notice)
+      .def("memory", [](const Engine& engine) {
+        const vivace_memory memory = engine.memory();
+        return nb::make_tuple(memory.weight_bytes, memory.activation_bytes, memory.largest_live_bytes);
+      })
+      .def("inspect", [](const Engine& engine, int format) { return engine.inspect(static_cast<vivace_format>(format)); })
+      .def("run", run<Engine>);
+
+  nb::class_<Context>(m, "Context")
+      .def(nb::init<const Engine&, int>())
+      .def("run", run<Context>)
+      .def("set_profiling", &Context::set_profiling)
+      .def("profile", [](Context& context) {
+        nb::list list;
+        for (const vivace::LayerTime& layer : context.profile())
+          list.append(nb::make_tuple(layer.name, layer.op, layer.tactic, layer.seconds, layer.runs));
+        return list;
+      });
+}

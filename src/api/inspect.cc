@@ -1,0 +1,245 @@
+// Networks, engines and lists, written for people and programs.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "api/handles.h"
+#include "backends/cpu/tactic.h"
+#include "ir/dot.h"
+#include "ir/text.h"
+#include "ops/operator.h"
+
+namespace vivace::api {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+Json json_of(const std::optional<ir::Dims>& dims) {
+  if (!dims) return nullptr;
+  Json list = Json::array();
+  for (const ir::Dim& d : *dims) {
+    if (d.known()) list.push_back(d.value());
+    else list.push_back(d.symbol().empty() ? Json(nullptr) : Json(d.symbol()));
+  }
+  return list;
+}
+
+Json json_of(const std::string& name, DType type, const std::optional<ir::Dims>& dims) {
+  return {{"name", name}, {"dtype", to_string(type)}, {"shape", json_of(dims)}};
+}
+
+std::string type_text(DType type, const std::optional<ir::Dims>& dims) {
+  return ir::Type{ir::Kind::tensor, type, dims, 0, nullptr}.to_string();
+}
+
+Json names_of(const std::vector<ir::Value*>& values) {
+  Json list = Json::array();
+  for (const ir::Value* v : values) list.push_back(v ? Json(v->name) : Json(nullptr));
+  return list;
+}
+
+std::string shapes_text(const ir::Node& node) {
+  std::string text;
+  for (const ir::Value* v : node.inputs())
+    if (v && !v->is_constant()) text += (text.empty() ? "" : " ") + v->type.to_string();
+  text += " ->";
+  for (const ir::Value* v : node.outputs()) text += " " + v->type.to_string();
+  return text;
+}
+
+size_t weight_bytes(const ir::Graph& graph) {
+  size_t bytes = 0;
+  for (const ir::Value* v : graph.values())
+    if (v->is_constant()) bytes += v->constant().bytes();
+  return bytes;
+}
+
+Json describe_json(const ir::Graph& graph) {
+  Json json = {{"name", graph.name}, {"inputs", Json::array()}, {"outputs", Json::array()},
+               {"weight_bytes", weight_bytes(graph)}, {"nodes", Json::array()}};
+  for (const ir::Value* v : graph.inputs()) json["inputs"].push_back(json_of(v->name, v->type.dtype, v->type.dims));
+  for (size_t i = 0; i < graph.outputs().size(); ++i) {
+    const ir::Value* v = graph.outputs()[i];
+    json["outputs"].push_back(json_of(graph.output_name(i), v->type.dtype, v->type.dims));
+  }
+  for (const auto& node : graph.nodes())
+    json["nodes"].push_back({{"name", node->name}, {"op", node->op}, {"inputs", names_of(node->inputs())},
+                             {"outputs", names_of(node->outputs())}, {"shapes", shapes_text(*node)}});
+  return json;
+}
+
+std::string describe_text(const ir::Graph& graph) {
+  std::string text = fmt::format("network  {}\n", graph.name);
+  for (const ir::Value* v : graph.inputs()) text += fmt::format("input    {}: {}\n", v->name, v->type.to_string());
+  for (size_t i = 0; i < graph.outputs().size(); ++i)
+    text += fmt::format("output   {}: {}\n", graph.output_name(i), graph.outputs()[i]->type.to_string());
+  text += fmt::format("weights  {:.1f} MiB\nnodes    {}\n\n", static_cast<double>(weight_bytes(graph)) / (1 << 20),
+                      graph.nodes().size());
+  for (const auto& node : graph.nodes()) text += fmt::format("{:24} {:40} {}\n", node->op, node->name, shapes_text(*node));
+  return text;
+}
+
+Json describe_json(const runtime::Engine& engine, const cpu::MemoryUse& memory) {
+  const plan::Plan& plan = engine.plan();
+  Json json = {{"name", plan.name},
+               {"vivace", plan.origin.library_version},
+               {"device", plan.origin.device},
+               {"machine", plan.origin.machine},
+               {"threads", engine.threads()},
+               {"notice", engine.notice()},
+               {"inputs", Json::array()},
+               {"outputs", Json::array()},
+               {"memory", {{"weight_bytes", memory.constant_bytes}, {"activation_bytes", memory.arena_bytes},
+                           {"largest_live_bytes", memory.largest_live}}},
+               {"options", plan.options},
+               {"layers", Json::array()}};
+  for (size_t i = 0; i < engine.inputs().size(); ++i) {
+    const runtime::TensorSpec& spec = engine.inputs()[i];
+    Json input = json_of(spec.name, spec.type, spec.dims);
+    input["min"] = engine.ranges()[i].min;
+    input["opt"] = engine.ranges()[i].opt;
+    input["max"] = engine.ranges()[i].max;
+    json["inputs"].push_back(std::move(input));
+  }
+  for (const runtime::TensorSpec& spec : engine.outputs())
+    json["outputs"].push_back(json_of(spec.name, spec.type, spec.dims));
+  const plan::Program& program = engine.executor().program();
+  size_t i = 0;
+  for (const auto& node : program.graph->nodes()) {
+    const plan::Choice& choice = program.choices[i++];
+    json["layers"].push_back({{"name", node->name}, {"op", node->op}, {"tactic", choice.tactic},
+                              {"configuration", choice.configuration}, {"milliseconds", choice.seconds * 1e3},
+                              {"inputs", names_of(node->inputs())}, {"outputs", names_of(node->outputs())},
+                              {"shapes", shapes_text(*node)}});
+  }
+  return json;
+}
+
+std::string range_text(const plan::ShapeRange& range) {
+  if (range.min == range.max) return {};
+  std::string most;
+  for (const int64_t d : range.max) most += (most.empty() ? "" : "x") + (d < 0 ? "any" : std::to_string(d));
+  return "  " + to_string(range.min) + " to " + most + ", best " + to_string(range.opt);
+}
+
+std::string describe_text(const runtime::Engine& engine, const cpu::MemoryUse& memory) {
+  const plan::Plan& plan = engine.plan();
+  const auto mebibytes = [](size_t bytes) { return static_cast<double>(bytes) / (1 << 20); };
+  std::string text = fmt::format("plan     {}\nmade by  Vivace {} for '{}', tuned on {}\nthreads  {}\n", plan.name,
+                                 plan.origin.library_version, plan.origin.device, plan.origin.machine, engine.threads());
+  if (!engine.notice().empty()) text += fmt::format("notice   {}\n", engine.notice());
+  for (size_t i = 0; i < engine.inputs().size(); ++i) {
+    const runtime::TensorSpec& spec = engine.inputs()[i];
+    text += fmt::format("input    {}: {}{}\n", spec.name, type_text(spec.type, spec.dims), range_text(engine.ranges()[i]));
+  }
+  for (const runtime::TensorSpec& spec : engine.outputs())
+    text += fmt::format("output   {}: {}\n", spec.name, type_text(spec.type, spec.dims));
+  text += fmt::format("memory   {:.1f} MiB of weights; {:.1f} MiB of activations for each run at once, of which {:.1f} "
+                      "are in use at the fullest moment\n\n",
+                      mebibytes(memory.constant_bytes), mebibytes(memory.arena_bytes), mebibytes(memory.largest_live));
+  const plan::Program& program = engine.executor().program();
+  text += fmt::format("{:>10}  {:28} {:28} {:40} {}\n", "ms", "operator", "tactic", "layer", "shapes");
+  size_t i = 0;
+  for (const auto& node : program.graph->nodes()) {
+    const plan::Choice& choice = program.choices[i++];
+    const std::string tactic = choice.tactic + (choice.configuration.empty() ? "" : " " + choice.configuration);
+    text += fmt::format("{:10.4f}  {:28} {:28} {:40} {}\n", choice.seconds * 1e3, node->op, tactic, node->name,
+                        shapes_text(*node));
+  }
+  return text;
+}
+
+Status wrong_format() { return {Code::invalid_argument, "this format does not fit here"}; }
+
+Json operators_json() {
+  Json list = Json::array();
+  for (const ops::Operator& op : ops::all_operators())
+    list.push_back({{"name", op.name}, {"since", op.since}, {"min_inputs", op.min_inputs}, {"max_inputs", op.max_inputs},
+                    {"max_outputs", op.max_outputs}});
+  return list;
+}
+
+Json tactics_json() {
+  Json list = Json::array();
+  for (const cpu::Tactic* tactic : cpu::all_tactics())
+    list.push_back({{"name", tactic->name}, {"version", tactic->version}, {"operators", tactic->operators}});
+  return list;
+}
+
+Json devices_json() {
+  const cpu::Machine machine = cpu::this_machine();
+  return Json::array({{{"name", machine.device()}, {"processor", machine.processor}, {"threads", machine.threads},
+                       {"l2_bytes", machine.l2_bytes}}});
+}
+
+// A table of a list of objects, columns as wide as they need to be.
+std::string table(const Json& list, const std::vector<std::string>& columns) {
+  std::vector<std::vector<std::string>> rows = {columns};
+  for (const Json& item : list) {
+    std::vector<std::string>& row = rows.emplace_back();
+    for (const std::string& column : columns) {
+      const Json& cell = item[column];
+      std::string text;
+      if (cell.is_array())
+        for (const Json& part : cell) text += (text.empty() ? "" : ",") + (part.is_string() ? part.get<std::string>() : part.dump());
+      else text = cell.is_string() ? cell.get<std::string>() : cell.dump();
+      row.push_back(std::move(text));
+    }
+  }
+  std::vector<size_t> widths(columns.size());
+  for (const auto& row : rows)
+    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
+  std::string text;
+  for (const auto& row : rows) {
+    for (size_t c = 0; c < row.size(); ++c)
+      text += c + 1 < row.size() ? fmt::format("{:{}}  ", row[c], widths[c]) : row[c] + "\n";
+  }
+  return text;
+}
+
+vivace_status list(vivace_format format, char** text, Json (*make)(), const std::vector<std::string>& columns) {
+  return guard([&]() -> Status {
+    VIVACE_NEED(text);
+    if (format != VIVACE_TEXT && format != VIVACE_JSON) return wrong_format();
+    *text = copy_text(format == VIVACE_JSON ? dump(make()) : table(make(), columns));
+    return {};
+  });
+}
+
+}  // namespace
+
+Result<std::string> describe(const ir::Graph& graph, vivace_format format) {
+  switch (format) {
+    case VIVACE_TEXT: return describe_text(graph);
+    case VIVACE_JSON: return dump(describe_json(graph));
+    case VIVACE_GRAPH: return ir::print(graph);
+    case VIVACE_DOT: return ir::to_dot(graph);
+    default: return wrong_format();
+  }
+}
+
+Result<std::string> describe(const runtime::Engine& engine, vivace_format format) {
+  if (format == VIVACE_GRAPH || format == VIVACE_DOT) return describe(engine.executor().graph(), format);
+  if (format != VIVACE_TEXT && format != VIVACE_JSON) return wrong_format();
+  std::vector<Shape> optimum;
+  for (const plan::ShapeRange& range : engine.ranges()) optimum.push_back(range.opt);
+  VIVACE_ASSIGN(const cpu::MemoryUse memory, engine.memory_use(optimum));
+  return format == VIVACE_TEXT ? describe_text(engine, memory) : dump(describe_json(engine, memory));
+}
+
+}  // namespace vivace::api
+
+using namespace vivace;
+
+vivace_status vivace_list_operators(vivace_format format, char** text) {
+  return api::list(format, text, api::operators_json, {"name", "since"});
+}
+vivace_status vivace_list_tactics(vivace_format format, char** text) {
+  return api::list(format, text, api::tactics_json, {"name", "version", "operators"});
+}
+vivace_status vivace_list_devices(vivace_format format, char** text) {
+  return api::list(format, text, api::devices_json, {"name", "threads", "processor"});
+}
