@@ -11,12 +11,26 @@ namespace {
 // Colours by what a node costs, so that the eye finds the work.
 const char* colour_of(const std::string& op) {
   static const std::unordered_map<std::string_view, const char*> table = {
-      {"Conv", "#9ecae1"}, {"vivace.FusedConv", "#9ecae1"}, {"ConvTranspose", "#9ecae1"},
-      {"MatMul", "#a1d99b"}, {"Gemm", "#a1d99b"}, {"vivace.FusedMatMul", "#a1d99b"}, {"Attention", "#a1d99b"},
-      {"LSTM", "#a1d99b"}, {"GRU", "#a1d99b"}, {"RNN", "#a1d99b"},
-      {"MaxPool", "#fdd0a2"}, {"AveragePool", "#fdd0a2"}, {"GlobalAveragePool", "#fdd0a2"}, {"Softmax", "#fdd0a2"},
-      {"LayerNormalization", "#fdd0a2"}, {"BatchNormalization", "#fdd0a2"}, {"vivace.Pointwise", "#dadaeb"},
-      {"If", "#fcbba1"}, {"Loop", "#fcbba1"}, {"Scan", "#fcbba1"},
+      {"Conv", "#9ecae1"},
+      {"vivace.FusedConv", "#9ecae1"},
+      {"ConvTranspose", "#9ecae1"},
+      {"MatMul", "#a1d99b"},
+      {"Gemm", "#a1d99b"},
+      {"vivace.FusedMatMul", "#a1d99b"},
+      {"Attention", "#a1d99b"},
+      {"LSTM", "#a1d99b"},
+      {"GRU", "#a1d99b"},
+      {"RNN", "#a1d99b"},
+      {"MaxPool", "#fdd0a2"},
+      {"AveragePool", "#fdd0a2"},
+      {"GlobalAveragePool", "#fdd0a2"},
+      {"Softmax", "#fdd0a2"},
+      {"LayerNormalization", "#fdd0a2"},
+      {"BatchNormalization", "#fdd0a2"},
+      {"vivace.Pointwise", "#dadaeb"},
+      {"If", "#fcbba1"},
+      {"Loop", "#fcbba1"},
+      {"Scan", "#fcbba1"},
   };
   const auto at = table.find(op);
   return at == table.end() ? "#f0f0f0" : at->second;
@@ -26,8 +40,10 @@ std::string escaped(const std::string& text) {
   std::string out;
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n') out += "\\n";
-    else out += c;
+    if (c == '\n')
+      out += "\\n";
+    else
+      out += c;
   }
   return out;
 }
@@ -45,11 +61,13 @@ class Dot {
       for (const Value* input : node->inputs())
         if (input && !input->is_constant()) edge(indent, ids[input], id, *input);
       for (const auto& [key, attribute] : node->attributes)
-        if (const auto* inner = std::get_if<std::shared_ptr<Graph>>(&attribute)) cluster(**inner, node->describe() + " " + key, indent);
+        if (const auto* inner = std::get_if<std::shared_ptr<Graph>>(&attribute))
+          cluster(**inner, node->describe() + " " + key, indent);
     }
     for (size_t i = 0; i < graph.outputs().size(); ++i) {
       const Value* output = graph.outputs()[i];
-      const std::string id = box(indent, escaped(graph.output_name(i)) + "\\n" + escaped(output->type.to_string()), "shape=ellipse");
+      const std::string id =
+          box(indent, escaped(graph.output_name(i)) + "\\n" + escaped(output->type.to_string()), "shape=ellipse");
       const auto from = ids.find(output);  // none: a constant
       if (from != ids.end()) edge(indent, from->second, id, *output);
     }
@@ -64,11 +82,13 @@ class Dot {
   }
 
   void edge(const std::string& indent, const std::string& from, const std::string& to, const Value& value) {
-    text += indent + from + " -> " + to + " [tooltip=\"" + escaped(value.name + ": " + value.type.to_string()) + "\"];\n";
+    text +=
+        indent + from + " -> " + to + " [tooltip=\"" + escaped(value.name + ": " + value.type.to_string()) + "\"];\n";
   }
 
   void cluster(const Graph& inner, const std::string& title, const std::string& indent) {
-    text += indent + "subgraph cluster_" + std::to_string(next_++) + " {\n" + indent + "  label=\"" + escaped(title) + "\";\n";
+    text += indent + "subgraph cluster_" + std::to_string(next_++) + " {\n" + indent + "  label=\"" + escaped(title) +
+            "\";\n";
     graph(inner, indent + "  ");
     text += indent + "}\n";
   }

@@ -228,23 +228,30 @@ Status verify(const Graph& graph) {
   const auto defect = [&](const std::string& what) {
     return Status(Code::internal, "graph '" + graph.name + "': " + what);
   };
+  // Every use that a value lists is one of a node of this graph, and there are as many as the nodes have inputs.
+  std::unordered_set<const Node*> nodes;
+  size_t inputs = 0, uses = 0;
+  for (const auto& node : graph.nodes()) nodes.insert(node.get());
+  for (const Value* value : graph.values())
+    for (const Use& use : value->uses()) {
+      ++uses;
+      if (!nodes.contains(use.node) || use.node->input(static_cast<size_t>(use.index)) != value)
+        return defect("value '" + value->name + "' lists a use that is none");
+    }
   std::unordered_set<const Value*> seen;
   for (const Value* value : graph.values())
     if (value->is_input() || value->is_constant()) seen.insert(value);
   for (const auto& node : graph.nodes()) {
-    for (size_t i = 0; i < node->inputs().size(); ++i) {
-      const Value* input = node->inputs()[i];
+    for (const Value* input : node->inputs()) {
       if (!input) continue;
+      ++inputs;
       if (!seen.contains(input)) return defect(node->describe() + " uses a value before it is made: '" + input->name + "'");
-      const bool listed = std::any_of(input->uses().begin(), input->uses().end(), [&](const Use& use) {
-        return use.node == node.get() && use.index == static_cast<int>(i);
-      });
-      if (!listed) return defect(node->describe() + " is missing from the uses of '" + input->name + "'");
     }
     for (const Value* output : node->outputs()) seen.insert(output);
     for (const auto& [key, attribute] : node->attributes)
       if (const auto* inner = std::get_if<std::shared_ptr<Graph>>(&attribute)) VIVACE_TRY(verify(**inner));
   }
+  if (inputs != uses) return defect("values list " + std::to_string(uses) + " uses, the nodes have " + std::to_string(inputs));
   for (const Value* output : graph.outputs())
     if (!seen.contains(output)) return defect("output '" + output->name + "' is never made");
   return {};

@@ -8,9 +8,12 @@ namespace vivace::ir {
 void Lexer::skip_space() {
   while (at_ < text_.size()) {
     const char c = text_[at_];
-    if (c == '#') at_ = std::min(text_.find('\n', at_), text_.size());
-    else if (c == ' ' || c == '\t' || c == '\n' || c == '\r') ++at_;
-    else return;
+    if (c == '#')
+      at_ = std::min(text_.find('\n', at_), text_.size());
+    else if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
+      ++at_;
+    else
+      return;
   }
 }
 
@@ -102,7 +105,8 @@ Status Lexer::error(const std::string& what) const {
   const std::string_view before = text_.substr(0, at_);
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const size_t start = before.rfind('\n') + 1;  // npos + 1 is 0
-  return {Code::invalid_argument, "line " + std::to_string(line) + ", column " + std::to_string(at_ - start + 1) + ": " + what};
+  return {Code::invalid_argument,
+          "line " + std::to_string(line) + ", column " + std::to_string(at_ - start + 1) + ": " + what};
 }
 
 }  // namespace vivace::ir

@@ -93,7 +93,8 @@ class Parser {
       }
     }
     VIVACE_ASSIGN(std::string name, optional_text());
-    Node* made = graph_->add_node(std::move(op), std::move(inputs), static_cast<int>(outputs.size()), std::move(attributes), name);
+    Node* made = graph_->add_node(std::move(op), std::move(inputs), static_cast<int>(outputs.size()),
+                                  std::move(attributes), name);
     for (size_t i = 0; i < outputs.size(); ++i) {
       Value* output = made->outputs()[i];
       output->name = outputs[i].name;
@@ -154,7 +155,8 @@ class Parser {
       return made;
     }
     made.dtype = dtype_from_string(word);
-    if (made.dtype == DType::undefined && word != to_string(DType::undefined)) return in_.error("'" + word + "' is not a type");
+    if (made.dtype == DType::undefined && word != to_string(DType::undefined))
+      return in_.error("'" + word + "' is not a type");
     VIVACE_TRY(in_.expect("["));
     if (in_.accept("*")) {
       VIVACE_TRY(in_.expect("]"));
@@ -165,7 +167,8 @@ class Parser {
       in_.peek();  // skips space
       const std::string text = in_.until(",]");
       int64_t value = 0;
-      const auto digits = text.find_first_not_of("0123456789") == std::string::npos && !text.empty() && text.size() < 19;
+      const auto digits =
+          text.find_first_not_of("0123456789") == std::string::npos && !text.empty() && text.size() < 19;
       if (digits) value = std::stoll(text);
       if (text.empty()) return in_.error("a dimension is expected here");
       made.dims->push_back(digits ? Dim(value) : text == "?" ? Dim() : Dim::symbol(text));
@@ -188,8 +191,10 @@ class Parser {
     if (is_float(t.type)) {
       VIVACE_ASSIGN(const double value, in_.real());
       visit_dtype<float, double, Float16, BFloat16>(t.type, [&]<class T>() {
-        if constexpr (std::is_same_v<T, double>) t.as<T>()[i] = value;
-        else t.as<T>()[i] = T(static_cast<float>(value));
+        if constexpr (std::is_same_v<T, double>)
+          t.as<T>()[i] = value;
+        else
+          t.as<T>()[i] = T(static_cast<float>(value));
       });
       return {};
     }
@@ -216,13 +221,17 @@ class Parser {
     const int64_t count = tensor.count();
     if (in_.accept("splat")) {
       VIVACE_TRY(in_.expect("("));
-      if (count > 0) VIVACE_TRY(set_element(tensor, 0));
-      else VIVACE_TRY(in_.number().status());
+      if (count > 0)
+        VIVACE_TRY(set_element(tensor, 0));
+      else
+        VIVACE_TRY(in_.number().status());
       VIVACE_TRY(in_.expect(")"));
       const size_t size = byte_size(type.dtype, 1);
       for (int64_t i = 1; i < count; ++i) {
-        if (type.dtype == DType::string) tensor.as<std::string>()[i] = tensor.as<std::string>()[0];
-        else std::copy_n(tensor.as<char>(), size, tensor.as<char>() + static_cast<size_t>(i) * size);
+        if (type.dtype == DType::string)
+          tensor.as<std::string>()[i] = tensor.as<std::string>()[0];
+        else
+          std::copy_n(tensor.as<char>(), size, tensor.as<char>() + static_cast<size_t>(i) * size);
       }
       return tensor;
     }

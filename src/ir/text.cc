@@ -16,8 +16,10 @@ std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n') out += "\\n";
-    else out += c;
+    if (c == '\n')
+      out += "\\n";
+    else
+      out += c;
   }
   return out + "\"";
 }
@@ -46,13 +48,17 @@ std::string element(const TensorView& t, int64_t i) {
   const bool found = visit_dtype<float, double, Float16, BFloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
                                  uint32_t, uint64_t, bool>(t.type, [&]<class T>() {
     const Wide<T> value = t.as<T>()[i];
-    if constexpr (std::is_same_v<T, bool>) text = value ? "1" : "0";
-    else text = number(value);
+    if constexpr (std::is_same_v<T, bool>)
+      text = value ? "1" : "0";
+    else
+      text = number(value);
   });
   return found ? text : quoted(t.as<std::string>()[i]);
 }
 
-bool has_text(DType type) { return is_float(type) || is_integer(type) || type == DType::boolean || type == DType::string; }
+bool has_text(DType type) {
+  return is_float(type) || is_integer(type) || type == DType::boolean || type == DType::string;
+}
 
 bool all_equal(const TensorView& t) {
   const size_t size = byte_size(t.type, 1);
@@ -80,7 +86,8 @@ bool plain(const std::string& name) { return !name.empty() && std::all_of(name.b
 
 class Printer {
  public:
-  Printer(const Graph& graph, const PrintOptions& options, int depth) : graph_(graph), options_(options), depth_(depth) {
+  Printer(const Graph& graph, const PrintOptions& options, int depth)
+      : graph_(graph), options_(options), depth_(depth) {
     for (const Value* value : graph.values())
       if (!value->name.empty()) ++count_[value->name];
   }
@@ -110,14 +117,18 @@ class Printer {
     std::string text;
     for (const Value* output : node.outputs()) {
       if (!text.empty()) text += ", ";
-      if (output->unused() && output->name.empty()) text += "_";
-      else text += defined(*output, options_.types);
+      if (output->unused() && output->name.empty())
+        text += "_";
+      else
+        text += defined(*output, options_.types);
     }
     if (!text.empty()) text += " = ";
     text += (plain(node.op) ? node.op : quoted(node.op)) + "(";
     for (size_t i = 0; i < node.inputs().size(); ++i) {
       const Value* input = node.inputs()[i];
-      text += (i ? ", " : "") + (!input ? "_" : in_place(*input) ? constant_text(input->constant(), options_) : reference(*input));
+      text += (i ? ", " : "") + (!input             ? "_"
+                                 : in_place(*input) ? constant_text(input->constant(), options_)
+                                                    : reference(*input));
     }
     text += ")";
     if (!node.attributes.empty()) {
@@ -152,8 +163,10 @@ class Printer {
     const auto [at, fresh] = known_.emplace(&v, known_.size());
     if (!options_.names) return "%" + number(at->second);
     std::string text = "%";
-    if (plain(v.name)) text += v.name;
-    else if (!v.name.empty()) text += quoted(v.name);
+    if (plain(v.name))
+      text += v.name;
+    else if (!v.name.empty())
+      text += quoted(v.name);
     if (v.name.empty() || count_[v.name] > 1) text += "~" + number(v.id());
     return text;
   }
@@ -217,9 +230,13 @@ Tensor random_tensor(DType type, const Shape& shape, uint64_t seed) {
                                  uint32_t, uint64_t, bool>(type, [&]<class T>() {
     for (T& x : tensor.span<T>()) {
       const uint64_t bits = next();
-      if constexpr (std::is_same_v<T, bool>) x = (bits >> 60) & 1;
-      else if constexpr (std::is_integral_v<T>) x = static_cast<T>(static_cast<int64_t>(bits >> 60) - (std::is_signed_v<T> ? 8 : 0)) & (std::is_signed_v<T> ? T(-1) : T(7));
-      else x = static_cast<T>(static_cast<float>(static_cast<int64_t>(bits >> 40) - (1 << 23)) * 0x1p-23f);
+      if constexpr (std::is_same_v<T, bool>)
+        x = (bits >> 60) & 1;
+      else if constexpr (std::is_integral_v<T>)
+        x = static_cast<T>(static_cast<int64_t>(bits >> 60) - (std::is_signed_v<T> ? 8 : 0)) &
+            (std::is_signed_v<T> ? T(-1) : T(7));
+      else
+        x = static_cast<T>(static_cast<float>(static_cast<int64_t>(bits >> 40) - (1 << 23)) * 0x1p-23f);
     }
   });
   if (!found && type == DType::string)

@@ -22,10 +22,10 @@
 namespace vivace::ir {
 
 struct PrintOptions {
-  int64_t max_elements = 16;     // constants with more are printed by splat or hash
-  bool constant_values = true;   // false: only the types of constants, as `const f32[3] ...`; for comparing structure
-  bool names = true;             // false: values are numbered in order and nodes have no names
-  bool types = true;             // of node outputs
+  int64_t max_elements = 16;    // constants with more are printed by splat or hash
+  bool constant_values = true;  // false: only the types of constants, as `const f32[3] ...`; for comparing structure
+  bool names = true;            // false: values are numbered in order and nodes have no names
+  bool types = true;            // of node outputs
 };
 
 std::string print(const Graph& graph, const PrintOptions& options = {});

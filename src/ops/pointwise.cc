@@ -1,7 +1,6 @@
 // vivace.Pointwise: a chain or small graph of elementwise operators as one, its attribute `program` saying what is
 // computed for each element of the inputs broadcast together. f16 and bf16 are computed in f32 and rounded once.
 #include "ops/pointwise_program.h"
-
 #include "ops/reference.h"
 
 namespace vivace::ops {
@@ -22,7 +21,8 @@ Result<PointwiseProgram> program_of(const ir::Node& node) {
 Status infer_pointwise_program(Inference& in) {
   VIVACE_TRY(program_of(in.node).status());
   for (size_t i = 1; i < in.input_count(); ++i)
-    if (!in.has(i) || (in.dtype(i) != in.dtype(0) && in.dtype(i) != DType::undefined)) return in.error("its inputs must all have one type");
+    if (!in.has(i) || (in.dtype(i) != in.dtype(0) && in.dtype(i) != DType::undefined))
+      return in.error("its inputs must all have one type");
   return infer_broadcast(in);
 }
 

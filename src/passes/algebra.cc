@@ -36,7 +36,8 @@ const Rule divide_to_multiply{
       for (double& v : values) {
         int exponent = 0;
         const int most = divisor->type.dtype == DType::f16 ? 13 : 120;
-        if (v == 0 || !std::isfinite(v) || std::abs(std::frexp(v, &exponent)) != 0.5 || std::abs(exponent) > most) return false;
+        if (v == 0 || !std::isfinite(v) || std::abs(std::frexp(v, &exponent)) != 0.5 || std::abs(exponent) > most)
+          return false;
         v = 1 / v;
       }
       ir::Value* factor = to.constant(float_tensor(divisor->type.dtype, divisor->constant().shape(), values));
@@ -62,7 +63,8 @@ const Rule subtract_to_add{
 const Rule merge_scalar_factors{
     .name = "merge_scalar_factors",
     .purpose = "(x * a) * b is x * (a * b)",
-    .pattern = op("Mul", op("Mul", any("x"), scalar("a").floating()).commutative().single_use(), scalar("b").floating()).commutative(),
+    .pattern = op("Mul", op("Mul", any("x"), scalar("a").floating()).commutative().single_use(), scalar("b").floating())
+                   .commutative(),
     .build = [](const Match& m, Rewriter& to) {
       const DType type = m["a"]->type.dtype;
       const double product = *splat_of(m["a"]) * *splat_of(m["b"]);
@@ -76,7 +78,8 @@ const Rule merge_scalar_factors{
 const Rule merge_added_constants{
     .name = "merge_added_constants",
     .purpose = "(x + a) + b is x + (a + b) for scalars",
-    .pattern = op("Add", op("Add", any("x"), scalar("a").floating()).commutative().single_use(), scalar("b").floating()).commutative(),
+    .pattern = op("Add", op("Add", any("x"), scalar("a").floating()).commutative().single_use(), scalar("b").floating())
+                   .commutative(),
     .build = [](const Match& m, Rewriter& to) {
       if (!same_type(m["x"], m.root())) return false;
       ir::Value* sum = to.scalar(m["a"]->type.dtype, *splat_of(m["a"]) + *splat_of(m["b"]));
@@ -114,7 +117,8 @@ const Rule average_pool_to_global_pool{
       for (const int64_t pad : m.root_node()->attributes.integers("pads"))
         if (pad != 0) return false;
       for (size_t i = 0; i < kernel.size(); ++i)
-        if (dim_of(m["x"], static_cast<int>(i) + 2) != kernel[i] || dim_of(m.root(), static_cast<int>(i) + 2) != 1) return false;
+        if (dim_of(m["x"], static_cast<int>(i) + 2) != kernel[i] || dim_of(m.root(), static_cast<int>(i) + 2) != 1)
+          return false;
       return to.replace(m.root(), to.add("GlobalAveragePool", {m["x"]}));
     },
 };

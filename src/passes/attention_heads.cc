@@ -1,8 +1,8 @@
 // Attention on [batch, sequence, heads * size], which needs no transposes.
 //
 // Models make q, k and v of [batch, heads, sequence, size] by reshaping, transposing and slicing the result of a matrix
-// product. Such a chain of views is followed over the *atoms* of the source's dimensions: pieces of one dimension with a
-// size and a stride, which views only reorder, split and drop.
+// product. Such a chain of views is followed over the *atoms* of the source's dimensions: pieces of one dimension with
+// a size and a stride, which views only reorder, split and drop.
 #include <algorithm>
 
 #include "passes/constants.h"
@@ -67,8 +67,11 @@ bool regroup(View& view, const ir::Dims& dims) {
 
 // Keeps `count` of dimension `axis` from `begin` on; only of the source's last dimension.
 bool slice(View& view, int axis, int64_t begin, int64_t count) {
+  if (axis < 0 || static_cast<size_t>(axis) >= view.dims.size()) return false;
   Atoms& atoms = view.dims[static_cast<size_t>(axis)];
-  if (atoms.size() != 1 || atoms[0].axis + 1 != view.source->type.dims->size()) return false;
+  if (atoms.size() != 1 || !atoms[0].size.known() || begin < 0 || count < 1 || begin > atoms[0].size.value() - count ||
+      atoms[0].axis + 1 != view.source->type.dims->size())
+    return false;
   view.offset += begin * atoms[0].stride;
   atoms[0].size = count;
   if (count == 1) atoms.clear();
@@ -85,7 +88,8 @@ bool advance(View& view, const ir::Node& node, const ir::Value& value) {
     view.dims = std::move(moved);
     return true;
   }
-  if (node.op == "Reshape" || node.op == "Squeeze" || node.op == "Unsqueeze" || node.op == "Flatten") return regroup(view, *value.type.dims);
+  if (node.op == "Reshape" || node.op == "Squeeze" || node.op == "Unsqueeze" || node.op == "Flatten")
+    return regroup(view, *value.type.dims);
   const int rank = node.input(0)->type.rank();
   const auto normal = [&](int64_t axis) { return static_cast<int>(axis < 0 ? axis + rank : axis); };
   if (node.op == "Gather") {
@@ -120,7 +124,8 @@ bool advance(View& view, const ir::Node& node, const ir::Value& value) {
 }
 
 bool is_view(const ir::Node& node) {
-  static const std::vector<std::string> names = {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Gather", "Split", "Slice"};
+  static const std::vector<std::string> names = {"Transpose", "Reshape", "Squeeze", "Unsqueeze",
+                                                 "Flatten",   "Gather",  "Split",   "Slice"};
   return std::find(names.begin(), names.end(), node.op) != names.end();
 }
 
@@ -154,9 +159,12 @@ std::optional<Heads> heads_of(const View& view, const ir::Dims& dims) {
   return Heads{view.source, view.offset, heads * size, heads};
 }
 
+constexpr size_t kLongestChain = 32;  // of views; models have a dozen
+
 std::optional<Heads> find_heads(ir::Value* value) {
   std::vector<ir::Value*> chain = {value};  // from `value` back to where the views begin
-  while (chain.back()->producer() && is_view(*chain.back()->producer())) chain.push_back(chain.back()->producer()->input(0));
+  while (chain.size() < kLongestChain && chain.back()->producer() && is_view(*chain.back()->producer()))
+    chain.push_back(chain.back()->producer()->input(0));
   for (size_t begin = chain.size(); begin-- > 1;) {
     if (!chain[begin]->type.dims || chain[begin]->type.dims->size() < 2) continue;
     View view = whole(chain[begin]);
@@ -174,9 +182,12 @@ std::vector<ir::Value*> cut(Rewriter& to, const std::vector<Heads>& parts, const
   for (size_t i = 0; i < parts.size(); ++i) {
     ir::Value* source = parts[i].source;
     const ir::Dim width = source->type.dims->back();
-    const auto same = std::find_if(parts.begin(), parts.begin() + static_cast<long>(i), [&](const Heads& h) { return h.source == source; });
-    const bool known = same != parts.begin() + static_cast<long>(i) && same_dims(dims[i], dims[static_cast<size_t>(same - parts.begin())]);
-    sources.push_back(known ? sources[static_cast<size_t>(same - parts.begin())] : to.reshape(source, {dims[i][0], dims[i][1], width}));
+    const auto same = std::find_if(parts.begin(), parts.begin() + static_cast<long>(i),
+                                   [&](const Heads& h) { return h.source == source; });
+    const bool known = same != parts.begin() + static_cast<long>(i) &&
+                       same_dims(dims[i], dims[static_cast<size_t>(same - parts.begin())]);
+    sources.push_back(known ? sources[static_cast<size_t>(same - parts.begin())]
+                            : to.reshape(source, {dims[i][0], dims[i][1], width}));
     if (!sources.back()) return {};
   }
   bool tiles = true;
@@ -188,12 +199,15 @@ std::vector<ir::Value*> cut(Rewriter& to, const std::vector<Heads>& parts, const
   if (tiles && sources[0]->type.dims->back().is(covered)) {
     std::vector<int64_t> widths;
     for (const Heads& part : parts) widths.push_back(part.width);
-    const ir::Node* split = to.add_node("Split", {sources[0], to.ints(widths)}, static_cast<int>(parts.size()), {{"axis", int64_t{2}}});
+    const ir::Node* split =
+        to.add_node("Split", {sources[0], to.ints(widths)}, static_cast<int>(parts.size()), {{"axis", int64_t{2}}});
     return split->outputs();
   }
   for (size_t i = 0; i < parts.size(); ++i) {
     const bool all = sources[i]->type.dims->back().is(parts[i].width);
-    out.push_back(all ? sources[i] : to.add("Slice", {sources[i], to.ints({parts[i].offset}), to.ints({parts[i].offset + parts[i].width}), to.ints({2})}));
+    out.push_back(all ? sources[i]
+                      : to.add("Slice", {sources[i], to.ints({parts[i].offset}),
+                                         to.ints({parts[i].offset + parts[i].width}), to.ints({2})}));
   }
   return out;
 }
@@ -202,7 +216,8 @@ std::vector<ir::Value*> cut(Rewriter& to, const std::vector<Heads>& parts, const
 
 const Rule attention_without_transposes{
     .name = "attention_without_transposes",
-    .purpose = "Attention whose heads are reshaped and transposed there and back works on [batch, sequence, heads * size]",
+    .purpose =
+        "Attention whose heads are reshaped and transposed there and back works on [batch, sequence, heads * size]",
     .pattern = op("Transpose", op("Attention").single_use().named("attention")),
     .build = [](const Match& m, Rewriter& to) {
       const ir::Node& attention = *m.node("attention");

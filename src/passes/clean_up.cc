@@ -33,16 +33,19 @@ bool same_attribute(const ir::Attribute& a, const ir::Attribute& b) {
   if (std::holds_alternative<std::shared_ptr<ir::Graph>>(a)) return false;
   return std::visit(
       [&]<class T>(const T& x) {
-        if constexpr (std::is_same_v<T, Tensor>) return false;
-        else return x == std::get<T>(b);
+        if constexpr (std::is_same_v<T, Tensor>)
+          return false;
+        else
+          return x == std::get<T>(b);
       },
       a);
 }
 
 bool same_node(const ir::Node& a, const ir::Node& b) {
   return a.op == b.op && a.inputs() == b.inputs() && a.outputs().size() == b.outputs().size() &&
-         std::equal(a.attributes.begin(), a.attributes.end(), b.attributes.begin(), b.attributes.end(),
-                    [](const auto& x, const auto& y) { return x.first == y.first && same_attribute(x.second, y.second); });
+         std::equal(
+             a.attributes.begin(), a.attributes.end(), b.attributes.begin(), b.attributes.end(),
+             [](const auto& x, const auto& y) { return x.first == y.first && same_attribute(x.second, y.second); });
 }
 
 uint64_t hash_of(const ir::Node& node) {
@@ -57,11 +60,15 @@ uint64_t hash_of(const ir::Node& node) {
 uint64_t hash_of(const Tensor& t) {
   const bool by_content = t.type() != DType::string && t.bytes() <= kCompareBytes;
   const void* data = t.data();
-  uint64_t hash = by_content ? hash_bytes(t.data(), t.bytes()) : t.type() == DType::string ? 0 : hash_bytes(&data, sizeof data);
+  uint64_t hash = by_content                  ? hash_bytes(t.data(), t.bytes())
+                  : t.type() == DType::string ? 0
+                                              : hash_bytes(&data, sizeof data);
   return hash_bytes(t.shape().data(), t.shape().size() * sizeof(int64_t), hash + static_cast<uint64_t>(t.type()));
 }
 
-bool repeatable(const ir::Node& node) { return !node.op.starts_with("Random") && node.op != "Multinomial" && node.op != "Bernoulli"; }
+bool repeatable(const ir::Node& node) {
+  return !node.op.starts_with("Random") && node.op != "Multinomial" && node.op != "Bernoulli";
+}
 
 }  // namespace
 
@@ -72,7 +79,8 @@ Result<int> eliminate_common_subexpressions(ir::Graph& graph, PassContext&) {
     if (!value->is_constant()) continue;
     const uint64_t hash = hash_of(value->constant());
     const auto [begin, end] = constants.equal_range(hash);
-    const auto same = std::find_if(begin, end, [&](const auto& entry) { return same_tensor(entry.second->constant(), value->constant()); });
+    const auto same = std::find_if(
+        begin, end, [&](const auto& entry) { return same_tensor(entry.second->constant(), value->constant()); });
     if (same == end) {
       constants.emplace(hash, value);
       continue;
@@ -91,7 +99,8 @@ Result<int> eliminate_common_subexpressions(ir::Graph& graph, PassContext&) {
       nodes.emplace(hash, node);
       continue;
     }
-    for (size_t i = 0; i < node->outputs().size(); ++i) graph.replace_uses(node->outputs()[i], same->second->outputs()[i]);
+    for (size_t i = 0; i < node->outputs().size(); ++i)
+      graph.replace_uses(node->outputs()[i], same->second->outputs()[i]);
     graph.erase(node);
     ++changes;
   }
@@ -101,7 +110,8 @@ Result<int> eliminate_common_subexpressions(ir::Graph& graph, PassContext&) {
 namespace {
 
 // Copies the nodes of `body` before `before`, its inputs being `arguments`; gives the values of its outputs.
-std::vector<ir::Value*> inline_graph(ir::Graph& graph, const ir::Graph& body, const std::vector<ir::Value*>& arguments, ir::Node* before) {
+std::vector<ir::Value*> inline_graph(ir::Graph& graph, const ir::Graph& body, const std::vector<ir::Value*>& arguments,
+                                     ir::Node* before) {
   std::vector<ir::Value*> to(static_cast<size_t>(body.value_id_limit()), nullptr);
   const auto mapped = [&](const ir::Value* v) -> ir::Value*& { return to[static_cast<size_t>(v->id())]; };
   for (size_t i = 0; i < body.inputs().size(); ++i) mapped(body.inputs()[i]) = arguments[i];
@@ -110,7 +120,8 @@ std::vector<ir::Value*> inline_graph(ir::Graph& graph, const ir::Graph& body, co
   for (const auto& node : body.nodes()) {
     std::vector<ir::Value*> inputs;
     for (const ir::Value* input : node->inputs()) inputs.push_back(input ? mapped(input) : nullptr);
-    ir::Node* copy = graph.add_node(node->op, std::move(inputs), static_cast<int>(node->outputs().size()), node->attributes, node->name, before);
+    ir::Node* copy = graph.add_node(node->op, std::move(inputs), static_cast<int>(node->outputs().size()),
+                                    node->attributes, node->name, before);
     for (size_t i = 0; i < node->outputs().size(); ++i) {
       ir::Value* output = copy->outputs()[i];
       const ir::Value* old = node->outputs()[i];
@@ -134,7 +145,8 @@ Result<int> inline_constant_ifs(ir::Graph& graph, PassContext&) {
     const Tensor& condition = node->input(0)->constant();
     if (condition.type() != DType::boolean || condition.count() != 1) continue;
     const ir::Graph* body = node->subgraph(*condition.as<bool>() ? "then_branch" : "else_branch");
-    if (!body || body->inputs().size() + 1 != node->inputs().size() || body->outputs().size() != node->outputs().size()) continue;
+    if (!body || body->inputs().size() + 1 != node->inputs().size() || body->outputs().size() != node->outputs().size())
+      continue;
     const std::vector<ir::Value*> arguments(node->inputs().begin() + 1, node->inputs().end());
     const std::vector<ir::Value*> outputs = inline_graph(graph, *body, arguments, node);
     for (size_t i = 0; i < outputs.size(); ++i) {

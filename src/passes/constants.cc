@@ -17,17 +17,18 @@ double rounding_of(DType type) {
 namespace {
 template <class T>
 T rounded(double value) {
-  if constexpr (std::is_same_v<T, double>) return value;
-  else return T(static_cast<float>(value));
+  if constexpr (std::is_same_v<T, double>)
+    return value;
+  else
+    return T(static_cast<float>(value));
 }
 }  // namespace
 
 Tensor float_tensor(DType type, Shape shape, const std::vector<double>& values) {
   Result<Tensor> made = Tensor::allocate(type, std::move(shape));
   if (!made.ok()) return {};
-  visit_dtype<float, double, Float16, BFloat16>(type, [&]<class T>() {
-    std::transform(values.begin(), values.end(), made->as<T>(), rounded<T>);
-  });
+  visit_dtype<float, double, Float16, BFloat16>(
+      type, [&]<class T>() { std::transform(values.begin(), values.end(), made->as<T>(), rounded<T>); });
   return *std::move(made);
 }
 
@@ -50,6 +51,14 @@ Tensor scaled_along(const Tensor& x, int axis, const std::vector<double>& factor
   return *std::move(made);
 }
 
+bool all_finite(const Tensor& x) {
+  bool finite = true;
+  visit_dtype<float, double, Float16, BFloat16>(x.type(), [&]<class T>() {
+    for (const T& v : x.span<T>()) finite = finite && std::isfinite(static_cast<Wide<T>>(v));
+  });
+  return finite;
+}
+
 std::optional<double> splat_of(const ir::Value* value) {
   if (!value || !value->is_constant() || value->constant().count() == 0) return std::nullopt;
   const Tensor& t = value->constant();
@@ -57,9 +66,8 @@ std::optional<double> splat_of(const ir::Value* value) {
   visit_dtype<float, double, Float16, BFloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t,
               uint64_t>(t.type(), [&]<class T>() {
     const auto* first = t.as<T>();
-    const bool same = std::all_of(first, first + t.count(), [&](const T& v) {
-      return static_cast<Wide<T>>(v) == static_cast<Wide<T>>(*first);
-    });
+    const bool same = std::all_of(first, first + t.count(),
+                                  [&](const T& v) { return static_cast<Wide<T>>(v) == static_cast<Wide<T>>(*first); });
     if (same) found = static_cast<double>(static_cast<Wide<T>>(*first));
   });
   return found;
@@ -86,12 +94,14 @@ std::optional<int64_t> dim_of(const ir::Value* value, int axis) {
 }
 
 bool same_dims(const ir::Dims& a, const ir::Dims& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const ir::Dim& x, const ir::Dim& y) { return x.same(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const ir::Dim& x, const ir::Dim& y) { return x.same(y); });
 }
 
 bool same_type(const ir::Value* a, const ir::Value* b) {
   const ir::Type &x = a->type, &y = b->type;
-  return x.kind == y.kind && x.kind == ir::Kind::tensor && x.dtype == y.dtype && x.dims && y.dims && same_dims(*x.dims, *y.dims);
+  return x.kind == y.kind && x.kind == ir::Kind::tensor && x.dtype == y.dtype && x.dims && y.dims &&
+         same_dims(*x.dims, *y.dims);
 }
 
 Status keep_type(const ir::Value& old, ir::Value& with) {

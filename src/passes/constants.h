@@ -19,7 +19,10 @@ inline Tensor float_scalar(DType type, double value) { return float_tensor(type,
 /// x * factors along one axis; computed in f64, rounded once.
 Tensor scaled_along(const Tensor& x, int axis, const std::vector<double>& factors);
 
-/// The one value all elements of a float or integer constant have.
+/// No element of a float tensor is infinite or NaN.
+bool all_finite(const Tensor& x);
+
+/// The one value all elements of a float or integer constant have; empty for NaN too.
 std::optional<double> splat_of(const ir::Value* value);
 
 /// The elements along `axis` of a float constant that broadcasts to `rank` dimensions and is the same along all others:

@@ -11,14 +11,15 @@ namespace vivace::passes {
 namespace {
 
 bool is_random(const std::string& op) {
-  static const std::set<std::string, std::less<>> names = {"RandomNormal", "RandomNormalLike", "RandomUniform",
-                                                           "RandomUniformLike", "Multinomial", "Bernoulli"};
+  static const std::set<std::string, std::less<>> names = {"RandomNormal",      "RandomNormalLike", "RandomUniform",
+                                                           "RandomUniformLike", "Multinomial",      "Bernoulli"};
   return names.contains(op);
 }
 
 bool has_subgraph(const ir::Node& node) {
-  return std::any_of(node.attributes.begin(), node.attributes.end(),
-                     [](const auto& entry) { return std::holds_alternative<std::shared_ptr<ir::Graph>>(entry.second); });
+  return std::any_of(node.attributes.begin(), node.attributes.end(), [](const auto& entry) {
+    return std::holds_alternative<std::shared_ptr<ir::Graph>>(entry.second);
+  });
 }
 
 // What the node makes is no larger than what it is made from, or than the limit (Expand, Tile, ConstantOfShape).
@@ -48,7 +49,8 @@ Result<int> fold_constants(ir::Graph& graph, PassContext& context) {
     ir::Node* node = (at++)->get();
     const bool constant = std::all_of(node->inputs().begin(), node->inputs().end(),
                                       [](const ir::Value* v) { return !v || v->is_constant(); });
-    if (!constant || is_random(node->op) || has_subgraph(*node) || !small_enough(*node, context.options.fold_limit)) continue;
+    if (!constant || is_random(node->op) || has_subgraph(*node) || !small_enough(*node, context.options.fold_limit))
+      continue;
     std::vector<Tensor> inputs;
     for (const ir::Value* input : node->inputs()) inputs.push_back(input ? input->constant() : Tensor());
     Result<std::vector<Tensor>> made = ops::run_reference(*node, inputs, context.options.pool);

@@ -1,7 +1,8 @@
 // Scales and shifts around convolutions and matrix products, taken into their weights.
 //
 // New weights are computed in f64 and rounded once. A product w * s * x then has one rounding where the original had
-// another: results agree within a few units in the last place of the largest term of each sum.
+// another: results agree within a few units in the last place of the largest term of each sum. Nothing is folded where
+// a new weight would not be finite (a division by zero, a weight too large for f16).
 #include <cmath>
 
 #include "passes/constants.h"
@@ -30,12 +31,15 @@ Affine affine_of_batch_norm(const Match& m) {
 }
 
 Pattern batch_norm(Pattern x) {
-  return op("BatchNormalization", std::move(x), constant("scale"), constant("beta"), constant("mean"), constant("var")).where(infers);
+  return op("BatchNormalization", std::move(x), constant("scale"), constant("beta"), constant("mean"), constant("var"))
+      .where(infers);
 }
 // Which dimension of the weight counts output channels.
 int channel_axis(const ir::Node& conv) { return conv.op == "ConvTranspose" ? 1 : 0; }
 Pattern conv(const char* ops, const char* bias = "b") {
-  return op(ops, any("x"), constant("w").floating(), optional(constant(bias))).single_use().named("conv")
+  return op(ops, any("x"), constant("w").floating(), optional(constant(bias)))
+      .single_use()
+      .named("conv")
       .where([](const ir::Node& n) { return n.op == "Conv" || n.attributes.integer("group", 1) == 1; });
 }
 
@@ -55,8 +59,11 @@ bool fold_affine(const Match& m, Rewriter& to, const Affine& affine) {
   if (affine.scale.size() != static_cast<size_t>(channels) || !same_type(m["conv"], m.root())) return false;
   std::vector<double> bias = bias_of(m["b"], channels);
   for (size_t i = 0; i < bias.size(); ++i) bias[i] = bias[i] * affine.scale[i] + affine.shift[i];
-  ir::Value* weight = to.constant(scaled_along(w->constant(), channel_axis(node), affine.scale), w->name);
-  ir::Value* shifted = to.constant(float_tensor(w->type.dtype, {channels}, bias), m["b"] ? m["b"]->name : "");
+  const Tensor new_weight = scaled_along(w->constant(), channel_axis(node), affine.scale);
+  const Tensor new_bias = float_tensor(w->type.dtype, {channels}, bias);
+  if (!all_finite(new_weight) || !all_finite(new_bias)) return false;
+  ir::Value* weight = to.constant(new_weight, w->name);
+  ir::Value* shifted = to.constant(new_bias, m["b"] ? m["b"]->name : "");
   return to.replace(m.root(), to.add(node.op, {m["x"], weight, shifted}, node.attributes));
 }
 
@@ -90,7 +97,8 @@ const Rule batch_norm_to_scale_and_shift{
 const Rule fold_scale_into_conv{
     .name = "fold_scale_into_conv",
     .purpose = "a constant factor per channel after a convolution goes into its weights",
-    .pattern = either(op("Mul", conv("Conv|ConvTranspose"), constant("c")).commutative(), op("Div", conv("Conv|ConvTranspose"), constant("c"))),
+    .pattern = either(op("Mul", conv("Conv|ConvTranspose"), constant("c")).commutative(),
+                      op("Div", conv("Conv|ConvTranspose"), constant("c"))),
     .build = [](const Match& m, Rewriter& to) {
       const int64_t channels = channels_of(*m.node("conv"));
       auto factors = per_channel(m["c"], m["conv"]->type.rank(), 1, channels);
@@ -120,14 +128,16 @@ const Rule fold_bias_into_conv{
 const Rule fold_input_scale_into_conv{
     .name = "fold_input_scale_into_conv",
     .purpose = "a constant factor per channel before a convolution without groups goes into its weights",
-    .pattern = op("Conv", op("Mul", any("x"), constant("c")).commutative().single_use().named("scaled"), constant("w").floating(), optional(any("b")))
+    .pattern = op("Conv", op("Mul", any("x"), constant("c")).commutative().single_use().named("scaled"),
+                  constant("w").floating(), optional(any("b")))
                    .attribute("group", 1, 1),
     .build = [](const Match& m, Rewriter& to) {
       const ir::Value* w = m["w"];
       const auto factors = per_channel(m["c"], m["scaled"]->type.rank(), 1, w->constant().shape()[1]);
       if (!factors || !same_type(m["x"], m["scaled"])) return false;
-      ir::Value* weight = to.constant(scaled_along(w->constant(), 1, *factors), w->name);
-      std::vector<ir::Value*> inputs = {m["x"], weight};
+      const Tensor weight = scaled_along(w->constant(), 1, *factors);
+      if (!all_finite(weight)) return false;
+      std::vector<ir::Value*> inputs = {m["x"], to.constant(weight, w->name)};
       if (m["b"]) inputs.push_back(m["b"]);
       return to.replace(m.root(), to.add("Conv", inputs, m.root_node()->attributes));
     },
@@ -141,7 +151,8 @@ const Rule fold_pad_into_conv{
       const ir::Node &pad = *m.node("pad"), &conv = *m.root_node();
       const auto amounts = constant_ints(pad.input(1));
       const auto rank = static_cast<size_t>(std::max(0, pad.input(0)->type.rank()));
-      const std::string mode = pad.attributes.text("mode", "constant"), automatic = conv.attributes.text("auto_pad", "NOTSET");
+      const std::string mode = pad.attributes.text("mode", "constant"),
+                        automatic = conv.attributes.text("auto_pad", "NOTSET");
       if (!amounts || amounts->size() != 2 * rank || rank < 3 || mode != "constant" || pad.input(3)) return false;
       if (pad.input(2) && splat_of(pad.input(2)) != 0.0) return false;
       if (automatic != "NOTSET" && automatic != "VALID") return false;
@@ -166,7 +177,10 @@ const Rule fold_pad_into_conv{
 namespace {
 
 Pattern product() {  // a matrix product with constant weights
-  return either(op("MatMul", any("x"), constant("w").floating()), op("Gemm", any("x"), constant("w").floating(), optional(constant("b")))).single_use().named("product");
+  return either(op("MatMul", any("x"), constant("w").floating()),
+                op("Gemm", any("x"), constant("w").floating(), optional(constant("b"))))
+      .single_use()
+      .named("product");
 }
 
 // The weights of a MatMul or Gemm with each column times a factor, and what is to be added after it.
@@ -178,7 +192,9 @@ bool scale_columns(const Match& m, Rewriter& to, const ir::Value* factors) {
   const int64_t columns = w->constant().shape()[static_cast<size_t>(axis)];
   const auto scale = per_channel(factors, rank, rank - 1, columns);
   if (!scale) return false;
-  std::vector<ir::Value*> inputs = {m["x"], to.constant(scaled_along(w->constant(), axis, *scale), w->name)};
+  const Tensor weight = scaled_along(w->constant(), axis, *scale);
+  if (!all_finite(weight)) return false;
+  std::vector<ir::Value*> inputs = {m["x"], to.constant(weight, w->name)};
   if (m["b"]) {
     const ir::Value* b = m["b"];
     const auto bias = per_channel(b, 2, 1, columns);
@@ -202,12 +218,19 @@ const Rule fold_scale_into_matmul{
 const Rule distribute_scale_over_bias{
     .name = "distribute_scale_over_bias",
     .purpose = "(x w + b) * c is (x w) * c + b * c, so that the factor can go into the weights",
-    .pattern = op("Mul", op("Add", op("MatMul", any("x"), constant("w").floating()).single_use().named("product"), constant("bias")).commutative().single_use(), constant("c")).commutative(),
+    .pattern =
+        op("Mul",
+           op("Add", op("MatMul", any("x"), constant("w").floating()).single_use().named("product"), constant("bias"))
+               .commutative()
+               .single_use(),
+           constant("c"))
+            .commutative(),
     .build = [](const Match& m, Rewriter& to) {
       const int rank = m.root()->type.rank();
       const std::optional<int64_t> columns = dim_of(m.root(), rank - 1);
       if (!columns || m["w"]->type.rank() != 2 || !same_type(m["product"], m.root())) return false;
-      const auto bias = per_channel(m["bias"], rank, rank - 1, *columns), scale = per_channel(m["c"], rank, rank - 1, *columns);
+      const auto bias = per_channel(m["bias"], rank, rank - 1, *columns),
+                 scale = per_channel(m["c"], rank, rank - 1, *columns);
       if (!bias || !scale) return false;
       std::vector<double> scaled = *bias;
       for (size_t i = 0; i < scaled.size(); ++i) scaled[i] *= (*scale)[i];
@@ -220,7 +243,15 @@ const Rule distribute_scale_over_bias{
 const Rule move_scale_before_transpose{
     .name = "move_scale_before_transpose",
     .purpose = "a constant factor after a transposed matrix product goes before the Transpose, towards the weights",
-    .pattern = op("Mul", op("Transpose", either(op("MatMul", any(), constant()), op("Add", op("MatMul", any(), constant()), constant()).commutative()).single_use().named("x")).single_use().named("moved"), constant("c").floating()).commutative(),
+    .pattern = op("Mul",
+                  op("Transpose", either(op("MatMul", any(), constant()),
+                                         op("Add", op("MatMul", any(), constant()), constant()).commutative())
+                                      .single_use()
+                                      .named("x"))
+                      .single_use()
+                      .named("moved"),
+                  constant("c").floating())
+                   .commutative(),
     .build = [](const Match& m, Rewriter& to) {
       const int rank = m["moved"]->type.rank();
       const Tensor& c = m["c"]->constant();

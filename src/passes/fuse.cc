@@ -18,7 +18,8 @@ bool plain(const ir::Node& node) { return node.attributes.text("activation", "no
 bool without_residual(const ir::Node& node) { return !node.input(3); }
 
 /// The fused node with a residual or bias put in, or other attributes.
-ir::Value* rebuilt(Rewriter& to, const ir::Node& fused, ir::Value* bias, ir::Value* residual, ir::Attributes attributes) {
+ir::Value* rebuilt(Rewriter& to, const ir::Node& fused, ir::Value* bias, ir::Value* residual,
+                   ir::Attributes attributes) {
   std::vector<ir::Value*> inputs = {fused.input(0), fused.input(1)};
   if (bias || residual) inputs.push_back(bias);
   if (residual) inputs.push_back(residual);
@@ -114,8 +115,10 @@ const Rule fuse_scale{
     .name = "fuse_scale",
     .purpose = "a scalar factor after a matrix product is the product's scale",
     .pattern = op("Mul", op("vivace.FusedMatMul").single_use().named("fused").where([](const ir::Node& n) {
-                    return plain(n) && without_residual(n) && !n.input(2);
-                  }), scalar("c")).commutative(),
+                 return plain(n) && without_residual(n) && !n.input(2);
+               }),
+                  scalar("c"))
+                   .commutative(),
     .build = [](const Match& m, Rewriter& to) {
       const ir::Node& fused = *m.node("fused");
       if (!same_type(m["fused"], m.root())) return false;
@@ -129,8 +132,10 @@ const Rule fuse_bias{
     .name = "fuse_bias",
     .purpose = "a constant per column or channel added to a product is its bias",
     .pattern = op("Add", op(kFused).single_use().named("fused").where([](const ir::Node& n) {
-                    return plain(n) && without_residual(n) && !n.input(2);
-                  }), constant("c")).commutative(),
+                 return plain(n) && without_residual(n) && !n.input(2);
+               }),
+                  constant("c"))
+                   .commutative(),
     .build = [](const Match& m, Rewriter& to) {
       const ir::Node& fused = *m.node("fused");
       const int rank = m["fused"]->type.rank(), axis = is_matmul(fused) ? rank - 1 : 1;
@@ -209,7 +214,8 @@ const Rule fuse_activation{
 
 const Rule hoist_reshape_over_matmul{
     .name = "hoist_reshape_over_matmul",
-    .purpose = "a Reshape after a product with a weight matrix that keeps the columns goes before it, to meet other views",
+    .purpose =
+        "a Reshape after a product with a weight matrix that keeps the columns goes before it, to meet other views",
     .pattern = op("Reshape|Squeeze|Unsqueeze|Flatten").where([](const ir::Node& node) {
       const ir::Node* fused = node.input(0)->producer();
       return fused && is_matmul(*fused) && node.input(0)->single_use() && without_residual(*fused) &&
@@ -218,7 +224,8 @@ const Rule hoist_reshape_over_matmul{
     .build = [](const Match& m, Rewriter& to) {
       const ir::Node& fused = *m.root_node()->input(0)->producer();
       const auto &from = fused.output()->type.dims, &into = m.root()->type.dims;
-      if (!from || !into || into->size() < 2 || !from->back().same(into->back()) || !fused.input(0)->type.dims) return false;
+      if (!from || !into || into->size() < 2 || !from->back().same(into->back()) || !fused.input(0)->type.dims)
+        return false;
       ir::Dims rows = *into;
       rows.back() = fused.input(0)->type.dims->back();
       std::vector<ir::Value*> inputs = fused.inputs();

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "ops/operator.h"
@@ -19,6 +20,7 @@ namespace vivace::passes {
 namespace {
 
 constexpr size_t kMaxInputs = 16, kMaxNodes = 64;  // what kernels keep in registers and L1
+constexpr int kMaxDepth = 16;                      // of expressions of truth values
 
 enum class Gives : uint8_t { number, boolean };
 struct Mapping {
@@ -31,18 +33,50 @@ const Mapping* mapping_of(const std::string& name) {
   using enum PointwiseOp;
   constexpr Gives kBool = Gives::boolean, kNumber = Gives::number;
   static const std::map<std::string, Mapping, std::less<>> table = {
-      {"Add", {add, 2}}, {"Sub", {sub, 2}}, {"Mul", {mul, 2}}, {"Div", {div, 2}}, {"Pow", {pow, 2}}, {"Max", {max, 2}},
-      {"Min", {min, 2}}, {"Sum", {add, 2}},
-      {"Less", {less, 2, kBool}}, {"LessOrEqual", {less_equal, 2, kBool}}, {"Greater", {greater, 2, kBool}},
-      {"GreaterOrEqual", {greater_equal, 2, kBool}}, {"Equal", {equal, 2, kBool}},
-      {"And", {logical_and, 2, kBool, kBool}}, {"Or", {logical_or, 2, kBool, kBool}}, {"Not", {logical_not, 1, kBool, kBool}},
+      {"Add", {add, 2}},
+      {"Sub", {sub, 2}},
+      {"Mul", {mul, 2}},
+      {"Div", {div, 2}},
+      {"Pow", {pow, 2}},
+      {"Max", {max, 2}},
+      {"Min", {min, 2}},
+      {"Sum", {add, 2}},
+      {"Less", {less, 2, kBool}},
+      {"LessOrEqual", {less_equal, 2, kBool}},
+      {"Greater", {greater, 2, kBool}},
+      {"GreaterOrEqual", {greater_equal, 2, kBool}},
+      {"Equal", {equal, 2, kBool}},
+      {"And", {logical_and, 2, kBool, kBool}},
+      {"Or", {logical_or, 2, kBool, kBool}},
+      {"Not", {logical_not, 1, kBool, kBool}},
       {"Where", {where, 3, kNumber, kNumber}},  // its first input is boolean
-      {"Neg", {neg, 1}}, {"Abs", {abs, 1}}, {"Sign", {sign, 1}}, {"Reciprocal", {reciprocal, 1}}, {"Sqrt", {sqrt, 1}},
-      {"Floor", {floor, 1}}, {"Ceil", {ceil, 1}}, {"Round", {round, 1}}, {"Exp", {exp, 1}}, {"Log", {log, 1}},
-      {"Sin", {sin, 1}}, {"Cos", {cos, 1}}, {"Tanh", {tanh, 1}}, {"Erf", {erf, 1}}, {"Sigmoid", {sigmoid, 1}},
-      {"Relu", {relu, 1}}, {"Clip", {clip, 1}}, {"LeakyRelu", {leaky_relu, 1}}, {"Elu", {elu, 1}}, {"Selu", {selu, 1}},
-      {"HardSigmoid", {hard_sigmoid, 1}}, {"HardSwish", {hard_swish, 1}}, {"Swish", {silu, 1}}, {"Gelu", {gelu, 1}},
-      {"Softplus", {softplus, 1}}, {"Softsign", {softsign, 1}}, {"Mish", {mish, 1}}};
+      {"Neg", {neg, 1}},
+      {"Abs", {abs, 1}},
+      {"Sign", {sign, 1}},
+      {"Reciprocal", {reciprocal, 1}},
+      {"Sqrt", {sqrt, 1}},
+      {"Floor", {floor, 1}},
+      {"Ceil", {ceil, 1}},
+      {"Round", {round, 1}},
+      {"Exp", {exp, 1}},
+      {"Log", {log, 1}},
+      {"Sin", {sin, 1}},
+      {"Cos", {cos, 1}},
+      {"Tanh", {tanh, 1}},
+      {"Erf", {erf, 1}},
+      {"Sigmoid", {sigmoid, 1}},
+      {"Relu", {relu, 1}},
+      {"Clip", {clip, 1}},
+      {"LeakyRelu", {leaky_relu, 1}},
+      {"Elu", {elu, 1}},
+      {"Selu", {selu, 1}},
+      {"HardSigmoid", {hard_sigmoid, 1}},
+      {"HardSwish", {hard_swish, 1}},
+      {"Swish", {silu, 1}},
+      {"Gelu", {gelu, 1}},
+      {"Softplus", {softplus, 1}},
+      {"Softsign", {softsign, 1}},
+      {"Mish", {mish, 1}}};
   const auto at = table.find(name);
   return at == table.end() ? nullptr : &at->second;
 }
@@ -55,12 +89,14 @@ std::optional<Parameters> parameters_of(const ir::Node& node) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const ir::Attributes& a = node.attributes;
   if (node.op == "Clip") {
-    const auto low = node.input(1) ? splat_of(node.input(1)) : -kInfinity, high = node.input(2) ? splat_of(node.input(2)) : kInfinity;
+    const auto low = node.input(1) ? splat_of(node.input(1)) : -kInfinity,
+               high = node.input(2) ? splat_of(node.input(2)) : kInfinity;
     return low && high ? std::optional(Parameters{*low, *high}) : std::nullopt;
   }
   if (node.op == "LeakyRelu") return Parameters{a.real("alpha", 0.01f)};
   if (node.op == "Elu") return Parameters{a.real("alpha", 1)};
-  if (node.op == "Selu") return Parameters{a.real("alpha", 1.67326319217681884765625f), a.real("gamma", 1.05070102214813232421875f)};
+  if (node.op == "Selu")
+    return Parameters{a.real("alpha", 1.67326319217681884765625f), a.real("gamma", 1.05070102214813232421875f)};
   if (node.op == "HardSigmoid") return Parameters{a.real("alpha", 0.2f), a.real("beta", 0.5f)};
   if (node.op == "Swish" && a.real("alpha", 1) != 1) return std::nullopt;
   return Parameters{};
@@ -70,12 +106,14 @@ size_t operands_of(const ir::Node& node, const Mapping& mapping) {  // Clip's bo
   return mapping.operands == 1 ? 1 : node.inputs().size();
 }
 
-bool fits(const ir::Node& node, DType type) {
+bool fits(const ir::Node& node, DType type, int depth = 0) {
   const Mapping* mapping = mapping_of(node.op);
   if (!mapping || node.outputs().size() != 1 || !node.output()->type.dims || !parameters_of(node)) return false;
   if (node.output()->type.dtype != (mapping->gives == Gives::boolean ? DType::boolean : type)) return false;
   const bool many = node.op == "Max" || node.op == "Min" || node.op == "Sum";  // two or more
-  if (mapping->operands > 1 && (many ? node.inputs().size() < 2 : node.inputs().size() != static_cast<size_t>(mapping->operands))) return false;
+  if (mapping->operands > 1 &&
+      (many ? node.inputs().size() < 2 : node.inputs().size() != static_cast<size_t>(mapping->operands)))
+    return false;
   for (size_t i = 0; i < operands_of(node, *mapping); ++i) {
     const ir::Value* input = node.inputs()[i];
     if (!input || !input->type.dims) return false;
@@ -85,14 +123,21 @@ bool fits(const ir::Node& node, DType type) {
       continue;
     }
     // Truth values exist within a group only.
-    if (!input->single_use() || !input->producer() || !same_dims(*input->type.dims, *node.output()->type.dims) || !fits(*input->producer(), type)) return false;
+    if (!input->single_use() || !input->producer() || !same_dims(*input->type.dims, *node.output()->type.dims) ||
+        depth > kMaxDepth || !fits(*input->producer(), type, depth + 1))
+      return false;
   }
   return true;
 }
 
 class Group {
  public:
-  Group(ir::Graph& graph, ir::Node* root) : graph_(graph), root_(root), type_(root->output()->type.dtype) { add(root); }
+  using Order = std::unordered_map<const ir::Node*, size_t>;  // places in the graph
+
+  Group(ir::Graph& graph, ir::Node* root, const Order& order)
+      : graph_(graph), root_(root), order_(order), type_(root->output()->type.dtype) {
+    add(root);
+  }
 
   // Takes producers in until none is left that may join.
   void grow() {
@@ -105,12 +150,9 @@ class Group {
 
   /// The group's node in place of its members; false where the program cannot be written.
   Result<bool> replace() {
-    // In the graph's order, which the list of members is not.
-    std::vector<ir::Node*> order;
-    for (const auto& node : graph_.nodes()) {
-      if (members_.contains(node.get())) order.push_back(node.get());
-      if (node.get() == root_) break;
-    }
+    std::vector<ir::Node*> order = nodes_;
+    std::sort(order.begin(), order.end(),
+              [&](const ir::Node* a, const ir::Node* b) { return order_.at(a) < order_.at(b); });
     const bool inlined = broadcasts_without_scalars();
     for (const ir::Node* node : order)
       for (size_t i = 0; i < operands_of(*node, *mapping_of(node->op)); ++i) {
@@ -126,7 +168,8 @@ class Group {
     for (const ir::Node* node : order) append(program, *node);
     if (!verify(program).ok()) return false;
     const std::vector<ir::Node*> last_first(order.rbegin(), order.rend());
-    ir::Node* fused = graph_.add_node("vivace.Pointwise", inputs_, 1, {{"program", to_string(program)}}, joined_names(last_first), root_);
+    ir::Node* fused = graph_.add_node("vivace.Pointwise", inputs_, 1, {{"program", to_string(program)}},
+                                      joined_names(last_first), root_);
     VIVACE_TRY(ops::infer_node(*fused));
     VIVACE_TRY(keep_type(*root_->output(), *fused->output()));
     fused->output()->name = root_->output()->name;
@@ -134,8 +177,6 @@ class Group {
     erase_dead(graph_, root_);
     return true;
   }
-
-  const std::unordered_set<const ir::Node*>& members() const { return members_; }
 
  private:
   void add(ir::Node* node) {
@@ -180,7 +221,9 @@ class Group {
     const Mapping& mapping = *mapping_of(node.op);
     const Parameters p = *parameters_of(node);
     const auto alpha = static_cast<float>(p.alpha), beta = static_cast<float>(p.beta);
-    const PointwiseOp op = node.op == "Gelu" && node.attributes.text("approximate", "none") == "tanh" ? PointwiseOp::gelu_tanh : mapping.op;
+    const PointwiseOp op = node.op == "Gelu" && node.attributes.text("approximate", "none") == "tanh"
+                               ? PointwiseOp::gelu_tanh
+                               : mapping.op;
     int& result = operand_[node.output()];
     const int first = operand(program, node.input(0));
     if (mapping.operands == 1) {
@@ -199,6 +242,7 @@ class Group {
 
   ir::Graph& graph_;
   ir::Node* root_;
+  const Order& order_;
   DType type_;
   std::vector<ir::Node*> nodes_;
   std::unordered_set<const ir::Node*> members_;
@@ -210,19 +254,19 @@ class Group {
 
 Result<int> fuse_pointwise(ir::Graph& graph, PassContext&) {
   int changes = 0;
-  // From the last node on, so that groups are as long as they can be.
-  for (auto at = graph.nodes().end(); at != graph.nodes().begin();) {
-    const auto here = std::prev(at);
-    ir::Node* root = here->get();
-    const bool candidate = root->outputs().size() == 1 && is_float(root->output()->type.dtype) && !root->output()->unused() && fits(*root, root->output()->type.dtype);
-    at = here;
-    if (!candidate) continue;
-    at = std::next(here);  // survives: only nodes up to `here` change
-    Group group(graph, root);
+  Group::Order order;
+  for (const auto& node : graph.nodes()) order.emplace(node.get(), order.size());
+  // From the last node on, so that groups are as long as they can be. A group's nodes all come before its root, and its
+  // own node takes the root's place, so what follows the root stays where it is.
+  for (auto after = graph.nodes().end(); after != graph.nodes().begin(); --after) {
+    ir::Node* root = std::prev(after)->get();
+    if (root->outputs().size() != 1 || root->output()->unused()) continue;
+    const DType type = root->output()->type.dtype;
+    if (!is_float(type) || !fits(*root, type)) continue;
+    Group group(graph, root, order);
     group.grow();
     VIVACE_ASSIGN(const bool replaced, group.replace());
     if (replaced) ++changes;
-    at = std::prev(at);  // the new node, or the root that stays
   }
   return changes;
 }

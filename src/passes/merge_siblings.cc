@@ -29,7 +29,8 @@ bool constant_operands(const ir::Node& node) {
 }
 
 bool small_convolution(const ir::Node& node) {
-  if (node.op != "vivace.FusedConv" || !constant_operands(node) || node.attributes.integer("group", 1) != 1) return false;
+  if (node.op != "vivace.FusedConv" || !constant_operands(node) || node.attributes.integer("group", 1) != 1)
+    return false;
   const std::optional<Shape> out = node.output()->type.shape();
   const Shape& weight = node.input(1)->constant().shape();
   if (!out || out->size() != 4 || (*out)[1] % kChannelBlock != 0) return false;
@@ -49,12 +50,16 @@ std::string family(const ir::Node& node) {
   std::string key = std::to_string(node.input(0)->id()) + " " + to_string(node.input(1)->type.dtype);
   for (const auto& [name, attribute] : node.attributes) {
     key += " " + name + "=";
-    if (const auto* i = std::get_if<int64_t>(&attribute)) key += std::to_string(*i);
-    else if (const auto* f = std::get_if<float>(&attribute)) key += std::to_string(*f);
-    else if (const auto* s = std::get_if<std::string>(&attribute)) key += *s;
+    if (const auto* i = std::get_if<int64_t>(&attribute))
+      key += std::to_string(*i);
+    else if (const auto* f = std::get_if<float>(&attribute))
+      key += std::to_string(*f);
+    else if (const auto* s = std::get_if<std::string>(&attribute))
+      key += *s;
     else if (const auto* n = std::get_if<std::vector<int64_t>>(&attribute))
       for (const int64_t v : *n) key += std::to_string(v) + ",";
-    else key += std::to_string(node.id());  // nothing else is the same
+    else
+      key += std::to_string(node.id());  // nothing else is the same
   }
   return key;
 }
@@ -87,18 +92,22 @@ Status merge(ir::Graph& graph, const std::vector<ir::Node*>& members) {
   for (const ir::Node* node : members) {
     weights.push_back(node->input(1)->constant());
     sizes.push_back(weights.back().shape()[static_cast<size_t>(axis)]);
-    if (node->input(2)) biases.push_back(node->input(2)->constant());
-    else biases.push_back(float_tensor(weights[0].type(), {sizes.back()}, std::vector<double>(static_cast<size_t>(sizes.back()), 0.0)));
+    if (node->input(2))
+      biases.push_back(node->input(2)->constant());
+    else
+      biases.push_back(
+          float_tensor(weights[0].type(), {sizes.back()}, std::vector<double>(static_cast<size_t>(sizes.back()), 0.0)));
   }
-  std::vector<ir::Value*> inputs = {first.input(0), graph.add_constant(concatenated(weights, axis), first.input(1)->name)};
+  std::vector<ir::Value*> inputs = {first.input(0),
+                                    graph.add_constant(concatenated(weights, axis), first.input(1)->name)};
   if (any_bias) inputs.push_back(graph.add_constant(concatenated(biases, 0)));
   const std::vector<ir::Node*> last_first(members.rbegin(), members.rend());
   const std::string name = joined_names(last_first);
   ir::Node* merged = graph.add_node(first.op, inputs, 1, first.attributes, name, members[0]);
   VIVACE_TRY(ops::infer_node(*merged));
   const int64_t out_axis = first.op == "vivace.FusedConv" ? 1 : first.output()->type.rank() - 1;
-  ir::Node* split = graph.add_node("Split", {merged->output(), graph.add_constant(Tensor::of(sizes))}, static_cast<int>(members.size()),
-                                   {{"axis", out_axis}}, name, members[0]);
+  ir::Node* split = graph.add_node("Split", {merged->output(), graph.add_constant(Tensor::of(sizes))},
+                                   static_cast<int>(members.size()), {{"axis", out_axis}}, name, members[0]);
   VIVACE_TRY(ops::infer_node(*split));
   for (size_t i = 0; i < members.size(); ++i) {
     ir::Value* old = members[i]->output();

@@ -17,7 +17,7 @@ struct PassRecord {
 };
 
 struct PassReport {
-  std::vector<PassRecord> passes;  // in the pipeline's order
+  std::vector<PassRecord> passes;         // in the pipeline's order
   int nodes_before = 0, nodes_after = 0;  // subgraphs included
 };
 

@@ -22,7 +22,9 @@ bool clips(const ir::Node& node, double low, double high) {
   return min == low && max && (*max == high || (high == kInfinity && *max >= 3.4028234e38));
 }
 Pattern clip(Pattern x, double low, double high) {
-  return op("Clip", std::move(x), optional(any()), optional(any())).where([=](const ir::Node& n) { return clips(n, low, high); });
+  return op("Clip", std::move(x), optional(any()), optional(any())).where([=](const ir::Node& n) {
+    return clips(n, low, high);
+  });
 }
 /// x * c, or x / (1 / c).
 Pattern times(Pattern x, double c) {
@@ -36,18 +38,19 @@ const Rule recognise_relu{
     .purpose = "max(x, 0), and Clip from 0 without upper bound",
     .pattern = either(op("Max", any("x").floating(), scalar_near(0)).commutative(),
                       clip(any("x"), 0, std::numeric_limits<double>::infinity())),
-    .build = [](const Match& m, Rewriter& to) {
-      return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("Relu", {m["x"]}));
-    },
+    .build = [](const Match& m,
+                Rewriter& to) { return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("Relu", {m["x"]})); },
 };
 
 const Rule recognise_clip{
     .name = "recognise_clip",
     .purpose = "min(max(x, a), b) is Clip",
-    .pattern = either(
-        op("Min", op("Max", any("x"), scalar("low").floating()).commutative().single_use(), scalar("high")).commutative(),
-        op("Max", op("Min", any("x"), scalar("high").floating()).commutative().single_use(), scalar("low")).commutative(),
-        op("Min", op("Relu", any("x").floating()).single_use(), scalar("high")).commutative()),
+    .pattern =
+        either(op("Min", op("Max", any("x"), scalar("low").floating()).commutative().single_use(), scalar("high"))
+                   .commutative(),
+               op("Max", op("Min", any("x"), scalar("high").floating()).commutative().single_use(), scalar("low"))
+                   .commutative(),
+               op("Min", op("Relu", any("x").floating()).single_use(), scalar("high")).commutative()),
     .build = [](const Match& m, Rewriter& to) {
       const double low = m["low"] ? *splat_of(m["low"]) : 0, high = *splat_of(m["high"]);
       const DType type = m["x"]->type.dtype;
@@ -70,7 +73,8 @@ const Rule recognise_swish{
     .name = "recognise_swish",
     .purpose = "x * sigmoid(alpha * x) is Swish (SiLU for alpha = 1)",
     .pattern = op("Mul", any("x").floating(),
-                  op("Sigmoid", either(any("x"), op("Mul", any("x"), scalar("alpha")).commutative().single_use())).single_use())
+                  op("Sigmoid", either(any("x"), op("Mul", any("x"), scalar("alpha")).commutative().single_use()))
+                      .single_use())
                    .commutative(),
     .build = [](const Match& m, Rewriter& to) {
       const ir::Attributes attributes{{"alpha", m["alpha"] ? static_cast<float>(*splat_of(m["alpha"])) : 1.0f}};
@@ -81,9 +85,13 @@ const Rule recognise_swish{
 const Rule recognise_hard_sigmoid{
     .name = "recognise_hard_sigmoid",
     .purpose = "clip(x + 3, 0, 6) / 6 and clip(a * x + b, 0, 1) are HardSigmoid",
-    .pattern = either(times(clip(op("Add", any("x").floating(), scalar_near(3)).commutative().single_use(), 0, 6).single_use(), 1.0 / 6),
-                      clip(op("Add", op("Mul", any("x").floating(), scalar("a")).commutative().single_use(), scalar("b"))
-                               .commutative().single_use(), 0, 1)),
+    .pattern =
+        either(times(clip(op("Add", any("x").floating(), scalar_near(3)).commutative().single_use(), 0, 6).single_use(),
+                     1.0 / 6),
+               clip(op("Add", op("Mul", any("x").floating(), scalar("a")).commutative().single_use(), scalar("b"))
+                        .commutative()
+                        .single_use(),
+                    0, 1)),
     .build = [](const Match& m, Rewriter& to) {
       const ir::Attributes attributes{{"alpha", m["a"] ? static_cast<float>(*splat_of(m["a"])) : 1.0f / 6},
                                       {"beta", m["b"] ? static_cast<float>(*splat_of(m["b"])) : 0.5f}};
@@ -94,12 +102,16 @@ const Rule recognise_hard_sigmoid{
 const Rule recognise_hard_swish{
     .name = "recognise_hard_swish",
     .purpose = "x * HardSigmoid(x) with slope 1/6, and x * clip(x + 3, 0, 6) / 6, are HardSwish",
-    .pattern = either(
-        op("Mul", any("x").floating(), op("HardSigmoid", any("x")).single_use().where([](const ir::Node& node) {
-             return std::abs(node.attributes.real("alpha", 0.2f) - 1.0f / 6) < 1e-6f && node.attributes.real("beta", 0.5f) == 0.5f;
-           })).commutative(),
-        times(op("Mul", any("x").floating(), clip(op("Add", any("x"), scalar_near(3)).commutative().single_use(), 0, 6).single_use())
-                  .commutative().single_use(), 1.0 / 6)),
+    .pattern =
+        either(op("Mul", any("x").floating(), op("HardSigmoid", any("x")).single_use().where([](const ir::Node& node) {
+                 return std::abs(node.attributes.real("alpha", 0.2f) - 1.0f / 6) < 1e-6f &&
+                        node.attributes.real("beta", 0.5f) == 0.5f;
+               })).commutative(),
+               times(op("Mul", any("x").floating(),
+                        clip(op("Add", any("x"), scalar_near(3)).commutative().single_use(), 0, 6).single_use())
+                         .commutative()
+                         .single_use(),
+                     1.0 / 6)),
     .build = [](const Match& m, Rewriter& to) {
       return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("HardSwish", {m["x"]}));
     },
@@ -116,7 +128,8 @@ Pattern half_x_one_plus(Pattern f) {
 }
 
 bool gelu(const Match& m, Rewriter& to, const char* kind) {
-  return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("Gelu", {m["x"]}, {{"approximate", std::string(kind)}}));
+  return same_type(m["x"], m.root()) &&
+         to.replace(m.root(), to.add("Gelu", {m["x"]}, {{"approximate", std::string(kind)}}));
 }
 
 }  // namespace

@@ -107,7 +107,8 @@ const Rule recognise_attention{
       if (!scores || scores->product->output()->type.rank() != rank) return false;
       const Scaled q = unscaled(scores->product->input(0)), transposed = unscaled(scores->product->input(1));
       const auto &qd = q.value->type.dims, &kd = transposed.value->type.dims, &vd = m["v"]->type.dims;
-      if (!qd || !kd || !vd || static_cast<int>(qd->size()) != rank || static_cast<int>(kd->size()) != rank) return false;
+      if (!qd || !kd || !vd || static_cast<int>(qd->size()) != rank || static_cast<int>(kd->size()) != rank)
+        return false;
       for (int i = 0; i < rank - 2; ++i) {
         const auto d = static_cast<size_t>(i);
         if (!(*qd)[d].same((*kd)[d]) || !(*qd)[d].same((*vd)[d])) return false;
@@ -117,8 +118,10 @@ const Rule recognise_attention{
       std::vector<ir::Value*> inputs = {q.value, k, m["v"]};
       if (rank == 3)  // [batch * heads, sequence, size]: one batch of so many heads
         for (ir::Value*& input : inputs) input = to.add("Unsqueeze", {input, to.ints({0})});
-      if (scores->mask) inputs.push_back(scores->mask_selects_hidden ? to.add("Not", {scores->mask}) : scores->mask);
-      ir::Value* y = to.add("Attention", inputs, {{"scale", static_cast<float>(scores->scale * q.scale * transposed.scale)}});
+      if (scores->mask)
+        inputs.push_back(scores->mask_selects_hidden ? to.add("Not", {scores->mask}) : scores->mask);
+      ir::Value* y =
+          to.add("Attention", inputs, {{"scale", static_cast<float>(scores->scale * q.scale * transposed.scale)}});
       if (rank == 3) y = to.add("Squeeze", {y, to.ints({0})});
       return to.replace(m.root(), y);
     },
@@ -134,6 +137,7 @@ bool square(const ir::Value* mask) {
 
 // The value all elements have, also where the size is not known yet.
 std::optional<double> filled_with(const ir::Value* value) {
+  while (value->producer() && value->producer()->op == "Expand") value = value->producer()->input(0);
   if (const auto splat = splat_of(value)) return splat;
   const ir::Node* node = value->producer();
   if (node && node->op == "ConstantOfShape") {
@@ -144,7 +148,6 @@ std::optional<double> filled_with(const ir::Value* value) {
     if (real.size() == 1) return real[0];
     if (whole.size() == 1) return static_cast<double>(whole[0]);
   }
-  if (node && node->op == "Expand") return filled_with(node->input(0));
   return std::nullopt;
 }
 
@@ -158,7 +161,10 @@ bool is_causal(const ir::Value* mask) {
     const std::vector<double> values = boolean ? std::vector<double>() : to_double(t);
     for (int64_t i = 0; i < t.count(); ++i) {
       const bool seen = i % n <= i / n;
-      if (boolean ? t.as<bool>()[i] != seen : values.empty() || (seen ? values[static_cast<size_t>(i)] != 0 : !(values[static_cast<size_t>(i)] <= kMasked))) return false;
+      if (boolean ? t.as<bool>()[i] != seen
+                  : values.empty() ||
+                        (seen ? values[static_cast<size_t>(i)] != 0 : !(values[static_cast<size_t>(i)] <= kMasked)))
+        return false;
     }
     return true;
   }
@@ -166,12 +172,13 @@ bool is_causal(const ir::Value* mask) {
   if (!node) return false;
   if (node->op == "Cast" && mask->type.dtype == DType::boolean) {  // a triangle of ones
     const ir::Node* lower = node->input(0)->producer();
-    return lower && lower->op == "Trilu" && !lower->attributes.integer("upper", 1) && filled_with(lower->input(0)) == 1.0 &&
-           (!lower->input(1) || splat_of(lower->input(1)) == 0.0);
+    return lower && lower->op == "Trilu" && !lower->attributes.integer("upper", 1) &&
+           filled_with(lower->input(0)) == 1.0 && (!lower->input(1) || splat_of(lower->input(1)) == 0.0);
   }
   if (node->op == "Trilu") {
     const std::optional<double> fill = filled_with(node->input(0));
-    return node->attributes.integer("upper", 1) && fill && *fill <= kMasked && node->input(1) && splat_of(node->input(1)) == 1.0;
+    return node->attributes.integer("upper", 1) && fill && *fill <= kMasked && node->input(1) &&
+           splat_of(node->input(1)) == 1.0;
   }
   if (node->op == "Where") {
     const std::optional<double> yes = filled_with(node->input(1)), no = filled_with(node->input(2));
@@ -188,7 +195,8 @@ const Rule recognise_causal_attention{
     .pattern = op("Attention", any("q"), any("k"), any("v"), any("mask")).attribute("is_causal", 0, 0),
     .build = [](const Match& m, Rewriter& to) {
       const auto &q = m["q"]->type.dims, &k = m["k"]->type.dims;
-      if (!q || !k || q->size() != 4 || k->size() != 4 || !(*q)[2].same((*k)[2]) || !is_causal(m["mask"])) return false;
+      if (!q || !k || q->size() != 4 || k->size() != 4 || !(*q)[2].same((*k)[2]) || !is_causal(m["mask"]))
+        return false;
       ir::Attributes attributes = m.root_node()->attributes;
       attributes["is_causal"] = int64_t{1};
       return to.replace(m.root(), to.add("Attention", {m["q"], m["k"], m["v"]}, attributes));

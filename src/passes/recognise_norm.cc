@@ -75,7 +75,8 @@ const Rule recognise_softmax{
       const ir::Node* shift = x->producer();  // softmax does not change with any shift; a maximum's is left out
       if (shift && shift->op == "Sub") {
         const ir::Node* max = shift->input(1)->producer();
-        if (max && max->op == "ReduceMax" && max->input(0) == shift->input(0) && reduced_axes(*max) == axes) x = shift->input(0);
+        if (max && max->op == "ReduceMax" && max->input(0) == shift->input(0) && reduced_axes(*max) == axes)
+          x = shift->input(0);
       }
       return to.replace(m.root(), to.add("Softmax", {x}, {{"axis", axes[0]}}));
     },
@@ -130,19 +131,29 @@ const Rule recognise_rms_norm{
 const Rule recognise_group_norm{
     .name = "recognise_group_norm",
     .purpose = "InstanceNormalization of groups of channels, reshaped there and back: GroupNormalization",
-    .pattern = op("Reshape", op("InstanceNormalization", op("Reshape", any("x").floating(), any()).named("grouped"), constant("scale"), constant("bias")).single_use().named("norm"), any()),
+    .pattern = op("Reshape",
+                  op("InstanceNormalization", op("Reshape", any("x").floating(), any()).named("grouped"),
+                     constant("scale"), constant("bias"))
+                      .single_use()
+                      .named("norm"),
+                  any()),
     .build = [](const Match& m, Rewriter& to) {
       ir::Value* x = m["x"];
       const std::optional<int64_t> channels = dim_of(x, 1), groups = dim_of(m["grouped"], 1);
-      if (m["grouped"]->type.rank() != 3 || x->type.rank() < 3 || !same_type(x, m.root()) || !channels || !groups) return false;
-      if (!(*x->type.dims)[0].same((*m["grouped"]->type.dims)[0]) || *groups == 0 || *channels % *groups != 0) return false;
+      if (m["grouped"]->type.rank() != 3 || x->type.rank() < 3 || !same_type(x, m.root()) || !channels || !groups)
+        return false;
+      if (!(*x->type.dims)[0].same((*m["grouped"]->type.dims)[0]) || *groups == 0 || *channels % *groups != 0)
+        return false;
       const auto per_channel = [&](const char* name) {
         std::vector<double> values;
-        for (const double v : to_double(m[name]->constant())) values.insert(values.end(), static_cast<size_t>(*channels / *groups), v);
+        for (const double v : to_double(m[name]->constant()))
+          values.insert(values.end(), static_cast<size_t>(*channels / *groups), v);
         return to.constant(float_tensor(x->type.dtype, {*channels}, values));
       };
-      const ir::Attributes attributes{{"num_groups", *groups}, {"epsilon", m.node("norm")->attributes.real("epsilon", 1e-5f)}};
-      return to.replace(m.root(), to.add("GroupNormalization", {x, per_channel("scale"), per_channel("bias")}, attributes));
+      const ir::Attributes attributes{{"num_groups", *groups},
+                                      {"epsilon", m.node("norm")->attributes.real("epsilon", 1e-5f)}};
+      return to.replace(m.root(),
+                        to.add("GroupNormalization", {x, per_channel("scale"), per_channel("bias")}, attributes));
     },
 };
 
@@ -154,17 +165,25 @@ std::optional<std::vector<double>> along_scale(const ir::Node& norm, const ir::V
   const int rank = x->type.rank();
   if (!scale || !scale->is_constant() || rank < 0) return std::nullopt;
   const Shape& shape = scale->constant().shape();
-  if (norm.op == "InstanceNormalization" || norm.op == "GroupNormalization") return per_channel(c, rank, 1, elements(shape));
+  if (norm.op == "InstanceNormalization" || norm.op == "GroupNormalization")
+    return per_channel(c, rank, 1, elements(shape));
   Shape given = c->constant().shape();
   while (given.size() > shape.size() && given[0] == 1) given.erase(given.begin());
   std::vector<double> values = to_double(c->constant());
-  if (values.size() == 1) values.assign(static_cast<size_t>(elements(shape)), values[0]);
-  else if (given != shape) return std::nullopt;
+  if (values.size() == 1)
+    values.assign(static_cast<size_t>(elements(shape)), values[0]);
+  else if (given != shape)
+    return std::nullopt;
   return values;
 }
 
 Pattern norm_and_constant(const char* operation) {
-  return op(operation, op("LayerNormalization|RMSNormalization|InstanceNormalization|GroupNormalization").single_use().named("norm"), constant("c").floating()).commutative();
+  return op(operation,
+            op("LayerNormalization|RMSNormalization|InstanceNormalization|GroupNormalization")
+                .single_use()
+                .named("norm"),
+            constant("c").floating())
+      .commutative();
 }
 
 // The norm again, with another scale and bias.
@@ -172,8 +191,11 @@ bool rebuild(const Match& m, Rewriter& to, const std::vector<double>& scale, con
   const ir::Node& norm = *m.node("norm");
   if (!same_type(m["norm"], m.root())) return false;
   const ir::Value* old = norm.input(1);
-  std::vector<ir::Value*> inputs = {norm.input(0), to.constant(float_tensor(old->type.dtype, old->constant().shape(), scale), old->name)};
-  if (!bias.empty()) inputs.push_back(to.constant(float_tensor(old->type.dtype, old->constant().shape(), bias), norm.input(2) ? norm.input(2)->name : ""));
+  std::vector<ir::Value*> inputs = {
+      norm.input(0), to.constant(float_tensor(old->type.dtype, old->constant().shape(), scale), old->name)};
+  if (!bias.empty())
+    inputs.push_back(to.constant(float_tensor(old->type.dtype, old->constant().shape(), bias),
+                                 norm.input(2) ? norm.input(2)->name : ""));
   return to.replace(m.root(), to.add(norm.op, inputs, norm.attributes));
 }
 

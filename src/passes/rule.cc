@@ -43,8 +43,7 @@ Pattern Pattern::floating() && {
   return std::move(*this).where_value([](const ir::Value& v) { return is_float(v.type.dtype); });
 }
 Pattern Pattern::attribute(std::string name, int64_t value, int64_t fallback) && {
-  return std::move(*this).where(
-      [=](const ir::Node& node) { return node.attributes.integer(name, fallback) == value; });
+  return std::move(*this).where([=](const ir::Node& node) { return node.attributes.integer(name, fallback) == value; });
 }
 
 Pattern any(std::string name) {
@@ -58,11 +57,14 @@ Pattern constant(std::string name) {
   return p;
 }
 Pattern scalar(std::string name) {
-  return constant(std::move(name)).where_value([](const ir::Value& v) { return v.constant().count() == 1; });
+  return constant(std::move(name)).where_value([](const ir::Value& v) {
+    return v.constant().count() == 1 && splat_of(&v);
+  });
 }
 Pattern scalar_near(double value) {
   return scalar().where_value([value](const ir::Value& v) {
-    if (!is_float(v.type.dtype)) return is_integer(v.type.dtype) && static_cast<double>(to_int64(v.constant())[0]) == value;
+    if (!is_float(v.type.dtype))
+      return is_integer(v.type.dtype) && static_cast<double>(to_int64(v.constant())[0]) == value;
     const double found = to_double(v.constant())[0];
     return std::abs(found - value) <= 2 * rounding_of(v.type.dtype) * std::abs(value);
   });
@@ -96,7 +98,8 @@ class Matcher {
 
   static bool fits_root(const Pattern& pattern, const ir::Node& node) {
     if (pattern.kind_ == Pattern::Kind::either)
-      return std::any_of(pattern.inputs_.begin(), pattern.inputs_.end(), [&](const Pattern& p) { return fits_root(p, node); });
+      return std::any_of(pattern.inputs_.begin(), pattern.inputs_.end(),
+                         [&](const Pattern& p) { return fits_root(p, node); });
     return std::find(pattern.ops_.begin(), pattern.ops_.end(), node.op) != pattern.ops_.end();
   }
 
@@ -266,8 +269,10 @@ void erase_dead(ir::Graph& graph, ir::Node* node) {
     std::unordered_set<ir::Value*> seen;
     for (ir::Value* input : inputs) {
       if (!input || !seen.insert(input).second || !input->unused()) continue;
-      if (input->is_constant()) graph.remove_unused_constant(input);
-      else if (input->producer() && queued.insert(input->producer()).second) queue.push_back(input->producer());
+      if (input->is_constant())
+        graph.remove_unused_constant(input);
+      else if (input->producer() && queued.insert(input->producer()).second)
+        queue.push_back(input->producer());
     }
   }
 }

@@ -78,7 +78,7 @@ class Pattern {
 
 Pattern any(std::string name = {});
 Pattern constant(std::string name = {});
-/// A constant of one element.
+/// A constant of one element: a number, whose value splat_of() gives.
 Pattern scalar(std::string name = {});
 /// A constant of one element that is `value` up to the rounding of its type.
 Pattern scalar_near(double value);

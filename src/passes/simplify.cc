@@ -28,7 +28,9 @@ const Rule eliminate_dropout{
     .purpose = "Dropout does nothing in inference",
     .pattern = op("Dropout").where([](const ir::Node& node) {
       const ir::Value* training = node.input(2);
-      return !training || (training->is_constant() && training->constant().count() == 1 && !*training->constant().as<bool>());
+      if (!training) return true;
+      return training->is_constant() && training->type.dtype == DType::boolean && training->constant().count() == 1 &&
+             !*training->constant().as<bool>();
     }),
     .build = replace_by_input,
 };
@@ -44,7 +46,8 @@ const Rule eliminate_cast{
 
 const Rule eliminate_view{
     .name = "eliminate_view",
-    .purpose = "Reshape, Squeeze, Unsqueeze, Flatten, Expand or Tile to the shape a value has; Transpose that keeps the order",
+    .purpose =
+        "Reshape, Squeeze, Unsqueeze, Flatten, Expand or Tile to the shape a value has; Transpose that keeps the order",
     .pattern = op("Reshape|Squeeze|Unsqueeze|Flatten|Expand|Tile|Transpose").where([](const ir::Node& node) {
       if (node.op != "Transpose") return same_type(node.input(0), node.output());
       const std::vector<int64_t> perm = permutation_of(node);
@@ -160,7 +163,8 @@ const Rule sink_transposes{
       const std::vector<int64_t> perm = permutation_of(*m.node("left"));
       if (perm != permutation_of(*m.node("right")) || !same_type(m["a"], m["b"])) return false;
       if (!m["left"]->single_use() && !m["right"]->single_use()) return false;  // both stay: one Transpose more
-      return to.replace(m.root(), to.add("Transpose", {to.add(m.root_node()->op, {m["a"], m["b"]})}, {{"perm", perm}}));
+      return to.replace(m.root(),
+                        to.add("Transpose", {to.add(m.root_node()->op, {m["a"], m["b"]})}, {{"perm", perm}}));
     },
 };
 
@@ -169,7 +173,15 @@ const Rule sink_transposes{
 const Rule transpose_residual{
     .name = "transpose_residual",
     .purpose = "a residual is transposed to meet the matrix product it is added to, instead of the product's result",
-    .pattern = op("Add", op("Transpose", either(op("MatMul", any(), constant()), op("Add", op("MatMul", any(), constant()), constant()).commutative()).single_use().named("product")).single_use().named("branch"), any("residual")).commutative(),
+    .pattern = op("Add",
+                  op("Transpose", either(op("MatMul", any(), constant()),
+                                         op("Add", op("MatMul", any(), constant()), constant()).commutative())
+                                      .single_use()
+                                      .named("product"))
+                      .single_use()
+                      .named("branch"),
+                  any("residual"))
+                   .commutative(),
     .build = [](const Match& m, Rewriter& to) {
       if (!same_type(m["branch"], m["residual"]) || m["residual"]->is_constant()) return false;
       const std::vector<int64_t> perm = permutation_of(*m.node("branch"));
@@ -183,7 +195,9 @@ const Rule transpose_residual{
 const Rule merge_views{
     .name = "merge_views",
     .purpose = "Reshape, Squeeze, Unsqueeze or Flatten of another of them is one Reshape",
-    .pattern = op("Reshape|Squeeze|Unsqueeze|Flatten").where([](const ir::Node& node) { return is_view(node.input(0)->producer()); }),
+    .pattern = op("Reshape|Squeeze|Unsqueeze|Flatten").where([](const ir::Node& node) {
+      return is_view(node.input(0)->producer());
+    }),
     .build = [](const Match& m, Rewriter& to) {
       ir::Value* x = m.root_node()->input(0)->producer()->input(0);
       if (!m.root()->type.dims) return false;

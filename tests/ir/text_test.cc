@@ -125,8 +125,9 @@ TEST(Dot, ShowsOperatorsWeightsAndFusedParts) {
     return %y, %z
   })");
   const std::string dot = to_dot(*graph);
-  for (const char* part : {"digraph \"g\"", "vivace.FusedConv + bias + relu\\nconv\\nweight f32[4,3,1,1]\\nweight f32[4]\\nf32[1,4,8,8]",
-                           "n0 -> n1", "subgraph cluster_", "shape=ellipse"})
+  for (const char* part :
+       {"digraph \"g\"", "vivace.FusedConv + bias + relu\\nconv\\nweight f32[4,3,1,1]\\nweight f32[4]\\nf32[1,4,8,8]",
+        "n0 -> n1", "subgraph cluster_", "shape=ellipse"})
     EXPECT_NE(dot.find(part), std::string::npos) << part << "\n" << dot;
 }
 

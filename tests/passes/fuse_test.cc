@@ -1,6 +1,6 @@
 // Convolutions and matrix products with bias, residual and activation.
-#include "passes/rules.h"
 #include "passes/rewriting.h"
+#include "passes/rules.h"
 
 namespace vivace::passes {
 namespace {
@@ -8,7 +8,8 @@ namespace {
 TEST(ConvToFused, WithConstantWeights) {
   expect_rewrite(conv_to_fused, R"(graph (%x: f32[1,3,6,6]) {
     %y = Conv(%x, const f32[2,3,3,3] random(1), const f32[2] random(2)) {pads=[1, 1, 1, 1]}
-    return %y })", R"(graph (%x: f32[1,3,6,6]) {
+    return %y })",
+                 R"(graph (%x: f32[1,3,6,6]) {
     %y = vivace.FusedConv(%x, const f32[2,3,3,3] random(1), const f32[2] random(2)) {pads=[1, 1, 1, 1]}
     return %y })");
   expect_no_rewrite(conv_to_fused, "graph (%x: f32[1,3,6,6], %w: f32[2,3,3,3]) { %y = Conv(%x, %w) return %y }");
@@ -24,16 +25,21 @@ TEST(MatmulToFused, FromTwoDimensionsOn) {
 TEST(GemmToFused, BiasScaleAndTranspositions) {
   expect_rewrite(gemm_to_fused, R"(graph (%a: f32[4,3]) {
     %y = Gemm(%a, const f32[5,4] random(1), const f32[] {2}) {alpha=0.5, beta=3.0, transA=1, transB=1}
-    return %y })", R"(graph (%a: f32[4,3]) {
+    return %y })",
+                 R"(graph (%a: f32[4,3]) {
     %y = vivace.FusedMatMul(%a, const f32[5,4] random(1), const f32[5] splat(6)) {scale=0.5, trans_a=1, trans_b=1}
     return %y })");
   expect_rewrite(gemm_to_fused, R"(graph (%a: f32[3,4], %c: f32[3,5]) {
     %y = Gemm(%a, const f32[4,5] random(1), %c)
-    return %y })", R"(graph (%a: f32[3,4], %c: f32[3,5]) {
+    return %y })",
+                 R"(graph (%a: f32[3,4], %c: f32[3,5]) {
     %y = vivace.FusedMatMul(%a, const f32[4,5] random(1), _, %c)
     return %y })");
-  expect_no_rewrite(gemm_to_fused, "graph (%a: f32[3,4], %c: f32[3,1]) { %y = Gemm(%a, const f32[4,5] random(1), %c) return %y }");
-  expect_no_rewrite(gemm_to_fused, "graph (%a: f32[3,4], %c: f32[3,5]) { %y = Gemm(%a, const f32[4,5] random(1), %c) {beta=2.0} return %y }");
+  expect_no_rewrite(gemm_to_fused,
+                    "graph (%a: f32[3,4], %c: f32[3,1]) { %y = Gemm(%a, const f32[4,5] random(1), %c) return %y }");
+  expect_no_rewrite(
+      gemm_to_fused,
+      "graph (%a: f32[3,4], %c: f32[3,5]) { %y = Gemm(%a, const f32[4,5] random(1), %c) {beta=2.0} return %y }");
 }
 
 TEST(FuseTransposedOperand, EitherSide) {
@@ -41,13 +47,15 @@ TEST(FuseTransposedOperand, EitherSide) {
     %s = Transpose(%a) {perm=[0, 2, 1]}
     %t = Transpose(%b) {perm=[0, 2, 1]}
     %y = vivace.FusedMatMul(%s, %t)
-    return %y })", R"(graph (%a: f32[2,4,3], %b: f32[2,5,4]) {
+    return %y })",
+                 R"(graph (%a: f32[2,4,3], %b: f32[2,5,4]) {
     %y = vivace.FusedMatMul(%a, %b) {trans_a=1, trans_b=1}
     return %y })");
   expect_rewrite(fuse_transposed_operand, R"(graph (%a: f32[3,4], %b: f32[4,5]) {
     %t = Transpose(%b)
     %y = vivace.FusedMatMul(%a, %t) {trans_b=1}
-    return %y, %t })", R"(graph (%a: f32[3,4], %b: f32[4,5]) {
+    return %y, %t })",
+                 R"(graph (%a: f32[3,4], %b: f32[4,5]) {
     %t = Transpose(%b)
     %y = vivace.FusedMatMul(%a, %b) {trans_b=0}
     return %y, %t })");
@@ -62,7 +70,8 @@ TEST(FuseScale, OfAProduct) {
   expect_rewrite(fuse_scale, R"(graph (%a: f32[3,4], %b: f32[4,5]) {
     %p = vivace.FusedMatMul(%a, %b) {scale=2.0}
     %y = Mul(%p, const f32[] {0.25})
-    return %y })", R"(graph (%a: f32[3,4], %b: f32[4,5]) {
+    return %y })",
+                 R"(graph (%a: f32[3,4], %b: f32[4,5]) {
     %y = vivace.FusedMatMul(%a, %b) {scale=0.5}
     return %y })");
   expect_no_rewrite(fuse_scale, R"(graph (%a: f32[3,4]) {  # the bias would be scaled
@@ -75,13 +84,15 @@ TEST(FuseBias, ConstantPerColumnOrChannel) {
   expect_rewrite(fuse_bias, R"(graph (%a: f32[b,s,4]) {
     %p = vivace.FusedMatMul(%a, const f32[4,5] random(1))
     %y = Add(const f32[5] random(2), %p)
-    return %y })", R"(graph (%a: f32[b,s,4]) {
+    return %y })",
+                 R"(graph (%a: f32[b,s,4]) {
     %y = vivace.FusedMatMul(%a, const f32[4,5] random(1), const f32[5] random(2))
     return %y })");
   expect_rewrite(fuse_bias, R"(graph (%x: f32[1,3,4,4]) {
     %p = vivace.FusedConv(%x, const f32[2,3,1,1] random(1))
     %y = Add(%p, const f32[2,1,1] random(2))
-    return %y })", R"(graph (%x: f32[1,3,4,4]) {
+    return %y })",
+                 R"(graph (%x: f32[1,3,4,4]) {
     %y = vivace.FusedConv(%x, const f32[2,3,1,1] random(1), const f32[2] random(2))
     return %y })");
   expect_no_rewrite(fuse_bias, R"(graph (%a: f32[3,4]) {  # it has one
@@ -98,13 +109,15 @@ TEST(FuseResidual, BeforeAndAfterTheActivation) {
   expect_rewrite(fuse_residual, R"(graph (%x: f32[n,3,h,w]) {
     %p = vivace.FusedConv(%x, const f32[3,3,3,3] random(1)) {pads=[1, 1, 1, 1]}
     %y = Add(%x, %p)
-    return %y })", R"(graph (%x: f32[n,3,h,w]) {
+    return %y })",
+                 R"(graph (%x: f32[n,3,h,w]) {
     %y = vivace.FusedConv(%x, const f32[3,3,3,3] random(1), _, %x) {pads=[1, 1, 1, 1]}
     return %y })");
   expect_rewrite(fuse_residual, R"(graph (%x: f32[2,4]) {
     %p = vivace.FusedMatMul(%x, const f32[4,4] random(1), const f32[4] random(2)) {activation="gelu"}
     %y = Add(%p, %x)
-    return %y })", R"(graph (%x: f32[2,4]) {
+    return %y })",
+                 R"(graph (%x: f32[2,4]) {
     %y = vivace.FusedMatMul(%x, const f32[4,4] random(1), const f32[4] random(2), %x) {activation="gelu", residual_last=1}
     return %y })");
   expect_no_rewrite(fuse_residual, R"(graph (%x: f32[2,4], %r: f32[1,4]) {  # broadcasts
@@ -138,8 +151,11 @@ TEST(FuseActivation, Each) {
   };
   for (const auto& [node, attributes] : cases) {
     expect_rewrite(fuse_activation,
-                   std::string("graph (%x: f32[2,3,5,7]) { %p = vivace.FusedConv(%x, const f32[2,3,3,3] random(1)) {strides=[2, 2]} %y = ") + node + " return %y }",
-                   std::string("graph (%x: f32[2,3,5,7]) { %y = vivace.FusedConv(%x, const f32[2,3,3,3] random(1)) {") + attributes + ", strides=[2, 2]} return %y }");
+                   std::string("graph (%x: f32[2,3,5,7]) { %p = vivace.FusedConv(%x, const f32[2,3,3,3] random(1)) "
+                               "{strides=[2, 2]} %y = ") +
+                       node + " return %y }",
+                   std::string("graph (%x: f32[2,3,5,7]) { %y = vivace.FusedConv(%x, const f32[2,3,3,3] random(1)) {") +
+                       attributes + ", strides=[2, 2]} return %y }");
   }
 }
 
@@ -147,7 +163,8 @@ TEST(FuseActivation, KeepsTheResidualBeforeIt) {
   expect_rewrite(fuse_activation, R"(graph (%x: f32[2,4]) {
     %p = vivace.FusedMatMul(%x, const f32[4,4] random(1), _, %x)
     %y = Relu(%p)
-    return %y })", R"(graph (%x: f32[2,4]) {
+    return %y })",
+                 R"(graph (%x: f32[2,4]) {
     %y = vivace.FusedMatMul(%x, const f32[4,4] random(1), _, %x) {activation="relu"}
     return %y })");
 }
@@ -159,14 +176,16 @@ TEST(FuseActivation, LeavesOthersAlone) {
                            "%p = vivace.FusedMatMul(%x, %w, _, %x) {residual_last=1} %y = Relu(%p) return %y",
                            "%p = vivace.FusedMatMul(%x, %w) %y = Elu(%p) return %y",
                            "%p = vivace.FusedMatMul(%x, %w) %y = Clip(%p, _, %high) return %y"})
-    expect_no_rewrite(fuse_activation, std::string("graph (%x: f32[2,4], %w: f32[4,4], %high: f32[]) { ") + node + " }");
+    expect_no_rewrite(fuse_activation,
+                      std::string("graph (%x: f32[2,4], %w: f32[4,4], %high: f32[]) { ") + node + " }");
 }
 
 TEST(HoistReshapeOverMatmul, WhereColumnsStay) {
   expect_rewrite(hoist_reshape_over_matmul, R"(graph (%x: f32[6,4]) {
     %p = vivace.FusedMatMul(%x, const f32[4,5] random(1), const f32[5] random(2)) {activation="relu"}
     %y = Reshape(%p, const i64[3] {2, 3, 5})
-    return %y })", R"(graph (%x: f32[6,4]) {
+    return %y })",
+                 R"(graph (%x: f32[6,4]) {
     %r = Reshape(%x, const i64[3] {2, 3, 4})
     %y = vivace.FusedMatMul(%r, const f32[4,5] random(1), const f32[5] random(2)) {activation="relu"}
     return %y })");

@@ -21,7 +21,8 @@ class Generator {
   Generator(DType type, uint64_t seed) : type_(type), random_(seed) {}
 
   std::unique_ptr<ir::Graph> run(int nodes) {
-    const int64_t batch = pick({1, 2}), channels = pick({3, 4, 6, 8}), height = pick({5, 6, 7}), width = pick({4, 5, 9});
+    const int64_t batch = pick({1, 2}), channels = pick({3, 4, 6, 8}), height = pick({5, 6, 7}),
+                  width = pick({4, 5, 9});
     images_.push_back(input("x", {batch, channels, height, width}));
     rows_.push_back(input("s", {batch, pick({2, 3, 7}), pick({4, 6, 10})}));
     if (chance(30)) images_.push_back(input("x2", {batch, channels, height, width}));
@@ -39,11 +40,14 @@ class Generator {
   bool chance(int percent) { return below(100) < percent; }
   int64_t pick(std::initializer_list<int64_t> from) { return from.begin()[below(static_cast<int64_t>(from.size()))]; }
   Value* any(const std::vector<Value*>& from) {  // rather a late one
-    return from[from.size() - 1 - static_cast<size_t>(below(static_cast<int64_t>(std::min<size_t>(from.size(), chance(70) ? 1 : 4))))];
+    return from[from.size() - 1 -
+                static_cast<size_t>(below(static_cast<int64_t>(std::min<size_t>(from.size(), chance(70) ? 1 : 4))))];
   }
 
   // Building.
-  Value* input(const std::string& name, const Shape& shape) { return graph_->add_input(name, ir::Type::tensor(type_, ir::to_dims(shape))); }
+  Value* input(const std::string& name, const Shape& shape) {
+    return graph_->add_input(name, ir::Type::tensor(type_, ir::to_dims(shape)));
+  }
   Value* random(const Shape& shape, double scale = 1) {
     std::vector<double> values = to_double(ir::random_tensor(DType::f64, shape, random_()));
     for (double& v : values) v *= scale;
@@ -54,7 +58,9 @@ class Generator {
     for (double& v : values) v = 0.5 + std::abs(v);
     return graph_->add_constant(float_tensor(type_, shape, values));
   }
-  Value* number(double v) { return graph_->add_constant(chance(50) ? float_scalar(type_, v) : float_tensor(type_, {1}, {v})); }
+  Value* number(double v) {
+    return graph_->add_constant(chance(50) ? float_scalar(type_, v) : float_tensor(type_, {1}, {v}));
+  }
   Value* ints(const std::vector<int64_t>& values) { return graph_->add_constant(Tensor::of(values)); }
   Value* add(const std::string& op, const std::vector<Value*>& inputs, Attributes attributes = {}) {
     const std::string name = op + std::to_string(graph_->nodes().size());
@@ -65,7 +71,9 @@ class Generator {
     return node->output();
   }
   static Shape shape(const Value* v) { return *v->type.shape(); }
-  Value* either_order(const std::string& op, Value* a, Value* b) { return chance(50) ? add(op, {a, b}) : add(op, {b, a}); }
+  Value* either_order(const std::string& op, Value* a, Value* b) {
+    return chance(50) ? add(op, {a, b}) : add(op, {b, a});
+  }
 
   Value* conv(Value* x) {
     const Shape s = shape(x);
@@ -75,7 +83,8 @@ class Generator {
     const int64_t pad = kernel == 3 ? 1 : 0;
     attributes["pads"] = std::vector<int64_t>{pad, pad, pad, pad};
     if (chance(15)) attributes["strides"] = std::vector<int64_t>{2, 2};
-    std::vector<Value*> inputs = {x, random({out, in, kernel, kernel}, 1.7 / std::sqrt(static_cast<double>(in * kernel * kernel)))};
+    std::vector<Value*> inputs = {
+        x, random({out, in, kernel, kernel}, 1.7 / std::sqrt(static_cast<double>(in * kernel * kernel)))};
     if (chance(50)) inputs.push_back(random({out}));
     return add("Conv", inputs, attributes);
   }
@@ -88,16 +97,20 @@ class Generator {
   Value* activation(Value* x) {
     switch (below(11)) {
       case 0: return add("Relu", {x});
-      case 1: return add("Clip", {x, graph_->add_constant(float_scalar(type_, 0)), graph_->add_constant(float_scalar(type_, 6))});
+      case 1:
+        return add("Clip",
+                   {x, graph_->add_constant(float_scalar(type_, 0)), graph_->add_constant(float_scalar(type_, 6))});
       case 2: return either_order("Mul", x, add("Sigmoid", {x}));
       case 3: return either_order("Mul", add("HardSigmoid", {x}, {{"alpha", 1.0f / 6}}), x);
       case 4: {
-        Value* six = add("Clip", {add("Add", {x, number(3)}), graph_->add_constant(float_scalar(type_, 0)), graph_->add_constant(float_scalar(type_, 6))});
+        Value* six = add("Clip", {add("Add", {x, number(3)}), graph_->add_constant(float_scalar(type_, 0)),
+                                  graph_->add_constant(float_scalar(type_, 6))});
         return add("Div", {either_order("Mul", x, six), number(6)});
       }
       case 5: {
         Value* one = either_order("Add", add("Erf", {add("Div", {x, number(std::sqrt(2.0))})}), number(1));
-        return chance(50) ? either_order("Mul", either_order("Mul", x, one), number(0.5)) : either_order("Mul", either_order("Mul", x, number(0.5)), one);
+        return chance(50) ? either_order("Mul", either_order("Mul", x, one), number(0.5))
+                          : either_order("Mul", either_order("Mul", x, number(0.5)), one);
       }
       case 6: return add("LeakyRelu", {x}, {{"alpha", 0.25f}});
       case 7: return add("Tanh", {x});
@@ -127,7 +140,12 @@ class Generator {
       case 2: return add("Reshape", {add("Reshape", {x, ints({-1, s.back()})}), ints(s)});
       case 3: return add("Squeeze", {add("Unsqueeze", {x, ints({0})}), ints({0})});
       case 4: return either_order("Mul", x, number(1));
-      case 5: return add("Reshape", {x, add("Concat", {add("Shape", {x}, {{"end", int64_t{1}}}), ints(std::vector<int64_t>(s.begin() + 1, s.end()))}, {{"axis", int64_t{0}}})});
+      case 5:
+        return add(
+            "Reshape",
+            {x, add("Concat",
+                    {add("Shape", {x}, {{"end", int64_t{1}}}), ints(std::vector<int64_t>(s.begin() + 1, s.end()))},
+                    {{"axis", int64_t{0}}})});
       default: return add("Cast", {x}, {{"to", static_cast<int64_t>(type_)}});
     }
   }
@@ -211,7 +229,8 @@ class Generator {
         if (chance(60)) x = either_order("Add", x, random({columns}));
       } else {
         Value* flat = add("Reshape", {x, ints({-1, width})});
-        flat = add("Gemm", {flat, random({columns, width}, scale), random({columns})}, {{"transB", int64_t{1}}, {"alpha", 0.5f}});
+        flat = add("Gemm", {flat, random({columns, width}, scale), random({columns})},
+                   {{"transB", int64_t{1}}, {"alpha", 0.5f}});
         x = add("Reshape", {flat, ints({s[0], s[1], columns})});
       }
       if (chance(20)) x = either_order("Mul", x, number(0.75));
@@ -230,7 +249,8 @@ class Generator {
     } else if (what < 84) {
       if (Value* other = partner(rows_, x)) x = either_order("Add", x, other);
     } else if (what < 92) {  // attention of one head over the batch
-      Value* k = add("Transpose", {add("MatMul", {x, random({width, width}, 0.3)})}, {{"perm", std::vector<int64_t>{0, 2, 1}}});
+      Value* k = add("Transpose", {add("MatMul", {x, random({width, width}, 0.3)})},
+                     {{"perm", std::vector<int64_t>{0, 2, 1}}});
       Value* scores = add("Mul", {add("MatMul", {x, k}), number(0.5)});
       x = add("MatMul", {add("Softmax", {scores}), x});
     } else {
@@ -252,7 +272,8 @@ class Generator {
     Value* scores = add("Div", {add("MatMul", {q, k}), number(std::sqrt(3.0))});
     if (chance(50)) scores = either_order("Add", scores, random({s[1], s[1]}));
     Value* y = add("MatMul", {add("Softmax", {scores}, {{"axis", int64_t{3}}}), v});
-    y = add("Reshape", {add("Transpose", {y}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}}), ints({s[0], s[1], width})});
+    y = add("Reshape",
+            {add("Transpose", {y}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}}), ints({s[0], s[1], width})});
     return add("MatMul", {y, random({width, s[2]})});
   }
 
@@ -264,6 +285,8 @@ class Generator {
 
 }  // namespace
 
-std::unique_ptr<ir::Graph> random_graph(DType type, int nodes, uint64_t seed) { return Generator(type, seed).run(nodes); }
+std::unique_ptr<ir::Graph> random_graph(DType type, int nodes, uint64_t seed) {
+  return Generator(type, seed).run(nodes);
+}
 
 }  // namespace vivace::passes

@@ -52,8 +52,10 @@ TEST_P(Random, InOtherTypes) {
     const Result<PassReport> report = optimize(*graph);
     ASSERT_TRUE(report.ok()) << report.status().message();
     const std::vector<Tensor> inputs = random_inputs(*original, seed);
-    if (half) EXPECT_TRUE(ops::run_graph_reference(*graph, inputs).ok());  // few roundings decide too much to compare
-    else expect_same_results(*original, *graph, inputs, kFactorF32);
+    if (half)
+      EXPECT_TRUE(ops::run_graph_reference(*graph, inputs).ok());  // few roundings decide too much to compare
+    else
+      expect_same_results(*original, *graph, inputs, kFactorF32);
     ASSERT_FALSE(HasFailure()) << ir::print(*original) << "became\n" << ir::print(*graph);
   }
 }

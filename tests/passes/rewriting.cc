@@ -53,15 +53,18 @@ bool agree(double a, double b, double limit) {
 
 }  // namespace
 
-void expect_same_results(const ir::Graph& before, const ir::Graph& after, const std::vector<Tensor>& inputs, double factor) {
-  const Result<std::vector<Tensor>> a = ops::run_graph_reference(before, inputs), b = ops::run_graph_reference(after, inputs);
+void expect_same_results(const ir::Graph& before, const ir::Graph& after, const std::vector<Tensor>& inputs,
+                         double factor) {
+  const Result<std::vector<Tensor>> a = ops::run_graph_reference(before, inputs),
+                                    b = ops::run_graph_reference(after, inputs);
   ASSERT_TRUE(a.ok()) << a.status().message();
   ASSERT_TRUE(b.ok()) << b.status().message();
   ASSERT_EQ(a->size(), b->size());
   for (size_t i = 0; i < a->size(); ++i) {
     const Tensor &x = (*a)[i], &y = (*b)[i];
     ASSERT_EQ(x.type(), y.type());
-    ASSERT_EQ(x.shape(), y.shape()) << "output " << i << " has shape " << to_string(y.shape()) << " instead of " << to_string(x.shape());
+    ASSERT_EQ(x.shape(), y.shape()) << "output " << i << " has shape " << to_string(y.shape()) << " instead of "
+                                    << to_string(x.shape());
     if (!is_float(x.type())) {
       EXPECT_EQ(to_int64(x), to_int64(y)) << "output " << i;
       continue;
@@ -69,7 +72,8 @@ void expect_same_results(const ir::Graph& before, const ir::Graph& after, const 
     const std::vector<double> p = to_double(x), q = to_double(y);
     const double limit = factor * tolerance_of(x.type()) * std::max(1.0, largest(p));
     for (size_t k = 0; k < p.size(); ++k)
-      ASSERT_TRUE(agree(p[k], q[k], limit)) << "output " << i << ", element " << k << ": " << p[k] << " became " << q[k] << ", limit " << limit;
+      ASSERT_TRUE(agree(p[k], q[k], limit))
+          << "output " << i << ", element " << k << ": " << p[k] << " became " << q[k] << ", limit " << limit;
   }
 }
 

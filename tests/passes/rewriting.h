@@ -24,7 +24,8 @@ std::vector<Tensor> random_inputs(const ir::Graph& graph, uint64_t seed);
 double tolerance_of(DType type);
 
 /// Outputs of the same types and shapes, elements within `factor` tolerances of each other.
-void expect_same_results(const ir::Graph& before, const ir::Graph& after, const std::vector<Tensor>& inputs, double factor = 1);
+void expect_same_results(const ir::Graph& before, const ir::Graph& after, const std::vector<Tensor>& inputs,
+                         double factor = 1);
 
 /// The pass turns `before` into `after` (compared without the names of values and the elements of constants), both
 /// compute the same, and applying it again where nothing is left changes nothing.
