@@ -7,15 +7,14 @@
 
 namespace vivace {
 
-ArenaPlan plan_arena(const std::vector<ArenaRequest>& requests) {
-  const auto rounded = [](size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; };
-  ArenaPlan plan;
+namespace {
+
+size_t rounded(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+// Places requests in this order, each at the lowest offset where no request alive at the same time is in its way.
+void place(const std::vector<ArenaRequest>& requests, const std::vector<size_t>& order, ArenaPlan& plan) {
   plan.offsets.assign(requests.size(), 0);
-
-  std::vector<size_t> order(requests.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return requests[a].bytes > requests[b].bytes; });
-
+  plan.bytes = 0;
   std::vector<size_t> placed;  // by offset
   for (const size_t i : order) {
     const ArenaRequest& request = requests[i];
@@ -32,6 +31,27 @@ ArenaPlan plan_arena(const std::vector<ArenaRequest>& requests) {
     placed.insert(std::upper_bound(placed.begin(), placed.end(), i,
                                    [&](size_t a, size_t b) { return plan.offsets[a] < plan.offsets[b]; }),
                   i);
+  }
+}
+
+}  // namespace
+
+ArenaPlan plan_arena(const std::vector<ArenaRequest>& requests) {
+  std::vector<size_t> order(requests.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  ArenaPlan plan, other;
+  const auto sorted_by = [&](auto key) {
+    std::vector<size_t> sorted = order;
+    std::stable_sort(sorted.begin(), sorted.end(), [&](size_t a, size_t b) { return key(requests[a]) > key(requests[b]); });
+    return sorted;
+  };
+  place(requests, sorted_by([](const ArenaRequest& r) { return r.bytes; }), plan);
+  // No order is best for every graph, and all are quick.
+  for (const auto& tried : {sorted_by([](const ArenaRequest& r) { return r.bytes * static_cast<size_t>(r.last - r.first + 1); }),
+                            sorted_by([](const ArenaRequest& r) { return r.last - r.first; }),
+                            sorted_by([](const ArenaRequest& r) { return -r.first; })}) {
+    place(requests, tried, other);
+    if (other.bytes < plan.bytes) std::swap(plan, other);
   }
 
   int steps = 0;

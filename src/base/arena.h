@@ -19,7 +19,8 @@ struct ArenaPlan {
   size_t largest_live = 0;      // the most of them: no plan can be smaller
 };
 
-/// Largest buffers first, each at the lowest offset where no buffer alive at the same time is in its way.
+/// Each buffer at the lowest offset where no buffer alive at the same time is in its way; largest first, or in one of
+/// some other orders where that takes less.
 /// (Greedy by size: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020.)
 ArenaPlan plan_arena(const std::vector<ArenaRequest>& requests);
 
