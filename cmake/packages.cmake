@@ -13,6 +13,9 @@ install(FILES ${PROJECT_BINARY_DIR}/vivaceConfig.cmake ${PROJECT_BINARY_DIR}/viv
 configure_file(${PROJECT_SOURCE_DIR}/cmake/vivace.pc.in ${PROJECT_BINARY_DIR}/vivace.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/vivace.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
+# Packaging takes what is built; it does not build the tests.
+set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)
+
 set(CPACK_GENERATOR DEB TGZ)
 set(CPACK_PACKAGE_CONTACT "The Vivace developers <vivace@localhost>")
 set(CPACK_PACKAGE_VENDOR "Vivace")

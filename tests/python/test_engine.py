@@ -1,0 +1,141 @@
+import concurrent.futures
+import pathlib
+
+import numpy as np
+import pytest
+import vivace
+
+
+def test_runs_on_a_list_and_by_name(engine, rows):
+    x, y = rows
+    np.testing.assert_array_equal(engine.run([x])[0], y)
+    np.testing.assert_array_equal(engine.run({"x": x}, outputs=["y"])[0], y)
+    np.testing.assert_array_equal(engine.run([x.tolist()])[0], y)
+
+
+def test_says_what_it_takes(engine):
+    (x,) = engine.inputs
+    assert (x.name, x.dtype, x.shape) == ("x", np.float32, ("batch", 2))
+    assert (x.min, x.opt, x.max) == ((1, 2), (3, 2), (16, 2))
+    assert [output.name for output in engine.outputs] == ["y"]
+    assert engine.threads == 1 and engine.notice == ""
+    assert engine.memory["weight_bytes"] > 0
+
+
+def test_inputs_that_are_not_contiguous_are_copied(engine, rows):
+    x, y = rows
+    np.testing.assert_array_equal(engine.run([np.asfortranarray(x)])[0], y)
+    np.testing.assert_array_equal(engine.run([np.repeat(x, 2, axis=0)[::2]])[0], y)
+    np.testing.assert_array_equal(engine.run([x.astype(">f4")])[0], y)
+
+
+def test_read_only_arrays_dlpack_and_buffers_are_taken(engine, rows):
+    x, y = rows
+    x.flags.writeable = False
+    np.testing.assert_array_equal(engine.run([x])[0], y)
+
+    class OnlyDlpack:
+        def __dlpack__(self, **kwargs):
+            return rows[0].copy().__dlpack__(**kwargs)
+
+        def __dlpack_device__(self):
+            return (1, 0)
+
+    np.testing.assert_array_equal(engine.run([OnlyDlpack()])[0], y)
+    np.testing.assert_array_equal(engine.run([memoryview(rows[0])])[0], y)
+
+
+def test_outputs_outlive_everything(network, rows):
+    output = vivace.build(network, effort=0, threads=1).run([rows[0]])[0]
+    network = None
+    np.testing.assert_array_equal(output, rows[1])
+    output[0, 0] = 7  # it is the caller's own
+
+
+def test_errors_have_a_status_and_name_what_is_wrong(engine, rows):
+    with pytest.raises(vivace.Error, match="17x2") as caught:
+        engine.run([np.zeros((17, 2), np.float32)])
+    assert caught.value.status == "shape mismatch"
+    with pytest.raises(vivace.Error, match="f32, not f64"):
+        engine.run([rows[0].astype(np.float64)])
+    with pytest.raises(vivace.Error, match="1 inputs"):
+        engine.run([])
+    with pytest.raises(KeyError, match="no input 'z'"):
+        engine.run({"z": rows[0]})
+    with pytest.raises(KeyError, match="'x' is missing"):
+        engine.run({})
+    with pytest.raises(KeyError, match="no output 'z'"):
+        engine.run([rows[0]], outputs=["z"])
+    with pytest.raises(TypeError):
+        engine.run([np.zeros((1, 2), "datetime64[s]")])
+    with pytest.raises(vivace.Error):
+        vivace.load("/nowhere/x.plan")
+
+
+def test_plans_are_saved_and_loaded(network, engine, rows, tmp_path):
+    path = tmp_path / "small.plan"
+    engine.save(path)
+    np.testing.assert_array_equal(vivace.load(path).run([rows[0]])[0], rows[1])
+    assert path.read_bytes() == engine.to_bytes()
+    np.testing.assert_array_equal(vivace.load(engine.to_bytes(), threads=2).run([rows[0]])[0], rows[1])
+    other = tmp_path / "other.plan"
+    vivace.build(network, other, effort=0)
+    assert vivace.load(str(other)).run([rows[0]])[0].shape == (3, 2)
+    with pytest.raises(vivace.Error, match="damaged"):
+        vivace.load(engine.to_bytes()[:-1])
+
+
+def test_reports_profiles_inspects(engine, rows):
+    assert engine.report["layers"]
+    assert "<html" in engine.report_as("html").lower()
+    layers = engine.profile([rows[0]], runs=3)
+    assert layers and all(layer.seconds >= 0 and layer.tactic for layer in layers)
+    assert [layer["op"] for layer in engine.inspect()["layers"]]
+    assert "digraph" in engine.inspect("dot")
+
+
+def test_progress_is_called_and_can_cancel_and_raise(network):
+    phases = []
+    vivace.build(network, effort=0, progress=lambda phase, fraction: phases.append((phase, fraction)))
+    assert phases and all(0 <= fraction <= 1 for _, fraction in phases)
+    with pytest.raises(vivace.Error) as caught:
+        vivace.build(network, effort=0, progress=lambda phase, fraction: False)
+    assert caught.value.status == "cancelled"
+
+    def fail(phase, fraction):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        vivace.build(network, effort=0, progress=fail)
+
+
+def test_timing_cache_makes_equal_plans(network, tmp_path):
+    cache = tmp_path / "times"
+    vivace.build(network, effort=2, threads=1, timing_cache=cache)
+    plans = [vivace.build(network, effort=2, threads=1, timing_cache=cache).to_bytes() for _ in range(2)]
+    assert cache.exists() and plans[0] == plans[1]
+
+
+def test_threads_share_an_engine(engine):
+    def run(count):
+        x = np.ones((count, 2), np.float32)
+        return (engine.run([x])[0][:, 0] == 2).all()
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(run, [1 + i % 16 for i in range(400)]))
+
+
+def test_lists_and_types():
+    assert any(op["name"] == "Conv" for op in vivace.operators())
+    assert vivace.tactics() and vivace.devices()
+    assert (pathlib.Path(vivace.__file__).parent / "py.typed").exists()
+
+
+def test_the_logger_gets_messages(network, tmp_path):
+    said = []
+    vivace.set_logger(lambda severity, message: said.append((severity, message)), "verbose")
+    try:
+        vivace.build(network, effort=2, timing_cache=tmp_path / "missing" / "times")
+    finally:
+        vivace.set_logger(None)
+    assert ("warning" in {severity for severity, _ in said}) and any("times" in message for _, message in said)
