@@ -124,7 +124,8 @@ typedef enum vivace_format {
   VIVACE_HTML = 2,   /* one self-contained page; reports only */
   VIVACE_GRAPH = 3,  /* the graph as text; networks and engines */
   VIVACE_DOT = 4,    /* the graph for Graphviz; networks and engines */
-  VIVACE_SUMMARY = 5 /* text without what each layer could have run instead; reports only */
+  VIVACE_SUMMARY = 5, /* text without what each layer could have run instead; reports only */
+  VIVACE_SVG = 6      /* a picture of the graph; networks and engines */
 } vivace_format;
 
 /* ---- Networks: models before they are built ------------------------------------------------------------------- */
@@ -175,7 +176,8 @@ VIVACE_API const vivace_tensor_info* vivace_network_input(const vivace_network* 
 VIVACE_API const vivace_tensor_info* vivace_network_output(const vivace_network* network, size_t index);
 VIVACE_API const char* vivace_value_name(const vivace_value* value);
 VIVACE_API vivace_status vivace_value_set_name(vivace_value* value, const char* name);
-/** The network for people or programs: VIVACE_TEXT, VIVACE_JSON, VIVACE_GRAPH or VIVACE_DOT. */
+/** The network for people or programs: VIVACE_TEXT, VIVACE_JSON, VIVACE_GRAPH, VIVACE_DOT or
+ * VIVACE_SVG. */
 VIVACE_API vivace_status vivace_network_describe(const vivace_network* network, vivace_format format, char** text);
 /** Runs the network with the plain reference kernels: slow, and what everything else is compared with. `outputs`
  * receives one new tensor per output of the network. */

@@ -249,8 +249,7 @@ vivace_status vivace_plan_report(const vivace_plan* plan, vivace_format format, 
     } else if (!plan->report) {
       return {Code::unsupported, "a plan from a file has its report as JSON; text and HTML are made by the build"};
     } else if (format == VIVACE_HTML) {
-      VIVACE_ASSIGN(const std::string dot, api::describe(*plan->plan.program.graph, VIVACE_DOT));
-      *text = api::copy_text(builder::to_html(*plan->report, dot));
+      *text = api::copy_text(builder::to_html(*plan->report, api::picture(plan->plan.program)));
     } else {
       *text = api::copy_text(builder::to_text(*plan->report, /*every_candidate=*/format == VIVACE_TEXT));
     }

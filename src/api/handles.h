@@ -68,6 +68,8 @@ Result<Tensor> copy_of(const Tensor& tensor);
 // inspect.cc
 Result<std::string> describe(const ir::Graph& graph, vivace_format format);
 Result<std::string> describe(const runtime::Engine& engine, vivace_format format);
+/// The program's graph as SVG, each node with its tactic and time.
+std::string picture(const plan::Program& program);
 
 }  // namespace vivace::api
 

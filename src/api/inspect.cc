@@ -1,11 +1,14 @@
 // Networks, engines and lists, written for people and programs.
 #include <fmt/format.h>
 
+#include <map>
+
 #include <nlohmann/json.hpp>
 
 #include "api/handles.h"
 #include "backends/cpu/tactic.h"
 #include "ir/dot.h"
+#include "ir/svg.h"
 #include "ir/text.h"
 #include "ops/operator.h"
 
@@ -217,11 +220,23 @@ Result<std::string> describe(const ir::Graph& graph, vivace_format format) {
     case VIVACE_JSON: return dump(describe_json(graph));
     case VIVACE_GRAPH: return ir::print(graph);
     case VIVACE_DOT: return ir::to_dot(graph);
+    case VIVACE_SVG: return ir::to_svg(graph);
     default: return wrong_format();
   }
 }
 
+std::string picture(const plan::Program& program) {
+  std::map<const ir::Node*, const plan::Choice*> choices;
+  size_t next = 0;
+  for (const auto& node : program.graph->nodes()) choices[node.get()] = &program.choices[next++];
+  return ir::to_svg(*program.graph, [&](const ir::Node& node) {
+    const plan::Choice& choice = *choices.at(&node);
+    return fmt::format("{} {:.1f} us", choice.tactic, choice.seconds * 1e6);
+  });
+}
+
 Result<std::string> describe(const runtime::Engine& engine, vivace_format format) {
+  if (format == VIVACE_SVG) return picture(engine.executor().program());
   if (format == VIVACE_GRAPH || format == VIVACE_DOT) return describe(engine.executor().graph(), format);
   if (format != VIVACE_TEXT && format != VIVACE_JSON) return wrong_format();
   std::vector<Shape> optimum;

@@ -1,8 +1,5 @@
 // vivace inspect.
-#include <nlohmann/json.hpp>
-
 #include "model.h"
-#include "svg.h"
 
 namespace tool {
 
@@ -10,7 +7,7 @@ namespace {
 
 template <class Describe>
 std::string described(const InspectCommand& command, Describe describe) {
-  if (command.graph == "svg") return to_svg(nlohmann::ordered_json::parse(describe(VIVACE_JSON)));
+  if (command.graph == "svg") return describe(VIVACE_SVG);
   if (command.graph == "dot") return describe(VIVACE_DOT);
   if (command.graph == "text") return describe(VIVACE_GRAPH);
   return describe(command.json ? VIVACE_JSON : VIVACE_TEXT);
