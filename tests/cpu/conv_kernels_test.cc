@@ -290,9 +290,11 @@ TEST(ConvKernels, Depthwise) {
       shape(1, 9, 9, 9, 11, 12, 7, 7, 1, 1, 3, 3),     shape(1, 9, 9, 9, 11, 12, 3, 3, 1, 1, 2, 2, 2, 2),
       shape(1, 5, 5, 5, 2, 2, 5, 5, 1, 1, 4, 4),       shape(1, 5, 5, 5, 30, 30, 3, 3, 4, 4, 1, 1),
       shape(1, 6, 6, 6, 9, 9, 3, 3, 1, 1, 3, 3, 3, 1), shape(0, 6, 6, 6, 9, 9, 3, 3, 1, 1, 1, 1),
+      shape(1, 17, 17, 17, 7, 7, 7, 7, 1, 1, 3, 3),    shape(1, 16, 16, 16, 25, 31, 7, 7, 2, 2, 3, 3),
+      shape(1, 3, 3, 3, 33, 35, 13, 11, 1, 1, 6, 5),   shape(1, 3, 3, 3, 9, 40, 1, 9, 1, 3, 0, 4),
   };
   for (int i = 0; i < 40; ++i) {
-    const int kh = rng(1, 6), kw = rng(0, 1) ? 3 : rng(1, 6), dh = rng(1, 2), dw = rng(0, 2) ? 1 : 2, c = rng(1, 40);
+    const int kh = rng(1, 7), kw = rng(0, 1) ? 3 : rng(1, 9), dh = rng(1, 2), dw = rng(0, 2) ? 1 : 2, c = rng(1, 40);
     shapes.push_back(shape(rng(1, 2), c, c, c, rng(kh * dh, 20), rng(kw * dw, 33), kh, kw, rng(1, 2), rng(1, 3),
                            rng(0, 3), rng(0, 3), dh, dw, rng(0, 1)));
   }

@@ -3,7 +3,8 @@
 // g, which one shuffle of the input vector brings (G = 1: none). One chain of sums per output.
 //
 // Strips of up to kStrip neighbouring outputs share their loads: template over kernel width and stride 1 or 2. Columns
-// outside the image are skipped, so borders need no code of their own. Other depthwise shapes take a plain loop.
+// outside the image are skipped, so borders need no code of their own. Other depthwise shapes take strips that share
+// the weights only.
 #include <utility>
 
 #include "backends/cpu/kernels/conv_table.h"
@@ -95,23 +96,32 @@ void run_strip(const Strip& t) {
   store_outputs(t, sums);
 }
 
-// Any kernel width, stride and dilation, G = 1; `count` outputs.
-void run_any(const Strip& t, int count) {
+// Any kernel width, stride and dilation; G = 1.
+template <int N>
+void run_any_strip(const Strip& t) {
   const ConvShape& s = *t.shape;
   const ptrdiff_t row = static_cast<ptrdiff_t>(s.in_w) * s.dilation_h * kLanes;
-  for (int i = 0; i < count; ++i) {
-    Vec sum[1] = {load(t.bias)};
-    for (int ky = 0; ky < t.rows; ++ky)
-      for (int kx = 0; kx < s.kernel_w; ++kx) {
-        const int column = i * s.stride_w + kx * s.dilation_w;
-        if (column < t.first || column >= t.last) continue;
-        sum[0] += load(t.input + ky * row + static_cast<ptrdiff_t>(column) * kLanes) *
-               load(t.weights + static_cast<ptrdiff_t>(ky * s.kernel_w + kx) * kLanes);
+  const ptrdiff_t step = static_cast<ptrdiff_t>(s.stride_w) * kLanes;
+  const float* w = t.weights;
+  Vec sums[N];
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) sums[i] = load(t.bias);
+  for (int ky = 0; ky < t.rows; ++ky)
+    for (int kx = 0; kx < s.kernel_w; ++kx, w += kLanes) {
+      const Vec weight = load(w);
+      const int column = kx * s.dilation_w;
+      const float* x = t.input + ky * row + static_cast<ptrdiff_t>(column) * kLanes;
+      if (column >= t.first && column + (N - 1) * s.stride_w < t.last) {
+#pragma GCC unroll 8
+        for (int i = 0; i < N; ++i) sums[i] += load(x + i * step) * weight;
+      } else {
+#pragma GCC unroll 8
+        for (int i = 0; i < N; ++i)
+          if (column + i * s.stride_w >= t.first && column + i * s.stride_w < t.last)
+            sums[i] += load(x + i * step) * weight;
       }
-    Strip one = t;
-    one.output += i * kLanes, one.residual += t.residual ? i * kLanes : 0;
-    store_outputs(one, sum);
-  }
+    }
+  store_outputs(t, sums);
 }
 
 using StripFunction = void (*)(const Strip&);
@@ -125,11 +135,20 @@ constexpr Strips strips_of(std::integer_sequence<int, N...>) {
 template <int G, int K, int S>
 constexpr Strips kStrips = strips_of<G, K, S>(std::make_integer_sequence<int, kStrip>{});
 
+template <int... N>
+constexpr Strips any_strips_of(std::integer_sequence<int, N...>) {
+  return {{run_any_strip<N + 1>...}};
+}
+constexpr Strips kAnyStrips = any_strips_of(std::make_integer_sequence<int, kStrip>{});
+
+// Null: groups of more than one channel that no strip does.
 const Strips* find_strips(const ConvShape& s, int group) {
-  if (s.dilation_w != 1 || s.stride_w > 2) return nullptr;
+  if (s.dilation_w != 1 || s.stride_w > 2) return group == 1 ? &kAnyStrips : nullptr;
   const bool two = s.stride_w == 2;
   if (group == 1 && s.kernel_w == 3) return two ? &kStrips<1, 3, 2> : &kStrips<1, 3, 1>;
   if (group == 1 && s.kernel_w == 5) return two ? &kStrips<1, 5, 2> : &kStrips<1, 5, 1>;
+  if (group == 1 && s.kernel_w == 7) return two ? &kStrips<1, 7, 2> : &kStrips<1, 7, 1>;
+  if (group == 1) return &kAnyStrips;
   if (group == 2 && s.kernel_w == 3) return two ? &kStrips<2, 3, 2> : &kStrips<2, 3, 1>;
 #if defined(__AVX2__)
   if (group == 4 && s.kernel_w == 3) return two ? &kStrips<4, 3, 2> : &kStrips<4, 3, 1>;
@@ -179,31 +198,33 @@ void run_row(const ConvShape& s, const Strips* strips, int group, const Finish& 
     t.first = -left, t.last = s.in_w - left;
     t.output = finish.rest ? sums : output + here;
     t.residual = finish.residual ? finish.residual + here : nullptr;
-    if (strips)
-      strips->of[n - 1](t);
-    else
-      run_any(t, n);
+    strips->of[n - 1](t);
     if (finish.rest) finish_rest(finish, block, sums, output, here, n);
   }
 }
 
 void run(const ConvShape& s, int, const float* input, const float* packed, float* output, const Epilogue& epilogue,
          void*, ThreadPool& threads) {
-  constexpr int kTaskPixels = 1024;
+  constexpr int kTaskTaps = 32768;  // some 10 us; less is not worth a thread's waking
   if (s.out_h == 0 || s.out_w == 0) return;
   const Finish finish = plan_finish(epilogue, s.out_channels);
   const int group = s.in_channels / s.groups, blocks = blocks_of(s.out_channels);
-  const int chunks = clamp(s.out_h * s.out_w / kTaskPixels, 1, s.out_h);
+  // Large planes are cut, small ones put together.
+  const int task_pixels = max(1, kTaskTaps / (s.kernel_h * s.kernel_w * group)), pixels = s.out_h * s.out_w;
+  const int chunks = clamp(pixels / task_pixels, 1, s.out_h);
+  const int64_t planes = static_cast<int64_t>(s.batch) * blocks, together = ceil_div(task_pixels, pixels);
   const Strips* strips = find_strips(s, group);
-  threads.run(static_cast<int64_t>(s.batch) * blocks * chunks, [&](int64_t task, int) {
-    const int64_t plane = task / chunks;
-    const int chunk = static_cast<int>(task % chunks), block = static_cast<int>(plane % blocks);
-    float room[kLanes];
-    const float* bias = bias_of(epilogue, s.out_channels, block, 1, room);
-    for (int y = part(s.out_h, chunks, chunk); y < part(s.out_h, chunks, chunk + 1); ++y)
-      run_row(s, strips, group, finish, block, input + plane * in_plane(s),
-              packed + static_cast<ptrdiff_t>(block) * s.kernel_h * s.kernel_w * group * kLanes, bias, output,
-              plane * out_plane(s) + static_cast<ptrdiff_t>(y) * s.out_w * kLanes, y);
+  threads.run(ceil_div(planes, together) * chunks, [&](int64_t task, int) {
+    const int chunk = static_cast<int>(task % chunks);
+    for (int64_t plane = task / chunks * together; plane < (task / chunks + 1) * together && plane < planes; ++plane) {
+      const int block = static_cast<int>(plane % blocks);
+      float room[kLanes];
+      const float* bias = bias_of(epilogue, s.out_channels, block, 1, room);
+      for (int y = part(s.out_h, chunks, chunk); y < part(s.out_h, chunks, chunk + 1); ++y)
+        run_row(s, strips, group, finish, block, input + plane * in_plane(s),
+                packed + static_cast<ptrdiff_t>(block) * s.kernel_h * s.kernel_w * group * kLanes, bias, output,
+                plane * out_plane(s) + static_cast<ptrdiff_t>(y) * s.out_w * kLanes, y);
+    }
   });
 }
 

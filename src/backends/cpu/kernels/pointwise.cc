@@ -134,22 +134,32 @@ class Rows {
       for (int d = 0; d < plan.rank - 1; ++d) offset_[i] += index_[d] * plan.input[i].strides[d];
     }
   }
-  void next() {
-    for (int d = plan_.rank - 2; d >= 0; --d) {
-      const bool carry = ++index_[d] == plan_.dims[d];
-      for (int i = 0; i < plan_.inputs; ++i) offset_[i] += plan_.input[i].strides[d] * (carry ? 1 - plan_.dims[d] : 1);
-      if (!carry) return;
-      index_[d] = 0;
+  void next(int64_t rows = 1) {
+    const int over = plan_.rank - 2;
+    for (int64_t step; rows > 0 && over >= 0; rows -= step) {
+      step = smaller(rows, plan_.dims[over] - index_[over]);
+      move(over, step);
+      for (int d = over; index_[d] == plan_.dims[d]; --d) {
+        move(d, -plan_.dims[d]);
+        if (d == 0) break;
+        move(d - 1, 1);
+      }
     }
   }
   int64_t offset(int input) const { return offset_[input]; }
+  /// Rows until the dimension over rows ends.
+  int64_t left() const { return plan_.rank > 1 ? plan_.dims[plan_.rank - 2] - index_[plan_.rank - 2] : 1; }
   /// How many rows from here on an operand with this stride over rows has at the same place.
   int64_t repeats(int input) const {
-    const int over = plan_.rank - 2;
-    return over >= 0 && plan_.input[input].strides[over] == 0 ? plan_.dims[over] - index_[over] : 1;
+    return plan_.rank > 1 && plan_.input[input].strides[plan_.rank - 2] == 0 ? left() : 1;
   }
 
  private:
+  void move(int dim, int64_t by) {
+    index_[dim] += by;
+    for (int i = 0; i < plan_.inputs; ++i) offset_[i] += plan_.input[i].strides[dim] * by;
+  }
+
   const Plan& plan_;
   int64_t index_[kPointwiseRank];
   int64_t offset_[kPointwiseInputs];
@@ -158,7 +168,13 @@ class Rows {
 class Task {
  public:
   Task(const Plan& plan, const float* const* inputs, float* result, float* scratch)
-      : plan_(plan), inputs_(inputs), result_(result), scratch_(scratch), slot_floats_(slot_floats(plan)) {}
+      : plan_(plan), inputs_(inputs), result_(result), scratch_(scratch), slot_floats_(slot_floats(plan)) {
+    // Blocks that end where an operand's repetitions do cost less than filling its slot row by row.
+    const int over = plan.rank - 2;
+    for (int i = 0; i < plan.inputs; ++i)
+      ends_with_repeats_ |= plan.input[i].kind == Plan::Input::Kind::expanded && over >= 0 &&
+                            plan.input[i].strides[over] == 0 && plan.dims[over] * plan.row >= kLongRepeat;
+  }
 
   static int64_t slot_floats(const Plan& plan) { return round_up(plan.block, 16); }
 
@@ -186,6 +202,7 @@ class Task {
         if (column + n == row) rows.next();
       } else {
         n = smaller(plan_.block, end - at);
+        if (ends_with_repeats_) n = smaller(n, rows.left() * row);
         place_rows(rows, at, n);
       }
       for (int s = 0; s < plan_.steps; ++s)
@@ -225,11 +242,15 @@ class Task {
       if (plan_.input[i].kind == Plan::Input::Kind::whole) at_[i] = inputs_[i] + at;
       if (plan_.input[i].kind != Plan::Input::Kind::expanded) continue;
       at_[i] = slot(plan_.input[i].slot);
-      const float* from = rows.repeats(i) * plan_.row >= n ? inputs_[i] + rows.offset(i) : nullptr;
-      if (from && held_[i] == from) continue;  // the slot holds it from the block before
-      held_[i] = from && n == plan_.block ? from : nullptr;
-      walked[count++] = i;
+      const float* from = inputs_[i] + rows.offset(i);
+      if (rows.repeats(i) * plan_.row < n) {
+        walked[count++] = i, held_floats_[i] = 0;
+      } else if (held_[i] != from || held_floats_[i] < n) {  // else the slot holds it from the block before
+        repeat_row(from, plan_.input[i].strides[plan_.rank - 1], slot(plan_.input[i].slot), n);
+        held_[i] = from, held_floats_[i] = n;
+      }
     }
+    if (count == 0) return rows.next(n / plan_.row);
     for (int64_t done = 0; done < n; done += plan_.row, rows.next())
       for (int w = 0; w < count; ++w) {
         const Plan::Input& input = plan_.input[walked[w]];
@@ -238,13 +259,26 @@ class Task {
       }
   }
 
+  // n floats of one row again and again.
+  void repeat_row(const float* from, int64_t stride, float* to, int64_t n) {
+    copy_strided(from, stride, to, plan_.row);
+    for (int64_t done = plan_.row, more; done < n; done += more) {
+      more = smaller(done, n - done);
+      copy_strided(to, 1, to + done, more);
+    }
+  }
+
+  static constexpr int64_t kLongRepeat = 256;  // floats
+
   const Plan& plan_;
   const float* const* inputs_;
   float* result_;
   float* scratch_;
   int64_t slot_floats_;
   const float* at_[kPointwiseInputs] = {};
-  const float* held_[kPointwiseInputs] = {};  // the one row that fills an expanded slot, where it is one
+  const float* held_[kPointwiseInputs] = {};  // the one row that fills an expanded slot so far, where it is one
+  int64_t held_floats_[kPointwiseInputs] = {};
+  bool ends_with_repeats_ = false;
 };
 
 int64_t scratch_size(const Plan& plan, int threads) { return threads * plan.slots * Task::slot_floats(plan); }
