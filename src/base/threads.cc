@@ -3,12 +3,16 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <climits>
 
 namespace vivace {
 
 namespace {
 // Some 50 us of spinning on a current core: longer than the gap between two layers, short beside a sleep.
 constexpr int kSpins = 2000;
+// Added to the workers inside a loop when its tasks have run out: the caller waits for those that entered, never for
+// one that is asleep or was late.
+constexpr int kClosed = INT_MIN;
 
 void pause_core() {
 #if defined(__x86_64__)
@@ -19,6 +23,7 @@ thread_local bool inside_loop = false;
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
+  working_.store(kClosed, std::memory_order_relaxed);
   for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
@@ -48,7 +53,7 @@ void ThreadPool::run(int64_t tasks, FunctionRef<void(int64_t, int)> body) {
   body_ = &body;
   tasks_ = tasks;
   next_.store(0, std::memory_order_relaxed);
-  working_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  working_.store(0, std::memory_order_release);
   epoch_.fetch_add(1, std::memory_order_seq_cst);
   {
     const std::lock_guard sleeping(sleep_);
@@ -57,7 +62,8 @@ void ThreadPool::run(int64_t tasks, FunctionRef<void(int64_t, int)> body) {
   inside_loop = true;
   drain(0);
   inside_loop = false;
-  for (int spins = 0; working_.load(std::memory_order_acquire) != 0;)
+  working_.fetch_add(kClosed, std::memory_order_acq_rel);
+  for (int spins = 0; working_.load(std::memory_order_acquire) != kClosed;)
     ++spins < kSpins ? pause_core() : std::this_thread::yield();
 }
 
@@ -71,8 +77,15 @@ void ThreadPool::work(int thread) {
       wake_.wait(lock, [&] { return epoch_.load(std::memory_order_acquire) != seen; });
       --sleepers_;
     }
-    ++seen;
-    if (stop_) return;
+    seen = epoch_.load(std::memory_order_acquire);
+    int inside = working_.load(std::memory_order_relaxed);
+    while (inside >= 0 && !working_.compare_exchange_weak(inside, inside + 1, std::memory_order_acquire)) {
+    }
+    if (inside < 0) {
+      const std::lock_guard lock(sleep_);
+      if (stop_) return;
+      continue;
+    }
     drain(thread);
     working_.fetch_sub(1, std::memory_order_release);
   }

@@ -62,14 +62,14 @@ void pool_rows(const PoolShape& p, const float* input, float* output, int first,
 
 template <class T>
 void pool(const PoolShape& p, const float* input, float* output, ThreadPool& threads) {
-  constexpr int kWidth = sizeof(T) / sizeof(float), kTaskOutputs = 512 * kLanes / kWidth;
+  constexpr int kWidth = sizeof(T) / sizeof(float), kTaskOutputs = 1024 * kLanes / kWidth;  // some 10 us
   const ConvShape& s = p.window;
   if (s.out_h == 0 || s.out_w == 0) return;
   const int64_t planes = static_cast<int64_t>(s.batch) * ceil_div(s.in_channels, kWidth);
   const ptrdiff_t in = static_cast<ptrdiff_t>(s.in_h) * s.in_w * kWidth, out_row = static_cast<ptrdiff_t>(s.out_w) * kWidth;
   // Large planes are cut, small ones put together.
   const int outputs = s.out_h * s.out_w, chunks = clamp(outputs / kTaskOutputs, 1, s.out_h);
-  const int64_t together = clamp(kTaskOutputs / outputs, 1, 64), groups = ceil_div(planes, together);
+  const int64_t together = ceil_div(kTaskOutputs, outputs), groups = ceil_div(planes, together);
   threads.run(groups * chunks, [&](int64_t task, int) {
     const int chunk = static_cast<int>(task % chunks), first = part(s.out_h, chunks, chunk);
     for (int64_t i = task / chunks * together; i < (task / chunks + 1) * together && i < planes; ++i)
@@ -78,6 +78,7 @@ void pool(const PoolShape& p, const float* input, float* output, ThreadPool& thr
 }
 
 constexpr int kSums = 4;
+constexpr int64_t kTaskVectors = 8192;  // some 10 us
 
 Vec sum_of_vectors(const float* p, int64_t vectors) {
   Vec sums[kSums] = {};
@@ -99,10 +100,9 @@ void pool_plain(const PoolShape& shape, const float* input, float* output, Threa
 void global_average_blocked(int batch, int channels, int64_t pixels, const float* input, float* output,
                             ThreadPool& threads) {
   const int blocks = blocks_of(channels);
-  constexpr int64_t kBlocks = 8;  // in a task
-  const int64_t all = static_cast<int64_t>(batch) * blocks;
-  threads.run(ceil_div(all, kBlocks), [&](int64_t task, int) {
-    for (int64_t i = task * kBlocks; i < (task + 1) * kBlocks && i < all; ++i) {
+  const int64_t all = static_cast<int64_t>(batch) * blocks, together = kTaskVectors / (pixels + 1) + 1;
+  threads.run(ceil_div(all, together), [&](int64_t task, int) {
+    for (int64_t i = task * together; i < (task + 1) * together && i < all; ++i) {
       const int block = static_cast<int>(i % blocks);
       const Vec mean = sum_of_vectors(input + i * pixels * kLanes, pixels) / static_cast<float>(pixels);
       store_first(output + i / blocks * channels + block * kLanes, mean, min(kLanes, channels - block * kLanes));
@@ -112,10 +112,9 @@ void global_average_blocked(int batch, int channels, int64_t pixels, const float
 
 void global_average_plain(int batch, int channels, int64_t pixels, const float* input, float* output,
                           ThreadPool& threads) {
-  constexpr int64_t kChannels = 64;  // in a task
-  const int64_t all = static_cast<int64_t>(batch) * channels;
-  threads.run(ceil_div(all, kChannels), [&](int64_t task, int) {
-    for (int64_t i = task * kChannels; i < (task + 1) * kChannels && i < all; ++i) {
+  const int64_t all = static_cast<int64_t>(batch) * channels, together = kTaskVectors * kLanes / (pixels + kLanes) + 1;
+  threads.run(ceil_div(all, together), [&](int64_t task, int) {
+    for (int64_t i = task * together; i < (task + 1) * together && i < all; ++i) {
       const float* p = input + i * pixels;
       const int64_t vectors = pixels / kLanes;
       Vec sums = sum_of_vectors(p, vectors) + load_first(p + vectors * kLanes, static_cast<int>(pixels % kLanes));

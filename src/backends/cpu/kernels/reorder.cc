@@ -29,20 +29,25 @@ inline __attribute__((always_inline)) void transpose(Vec (&v)[kLanes]) {
   }
 }
 
-constexpr int64_t kTaskPixels = 64 * kLanes;
+constexpr int64_t kTaskPixels = 512 * kLanes;  // of one block: some 10 us or more; less is not worth a thread's waking
 
 // Calls body(plain, blocked, pixels, channels) for the squares of all blocks: at most kLanes pixels and channels each.
 template <class Body>
 void for_squares(int batch, int channels, int64_t pixels, ThreadPool& threads, const Body& body) {
   const int blocks = blocks_of(channels);
-  const int64_t chunks = ceil_div(pixels, kTaskPixels);
-  threads.run(batch * blocks * chunks, [&](int64_t task, int) {
-    const int64_t plane = task / chunks, image = plane / blocks, first = task % chunks * kTaskPixels;
-    const int block = static_cast<int>(plane % blocks), n = min(kLanes, channels - block * kLanes);
-    const int64_t plain = (image * channels + block * kLanes) * pixels, blocked = plane * pixels * kLanes;
+  if (pixels == 0) return;
+  // Large planes are cut, small ones put together.
+  const int64_t planes = static_cast<int64_t>(batch) * blocks, chunks = ceil_div(pixels, kTaskPixels);
+  const int64_t together = ceil_div(kTaskPixels, pixels);
+  threads.run(ceil_div(planes, together) * chunks, [&](int64_t task, int) {
+    const int64_t first = task % chunks * kTaskPixels;
     const int64_t last = first + kTaskPixels < pixels ? first + kTaskPixels : pixels;
-    for (int64_t p = first; p < last; p += kLanes)
-      body(plain + p, blocked + p * kLanes, last - p < kLanes ? static_cast<int>(last - p) : kLanes, n);
+    for (int64_t plane = task / chunks * together; plane < (task / chunks + 1) * together && plane < planes; ++plane) {
+      const int block = static_cast<int>(plane % blocks), n = min(kLanes, channels - block * kLanes);
+      const int64_t plain = (plane / blocks * channels + block * kLanes) * pixels, blocked = plane * pixels * kLanes;
+      for (int64_t p = first; p < last; p += kLanes)
+        body(plain + p, blocked + p * kLanes, last - p < kLanes ? static_cast<int>(last - p) : kLanes, n);
+    }
   });
 }
 }  // namespace
