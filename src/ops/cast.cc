@@ -2,9 +2,11 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "ops/kernel.h"
+#include "ops/small_types.h"
 
 namespace vivace::ops {
 
@@ -70,8 +72,7 @@ std::optional<int64_t> integer_of(std::string_view text) {
   return end == text.data() + text.size() && failure == std::errc() ? std::optional(value) : std::nullopt;
 }
 
-Status cast_from_strings(Call& call) {
-  const TensorView &x = call.input(0), &y = call.output();
+Status cast_from_strings(const Call& call, const TensorView& x, const TensorView& y) {
   for (int64_t i = 0; i < x.count(); ++i) {
     const std::string& text = x.as<std::string>()[i];
     const std::optional<int64_t> integer = integer_of(text);
@@ -85,7 +86,61 @@ Status cast_from_strings(Call& call) {
   return {};
 }
 
+// Between types of whole bytes.
+Status cast_plain(const Call& call, const TensorView& x, const TensorView& y) {
+  if (x.type == y.type) {
+    copy_elements({y, 0}, {x, 0}, y.count());
+    return {};
+  }
+  if (x.type == DType::string) return cast_from_strings(call, x, y);
+  bool known = false;
+  const bool from = visit_castable(x.type, [&]<class From>() {
+    const From* in = x.as<From>();
+    if (y.type == DType::string) {
+      known = true;
+      for (int64_t i = 0; i < y.count(); ++i) y.as<std::string>()[i] = text_of<Wide<From>>(in[i]);
+      return;
+    }
+    known = visit_castable(y.type, [&]<class To>() {
+      To* out = y.as<To>();
+      parallel_for(call.pool, y.count(), 1 << 14, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) out[i] = static_cast<To>(convert<Wide<To>>(static_cast<Wide<From>>(in[i])));
+      });
+    });
+  });
+  return from && known ? Status() : no_kernel_for(call, from ? y.type : x.type);
+}
+
+bool is_small(DType type) { return is_small_float(type) || (bits_of(type) > 0 && bits_of(type) < 8); }
+
+// A power of two, rounded as round_mode says; not a number where it is out of range and does not saturate.
+uint8_t encode_exponent(float value, const std::string& round_mode, bool saturate) {
+  constexpr uint8_t kNaN = 0xff, kLargest = 0xfe;
+  if (!(value >= 0)) return kNaN;
+  if (value == 0 || std::isinf(value)) return !saturate ? kNaN : value == 0 ? 0 : kLargest;
+  int exponent = 0;
+  const float fraction = std::frexp(value, &exponent);  // in [0.5, 1): value is 2^(exponent - 1) or more
+  const bool up = round_mode == "up" ? fraction > 0.5f : round_mode == "nearest" && fraction >= 0.75f;
+  const int code = exponent - 1 + 127 + up;
+  if (code < 0 || code > kLargest) return !saturate ? kNaN : code < 0 ? 0 : kLargest;
+  return static_cast<uint8_t>(code);
+}
+
+// f32 to a small float, or i64 to packed integers, of which the low bits count.
+void narrow(const Call& call, const TensorView& x, const TensorView& y) {
+  const bool saturate = call.attributes.integer("saturate", 1) != 0;
+  const std::string round_mode = call.attributes.text("round_mode", "up");
+  std::memset(y.data, 0, y.bytes());
+  for (int64_t i = 0; i < y.count(); ++i)
+    put_bits(y, i, y.type == DType::f8e8m0     ? encode_exponent(x.as<float>()[i], round_mode, saturate)
+                   : is_small_float(y.type) ? encode_small_float(y.type, x.as<float>()[i], saturate)
+                                            : static_cast<uint8_t>(x.as<int64_t>()[i]));
+}
+
 Status infer_conversion(Inference& in, DType to) {
+  if (to == DType::c64 || to == DType::c128) return in.error("there is no cast to complex numbers");
+  const std::string round_mode = in.attributes.text("round_mode", "up");
+  if (round_mode != "up" && round_mode != "down" && round_mode != "nearest") return in.error("unknown round_mode '" + round_mode + "'");
   in.set(0, ir::Type{ir::Kind::tensor, to, in.dims(0), 0, nullptr});
   const bool whole = is_integer(to) && bits_of(to) >= 32;
   if (auto known = in.known(0); known && whole && (in.rank(0) == 0 || in.rank(0) == 1)) {
@@ -107,35 +162,26 @@ Result<DType> target_type(const Inference& in) {
 
 Status infer_cast(Inference& in) {
   VIVACE_ASSIGN(const DType to, target_type(in));
-  if (to == DType::c64 || to == DType::c128) return in.error("there is no cast to complex numbers");
   return infer_conversion(in, to);
 }
 
 Status infer_cast_like(Inference& in) { return infer_conversion(in, in.dtype(1)); }
 
+// To and from small types by way of f32 or i64.
 Status reference_cast(Call& call) {
   const TensorView &x = call.input(0), &y = call.output();
-  if (x.type == y.type) {
-    copy_elements({y, 0}, {x, 0}, y.count());
-    return {};
+  if (y.count() == 0) return {};
+  if (x.type == y.type) return cast_plain(call, x, y);
+  Tensor wide;
+  if (is_small(x.type)) {
+    VIVACE_ASSIGN(wide, widened(x));
   }
-  if (x.type == DType::string) return cast_from_strings(call);
-  bool known = false;
-  const bool from = visit_castable(x.type, [&]<class From>() {
-    const From* in = x.as<From>();
-    if (y.type == DType::string) {
-      known = true;
-      for (int64_t i = 0; i < y.count(); ++i) y.as<std::string>()[i] = text_of<Wide<From>>(in[i]);
-      return;
-    }
-    known = visit_castable(y.type, [&]<class To>() {
-      To* out = y.as<To>();
-      parallel_for(call.pool, y.count(), 1 << 14, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) out[i] = static_cast<To>(convert<Wide<To>>(static_cast<Wide<From>>(in[i])));
-      });
-    });
-  });
-  return from && known ? Status() : no_kernel_for(call, from ? y.type : x.type);
+  const TensorView& source = wide.valid() ? wide.view() : x;
+  if (!is_small(y.type)) return cast_plain(call, source, y);
+  VIVACE_ASSIGN(const Tensor middle, Tensor::allocate(is_small_float(y.type) ? DType::f32 : DType::i64, y.shape));
+  VIVACE_TRY(cast_plain(call, source, middle));
+  narrow(call, middle, y);
+  return {};
 }
 
 // The same bits under another type of the same width.

@@ -29,4 +29,7 @@ IntegerRange integer_range(DType type);
 /// All elements of a tensor of f32, f16, bf16, a small float or an integer of up to 32 bits, as f64. Empty for others.
 std::vector<double> small_to_double(const TensorView& tensor);
 
+/// A copy of a tensor of small floats as f32, of packed integers as i8 or u8; both are exact.
+Result<Tensor> widened(const TensorView& tensor);
+
 }  // namespace vivace::ops

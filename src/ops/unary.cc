@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "ops/kernel.h"
+#include "ops/small_types.h"
 
 namespace vivace::ops {
 
@@ -165,7 +166,16 @@ const std::unordered_map<std::string_view, Row>& formulas() {
 
 }  // namespace
 
-Status infer_same_shape_bool(Inference& in) {
+namespace {
+Status require_float(const Inference& in) {  // of any width
+  if (in.dtype(0) == DType::undefined || is_float(in.dtype(0)) || is_small_float(in.dtype(0))) return {};
+  return in.error(std::string("input 0 has type ") + to_string(in.dtype(0)) + ", which " + in.node.op + " does not take");
+}
+}  // namespace
+
+// IsNaN, IsInf.
+Status infer_float_test(Inference& in) {
+  VIVACE_TRY(require_float(in));
   ir::Type type = in.type(0);
   type.dtype = DType::boolean;
   in.set(0, std::move(type));
@@ -181,11 +191,16 @@ Status infer_gelu(Inference& in) {
 Status reference_unary(Call& call) {
   const bool tanh = call.node.op == "Gelu" && call.attributes.text("approximate") == "tanh";
   const Row& row = formulas().at(tanh ? "Gelu tanh" : call.node.op);
-  return row.kernel(call, row.parameters);
+  if (!is_small_float(call.input(0).type)) return row.kernel(call, row.parameters);
+  VIVACE_ASSIGN(const Tensor wide, widened(call.input(0)));  // for a test, whose result is bool
+  Call on_wide = call;
+  on_wide.inputs[0] = wide;
+  return row.kernel(on_wide, row.parameters);
 }
 
 // Inference mode only: the data as they are, and a mask that keeps all. A ratio above 0 in training mode is refused.
 Status infer_dropout(Inference& in) {
+  VIVACE_TRY(require_float(in));
   if (in.has(2) && in.constant(2) && in.dtype(2) == DType::boolean && in.constant(2)->count() == 1 &&
       in.constant(2)->as<bool>()[0]) {
     const Tensor* ratio = in.constant(1);

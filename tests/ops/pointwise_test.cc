@@ -151,6 +151,40 @@ TEST(Pointwise, Cast) {
       "Cast{to=99}(f32[1]) -> error: element type",
       "Cast(f32[1]) -> error: element type",
       "CastLike(f32[1]{2.5}; i32[0]) -> i32[1]{2}",
+      "Cast{to=14}(f32[1]) -> error: complex",
+      "BitCast{to=6}(f32[2]{1,-0}) -> i32[2]{1065353216,-2147483648}",
+      "BitCast{to=11}(f32[2]) -> error: width",
+  });
+}
+
+// Small floats are given by their bits.
+TEST(Pointwise, CastOfSmallTypes) {
+  check_ops({
+      "Cast{to=17}(f32[6]{0,-1,448,1000,-inf,0.0625}) -> f8e4m3fn[6]{0,184,126,126,254,24}",
+      "Cast{to=17,saturate=0}(f32[2]{1000,-inf}) -> f8e4m3fn[2]{127,255}",
+      "Cast{to=19,saturate=0}(f16[2]{65000,1}) -> f8e5m2[2]{124,60}",
+      "Cast{to=18}(f32[3]{-0,nan,240}) -> f8e4m3fnuz[3]{0,128,127}",
+      "Cast{to=1}(f8e5m2[4]{0,60,252,126}) -> f32[4]{0,1,-inf,nan}",
+      "Cast{to=10}(f8e4m3fn[1]{184}) -> f16[1]{-1}",
+      "Cast{to=23}(f32[5]{0.3,5,-0.6,100,2.5}) -> f4e2m1[5]{1,6,9,7,4}",
+      "Cast{to=1}(f4e2m1[3]{1,6,9}) -> f32[3]{0.5,4,-0.5}",
+      "Cast{to=24}(f32[4]{1,1.25,0,inf}) -> f8e8m0[4]{127,128,0,254}",
+      "Cast{to=24,round_mode='down'}(f32[2]{1,1.9}) -> f8e8m0[2]{127,127}",
+      "Cast{to=24,round_mode='nearest',saturate=0}(f32[4]{1.25,1.5,0,nan}) -> f8e8m0[4]{127,128,255,255}",
+      "Cast{to=24,round_mode='odd'}(f32[1]) -> error: round_mode",
+      "Cast{to=22}(i32[5]{1,-8,7,8,-9}) -> i4[5]{1,-8,7,-8,7}",
+      "Cast{to=7}(i4[3]{-1,-8,7}) -> i64[3]{-1,-8,7}",
+      "Cast{to=1}(u2[3]{0,3,2}) -> f32[3]{0,3,2}",
+      "Cast{to=26}(u4[3]{1,2,3}) -> i2[3]{1,-2,-1}",
+      "Cast{to=9}(i2[3]{0,-2,1}) -> bool[3]{0,1,1}",
+      "CastLike(bool[2]{0,1}; u4[1]) -> u4[2]{0,1}",
+      "Cast{to=8}(i4[2]{-3,2}) -> string[2]{'-3','2'}",
+      "Cast{to=21}(string[1]{'5'}) -> u4[1]{5}",
+      "BitCast{to=21}(i4[3]{-1,1,-8}) -> u4[3]{15,1,8}",
+      "IsNaN(f8e4m3fn[2]{127,126}) -> bool[2]{1,0}",
+      "IsInf(f8e5m2[2]{124,252}) -> bool[2]{1,1}",
+      "IsInf(i8[2]) -> error: does not take",
+      "Dropout(f8e5m2[2]{124,252}) -> f8e5m2[2]{124,252}",
   });
 }
 
