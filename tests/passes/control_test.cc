@@ -84,9 +84,9 @@ TEST(MergeSiblings, ProductsOfOneInput) {
     %a = vivace.FusedMatMul(%x, const f32[8,4] random(1))
     %b = vivace.FusedMatMul(%x, const f32[8,6] random(2)) {scale=0.5}
     return %a, %b })");
-  expect_no_rewrite(pass_named("merge_sibling_matmuls"), R"(graph (%x: f32[1,8]) {  # at the speed of memory anyway
-    %a = vivace.FusedMatMul(%x, const f32[8,4] random(1))
-    %b = vivace.FusedMatMul(%x, const f32[8,6] random(2))
+  expect_no_rewrite(pass_named("merge_sibling_matmuls"), R"(graph (%x: f32[64,512]) {  # large enough alone
+    %a = vivace.FusedMatMul(%x, const f32[512,512] random(1))
+    %b = vivace.FusedMatMul(%x, const f32[512,512] random(2))
     return %a, %b })");
 }
 
