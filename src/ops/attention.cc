@@ -47,12 +47,15 @@ Status infer_attention(Inference& in) {
   VIVACE_TRY(require_rank(in, 6, 1, 1));
   if (!in.dims(0) || !in.dims(1) || !in.dims(2)) {
     const bool known = in.dims(0).has_value();
-    if (known) in.set(0, in.dtype(0), ir::Dims(in.dims(0)->size()));
-    else in.set_unknown_rank(0, in.dtype(0));
+    if (known)
+      in.set(0, in.dtype(0), ir::Dims(in.dims(0)->size()));
+    else
+      in.set_unknown_rank(0, in.dtype(0));
     for (size_t i = 1; i < 4; ++i) in.set(i, in.dtype(i == 2 ? 2 : 0), ir::Dims(4));
     return {};
   }
-  if (in.rank(0) != in.rank(1) || in.rank(0) != in.rank(2)) return in.error("Q, K and V must have as many dimensions each");
+  if (in.rank(0) != in.rank(1) || in.rank(0) != in.rank(2))
+    return in.error("Q, K and V must have as many dimensions each");
   VIVACE_ASSIGN(const ir::Dims q, heads_of(in, 0, "q_num_heads"));
   VIVACE_ASSIGN(const ir::Dims k, heads_of(in, 1, "kv_num_heads"));
   VIVACE_ASSIGN(const ir::Dims v, heads_of(in, 2, "kv_num_heads"));
@@ -87,8 +90,10 @@ Status infer_attention(Inference& in) {
     }
   }
   if (in.has(6) && in.dims(6)) VIVACE_TRY(agree(in, (*in.dims(6))[0], q[0], "number of valid lengths and batch"));
-  if (in.rank(0) == 4) in.set(0, in.dtype(0), {q[0], q[1], q[2], v[3]});
-  else in.set(0, in.dtype(0), {q[0], q[2], q[1] * v[3]});
+  if (in.rank(0) == 4)
+    in.set(0, in.dtype(0), {q[0], q[1], q[2], v[3]});
+  else
+    in.set(0, in.dtype(0), {q[0], q[2], q[1] * v[3]});
   in.set(1, in.dtype(0), {k[0], k[1], total, k[3]});
   in.set(2, in.dtype(2), {v[0], v[1], total, v[3]});
   in.set(3, in.dtype(0), {q[0], q[1], q[2], total});
@@ -174,7 +179,8 @@ Status reference_attention(Call& call) {
   const Heads v = heads_of(call.input(2), call.attributes.integer("kv_num_heads"));
   const int64_t batches = query.shape[0], past = call.has(4) ? call.input(4).shape[2] : 0, total = past + k.length;
   const bool causal = call.attributes.integer("is_causal") != 0;
-  const double scale = call.attributes.has("scale") ? call.attributes.real("scale") : 1 / std::sqrt(static_cast<double>(q.size));
+  const double scale =
+      call.attributes.has("scale") ? call.attributes.real("scale") : 1 / std::sqrt(static_cast<double>(q.size));
   const double softcap = call.attributes.real("softcap");
   const int64_t mode = call.attributes.integer("qk_matmul_output_mode");
   std::vector<int64_t> valid(static_cast<size_t>(batches), total);
@@ -197,7 +203,8 @@ Status reference_attention(Call& call) {
     if (present_values.data()) std::copy(values.begin(), values.end(), present_values.data());
     std::vector<W> mask;
     if (call.has(3)) mask = mask_rows<W>(call.input(3), {batches, q.heads, q.length, total});
-    const Heads out = query.rank() == 4 ? Heads{q.heads, q.length, v.size, false} : Heads{q.heads, q.length, v.size, true};
+    const Heads out =
+        query.rank() == 4 ? Heads{q.heads, q.length, v.size, false} : Heads{q.heads, q.length, v.size, true};
 
     in_parallel(call.pool, batches * q.heads, [&](int64_t task) {
       const int64_t b = task / q.heads, head = task % q.heads, kv = b * k.heads + head / (q.heads / k.heads);
@@ -205,7 +212,8 @@ Status reference_attention(Call& call) {
       for (int64_t j = 0; j < total; ++j)
         for (int64_t d = 0; d < k.size; ++d)
           keys_t[static_cast<size_t>(d * total + j)] = keys[static_cast<size_t>((kv * total + j) * k.size + d)];
-      multiply_add<W>(q.length, total, k.size, {queries.data() + q.start(b, head), q.row(), 1}, keys_t.data(), total, scores.data(), total);
+      multiply_add<W>(q.length, total, k.size, {queries.data() + q.start(b, head), q.row(), 1}, keys_t.data(), total,
+                      scores.data(), total);
       const auto keep = [&](int64_t stage) {
         if (scores_out.data() && mode == stage)
           std::copy(scores.begin(), scores.end(), scores_out.data() + task * q.length * total);
@@ -248,20 +256,24 @@ Status infer_rotary_embedding(Inference& in) {
   const bool flat = x.size() == 3;
   const int64_t heads = in.attributes.integer("num_heads"), rotary = in.attributes.integer("rotary_embedding_dim");
   if (flat && heads < 1) return in.error("num_heads must be given with an input of 3 dimensions");
-  if (flat && x[2].known() && x[2].value() % heads != 0) return in.error("num_heads does not divide " + x[2].to_string());
+  if (flat && x[2].known() && x[2].value() % heads != 0)
+    return in.error("num_heads does not divide " + x[2].to_string());
   const ir::Dim size = flat ? ir::floor_div(x[2], heads) : x[3];
   const ir::Dim rotated = rotary > 0 ? ir::Dim(rotary) : size;
-  if (rotary < 0 || (rotated.known() && rotated.value() % 2 != 0) || (rotated.known() && size.known() && rotated.value() > size.value()))
+  if (rotary < 0 || (rotated.known() && rotated.value() % 2 != 0) ||
+      (rotated.known() && size.known() && rotated.value() > size.value()))
     return in.error("rotary_embedding_dim must be even and at most the head size " + size.to_string());
   const ir::Dim half = ir::floor_div(rotated, 2), batch = x[0], length = flat ? x[1] : x[2];
   for (const size_t i : {1, 2}) {
     if (!in.dims(i)) continue;
-    VIVACE_TRY(agree(in, in.dims(i)->back(), half, "half the rotated size and the last dimension of input " + std::to_string(i)));
+    VIVACE_TRY(agree(in, in.dims(i)->back(), half,
+                     "half the rotated size and the last dimension of input " + std::to_string(i)));
     if (in.has(3)) continue;
     VIVACE_TRY(agree(in, (*in.dims(i))[0], batch, "batches of X and input " + std::to_string(i)));
     VIVACE_TRY(agree(in, (*in.dims(i))[1], length, "lengths of X and input " + std::to_string(i)));
   }
-  if (in.dims(1) && in.dims(2)) VIVACE_TRY(agree(in, (*in.dims(1))[0], (*in.dims(2))[0], "numbers of cosines and sines"));
+  if (in.dims(1) && in.dims(2))
+    VIVACE_TRY(agree(in, (*in.dims(1))[0], (*in.dims(2))[0], "numbers of cosines and sines"));
   if (in.has(3) && in.dims(3)) {
     VIVACE_TRY(agree(in, (*in.dims(3))[0], batch, "batches of X and of the positions"));
     VIVACE_TRY(agree(in, (*in.dims(3))[1], length, "lengths of X and of the positions"));
@@ -273,12 +285,14 @@ Status infer_rotary_embedding(Inference& in) {
 Status reference_rotary_embedding(Call& call) {
   const TensorView& x = call.input(0);
   const Heads h = heads_of(x, call.attributes.integer("num_heads"));
-  const int64_t rotary = call.attributes.integer("rotary_embedding_dim"), rotated = rotary > 0 ? rotary : h.size, half = rotated / 2;
+  const int64_t rotary = call.attributes.integer("rotary_embedding_dim"), rotated = rotary > 0 ? rotary : h.size,
+                half = rotated / 2;
   const bool interleaved = call.attributes.integer("interleaved") != 0;
   std::vector<int64_t> positions;
   if (call.has(3)) positions = to_int64(call.input(3));
   for (const int64_t p : positions)
-    if (p < 0 || p >= call.input(1).shape[0]) return call.error("position " + std::to_string(p) + " is beyond the cache");
+    if (p < 0 || p >= call.input(1).shape[0])
+      return call.error("position " + std::to_string(p) + " is beyond the cache");
   return compute_in(call, x.type, [&]<class W>() -> Status {
     VIVACE_ASSIGN(const auto from, Reader<W>::of(x));
     VIVACE_ASSIGN(const auto cosines, Reader<W>::of(call.input(1)));

@@ -13,7 +13,8 @@ Tensor borrowed(const TensorView& view) { return Tensor::wrap(view.type, view.sh
 
 // What is certain of a value that may be either: the same type where they agree, unknown dimensions where they differ.
 Result<ir::Type> either(const Inference& in, const ir::Type& a, const ir::Type& b) {
-  if (a.kind != b.kind || (a.kind == ir::Kind::tensor && a.dtype != b.dtype && a.dtype != DType::undefined && b.dtype != DType::undefined))
+  if (a.kind != b.kind ||
+      (a.kind == ir::Kind::tensor && a.dtype != b.dtype && a.dtype != DType::undefined && b.dtype != DType::undefined))
     return in.error("one value is " + a.to_string() + " here and " + b.to_string() + " there; the types must agree");
   ir::Type merged = a;
   if (merged.dtype == DType::undefined) merged.dtype = b.dtype;
@@ -46,8 +47,8 @@ struct Argument {
 Result<size_t> captures_of(const Inference& in, size_t own) {
   const int64_t captures = in.attributes.integer("captures");
   if (captures < 0 || static_cast<size_t>(captures) + own > in.node.inputs().size())
-    return in.error("it has " + std::to_string(in.node.inputs().size()) + " inputs, of which " + std::to_string(captures) +
-                    " are captures; that is too few");
+    return in.error("it has " + std::to_string(in.node.inputs().size()) + " inputs, of which " +
+                    std::to_string(captures) + " are captures; that is too few");
   return static_cast<size_t>(captures);
 }
 
@@ -72,7 +73,8 @@ Result<const ir::Graph*> subgraph(const Inference& in, const char* name, size_t 
 
 // Types of the subgraph's outputs for these arguments. The subgraph itself stays as it is: the next call may come with
 // other shapes.
-Result<std::vector<ir::Type>> infer_subgraph(const Inference& in, const ir::Graph& graph, const std::vector<Argument>& arguments) {
+Result<std::vector<ir::Type>> infer_subgraph(const Inference& in, const ir::Graph& graph,
+                                             const std::vector<Argument>& arguments) {
   const std::unique_ptr<ir::Graph> copy = graph.clone();
   for (ir::Value* value : copy->values()) {
     if (value->is_constant()) continue;
@@ -118,7 +120,8 @@ Status infer_if(Inference& in) {
                       std::to_string(in.output_count()));
     if (condition && *condition->as<bool>() != branch) continue;
     VIVACE_ASSIGN(std::vector<ir::Type> types, infer_subgraph(in, *graph, arguments));
-    if (merged.empty()) merged = std::move(types);
+    if (merged.empty())
+      merged = std::move(types);
     else
       for (size_t i = 0; i < merged.size(); ++i) {
         VIVACE_ASSIGN(merged[i], either(in, merged[i], types[i]));
@@ -142,8 +145,8 @@ namespace {
 
 // Values that a body hands on to its next iteration have one type for all: widens `arguments` [first, first + count)
 // until the body's outputs [out, out + count) agree. Returns the types of all outputs of the body.
-Result<std::vector<ir::Type>> infer_iterated(const Inference& in, const ir::Graph& body, std::vector<Argument>& arguments,
-                                             size_t first, size_t count, size_t out) {
+Result<std::vector<ir::Type>> infer_iterated(const Inference& in, const ir::Graph& body,
+                                             std::vector<Argument>& arguments, size_t first, size_t count, size_t out) {
   // Each level of nesting may infer its body several times; deep inside, one inference with nothing known must do.
   static thread_local int depth = 0;
   struct Level {
@@ -184,7 +187,8 @@ Status infer_loop(Inference& in) {
   VIVACE_TRY(require_type(in, 0, {DType::i64}));
   VIVACE_TRY(require_type(in, 1, {DType::boolean}));
   for (const size_t i : {0, 1})
-    if (in.constant(i) && in.constant(i)->count() != 1) return in.error("trip count and condition must be one element each");
+    if (in.constant(i) && in.constant(i)->count() != 1)
+      return in.error("trip count and condition must be one element each");
   const size_t carried = in.node.inputs().size() - 2 - captures;
   VIVACE_ASSIGN(const ir::Graph* body, subgraph(in, "body", in.node.inputs().size()));
   if (body->outputs().size() < 1 + carried || in.output_count() > body->outputs().size() - 1)
@@ -199,8 +203,10 @@ Status infer_loop(Inference& in) {
   ir::Dim trips;
   const std::optional<std::vector<int64_t>> limit = in.has(0) ? in.numbers(0) : std::nullopt;
   const bool starts = !in.has(1) || (in.constant(1) && *in.constant(1)->as<bool>());
-  if (in.has(1) && in.constant(1) && !starts) trips = 0;
-  else if (limit && starts && goes_on(*body)) trips = std::max<int64_t>(0, limit->at(0));
+  if (in.has(1) && in.constant(1) && !starts)
+    trips = 0;
+  else if (limit && starts && goes_on(*body))
+    trips = std::max<int64_t>(0, limit->at(0));
   for (size_t i = carried; i < in.output_count(); ++i) {
     ir::Type type = types[1 + i];
     if (type.kind != ir::Kind::tensor) return in.error("a scan output must be a tensor");
@@ -213,21 +219,25 @@ Status infer_loop(Inference& in) {
 namespace {
 
 // Copies between a whole tensor and the slice at `index` of `axis`.
-Status copy_slice(const Call& call, const TensorView& whole, int axis, int64_t index, const TensorView& slice, bool into_whole) {
+Status copy_slice(const Call& call, const TensorView& whole, int axis, int64_t index, const TensorView& slice,
+                  bool into_whole) {
   const AxisSplit split = split_at(whole.shape, axis);
   const bool done = visit_storage(whole.type, [&]<class T>() {
     for (int64_t outer = 0; outer < split.outer; ++outer) {
       T* w = whole.as<T>() + (outer * split.size + index) * split.inner;
       T* s = slice.as<T>() + outer * split.inner;
-      if (into_whole) std::copy_n(s, split.inner, w);
-      else std::copy_n(w, split.inner, s);
+      if (into_whole)
+        std::copy_n(s, split.inner, w);
+      else
+        std::copy_n(w, split.inner, s);
     }
   });
   return done ? Status() : call.error(std::string("it cannot take slices of type ") + to_string(whole.type));
 }
 
 // Makes output i of the slices, one for each iteration, along `axis`; `like` says type and shape where there are none.
-Status stack(Call& call, size_t i, const std::vector<Tensor>& slices, int64_t axis, bool reverse, const ir::Type& like) {
+Status stack(Call& call, size_t i, const std::vector<Tensor>& slices, int64_t axis, bool reverse,
+             const ir::Type& like) {
   if (i >= call.outputs.size()) return {};
   Shape shape;
   DType type = like.dtype;
@@ -239,7 +249,8 @@ Status stack(Call& call, size_t i, const std::vector<Tensor>& slices, int64_t ax
   }
   for (const Tensor& slice : slices)
     if (slice.type() != type || slice.shape() != shape)
-      return call.error("scan output " + std::to_string(i) + " changes from " + to_string(shape) + " to " + to_string(slice.shape()));
+      return call.error("scan output " + std::to_string(i) + " changes from " + to_string(shape) + " to " +
+                        to_string(slice.shape()));
   const int at = normalized_axis(axis, static_cast<int>(shape.size()) + 1);
   if (at < 0) return call.error("scan output axis " + std::to_string(axis) + " is out of range");
   const auto count = static_cast<int64_t>(slices.size());
@@ -258,7 +269,8 @@ Status reference_loop(Call& call) {
   const size_t captures = static_cast<size_t>(call.attributes.integer("captures"));
   const size_t carried = call.inputs.size() - 2 - captures;
   for (const size_t i : {0, 1})
-    if (call.has(i) && call.input(i).count() != 1) return call.error("trip count and condition must be one element each");
+    if (call.has(i) && call.input(i).count() != 1)
+      return call.error("trip count and condition must be one element each");
   const int64_t limit = call.has(0) ? *call.input(0).as<int64_t>() : INT64_MAX;
   bool condition = !call.has(1) || *call.input(1).as<bool>();
   std::vector<Tensor> arguments(2);
@@ -305,7 +317,8 @@ Status infer_scan(Inference& in) {
   const size_t own = in.node.inputs().size() - captures;
   const int64_t count = in.attributes.integer("num_scan_inputs");
   if (count < 1 || static_cast<size_t>(count) > own)
-    return in.error("num_scan_inputs " + std::to_string(count) + " does not fit its " + std::to_string(own) + " inputs");
+    return in.error("num_scan_inputs " + std::to_string(count) + " does not fit its " + std::to_string(own) +
+                    " inputs");
   const auto scan_inputs = static_cast<size_t>(count);
   const size_t states = own - scan_inputs;
   VIVACE_ASSIGN(const ir::Graph* body, subgraph(in, "body", in.node.inputs().size()));
@@ -324,7 +337,8 @@ Status infer_scan(Inference& in) {
       const int axis = normalized_axis(ins.axes[i], slice.type.rank());
       if (axis < 0) return in.error("scan input axis " + std::to_string(ins.axes[i]) + " is out of range");
       const ir::Dim size = (*slice.type.dims)[static_cast<size_t>(axis)];
-      if (clash(length, size)) return in.error("scan inputs have " + length.to_string() + " and " + size.to_string() + " slices");
+      if (clash(length, size))
+        return in.error("scan inputs have " + length.to_string() + " and " + size.to_string() + " slices");
       if (!length.known()) length = size;
       slice.type.dims->erase(slice.type.dims->begin() + axis);
     }
@@ -380,7 +394,8 @@ Status reference_scan(Call& call) {
   }
   for (size_t i = 0; i < states && i < call.outputs.size(); ++i) VIVACE_TRY(put_output(call, i, arguments[i]));
   for (size_t i = 0; i < slices.size(); ++i)
-    VIVACE_TRY(stack(call, states + i, slices[i], outs.axes[i], outs.directions[i] != 0, body.outputs()[states + i]->type));
+    VIVACE_TRY(
+        stack(call, states + i, slices[i], outs.axes[i], outs.directions[i] != 0, body.outputs()[states + i]->type));
   return {};
 }
 

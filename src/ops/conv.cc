@@ -29,8 +29,8 @@ Status infer_convolution(Inference& in, size_t x, size_t w, size_t bias, DType o
   if (wd[0].known() && wd[0].value() % groups != 0)
     return in.error("group " + std::to_string(groups) + " does not divide the " + wd[0].to_string() + " filters");
   if (xd[1].known() && (xd[1].value() % groups != 0 || clash(xd[1].value() / groups, wd[1])))
-    return in.error("the weights are for " + wd[1].to_string() + " input channels in each of " + std::to_string(groups) +
-                    " groups, the input has " + xd[1].to_string());
+    return in.error("the weights are for " + wd[1].to_string() + " input channels in each of " +
+                    std::to_string(groups) + " groups, the input has " + xd[1].to_string());
   if (in.has(bias)) VIVACE_TRY(is_vector(in, bias, wd[0]));
 
   ir::Dims y(rank);
@@ -84,9 +84,12 @@ Status convolve_add(const Call& call, const Shape& x_shape, const W* x, const Sh
   });
   return {};
 }
-template Status convolve_add<float>(const Call&, const Shape&, const float*, const Shape&, const float*, const Shape&, float*);
-template Status convolve_add<double>(const Call&, const Shape&, const double*, const Shape&, const double*, const Shape&, double*);
-template Status convolve_add<uint32_t>(const Call&, const Shape&, const uint32_t*, const Shape&, const uint32_t*, const Shape&, uint32_t*);
+template Status convolve_add<float>(const Call&, const Shape&, const float*, const Shape&, const float*, const Shape&,
+                                    float*);
+template Status convolve_add<double>(const Call&, const Shape&, const double*, const Shape&, const double*,
+                                     const Shape&, double*);
+template Status convolve_add<uint32_t>(const Call&, const Shape&, const uint32_t*, const Shape&, const uint32_t*,
+                                       const Shape&, uint32_t*);
 
 template <class W>
 Status reference_conv_into(const Call& call, W* y) {
@@ -163,7 +166,8 @@ Status reference_qlinear_conv(Call& call) {
   VIVACE_ASSIGN(const auto w, centred(call, 3, 5));
   VIVACE_ASSIGN(const Tensor sums, Tensor::allocate(DType::u32, y.shape));
   fill_channels(y.shape, call.has(8) ? call.input(8).as<const uint32_t>() : nullptr, sums.as<uint32_t>());
-  VIVACE_TRY(convolve_add(call, call.input(0).shape, x.data(), call.input(3).shape, w.data(), y.shape, sums.as<uint32_t>()));
+  VIVACE_TRY(
+      convolve_add(call, call.input(0).shape, x.data(), call.input(3).shape, w.data(), y.shape, sums.as<uint32_t>()));
 
   const float x_scale = *call.input(1).as<float>(), y_scale = *call.input(6).as<float>();
   const float* w_scale = call.input(4).as<float>();

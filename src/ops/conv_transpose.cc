@@ -35,8 +35,8 @@ Result<Transposed> transposed(const ir::Node& node, const ir::Dims& in, const st
   constexpr int64_t kLimit = int64_t{1} << 31;
   for (size_t i = 0; i < n; ++i) {
     if (extra[i] < 0 || extra[i] > kLimit) return bad("output_padding must not be negative, nor beyond 2^31");
-    const ir::Dim full = (in[i] - ir::Dim(1)) * ir::Dim(w.strides[i]) +
-                         ir::Dim(extra[i] + w.dilations[i] * (w.kernel[i] - 1) + 1);
+    const ir::Dim full =
+        (in[i] - ir::Dim(1)) * ir::Dim(w.strides[i]) + ir::Dim(extra[i] + w.dilations[i] * (w.kernel[i] - 1) + 1);
     const bool same = mode.starts_with("SAME");
     if (wanted.empty() && !same) {
       t.out.push_back(full - ir::Dim(w.pads[i] + w.pads[n + i]));

@@ -21,7 +21,8 @@ Status infer_deform_conv(Inference& in) {
   const int64_t groups = in.attributes.integer("offset_group", 1);
   if (groups < 1) return in.error("offset_group must be positive");
   if (in.dims(0) && (*in.dims(0))[1].known() && (*in.dims(0))[1].value() % groups != 0)
-    return in.error("offset_group " + std::to_string(groups) + " does not divide the " + (*in.dims(0))[1].to_string() + " channels");
+    return in.error("offset_group " + std::to_string(groups) + " does not divide the " + (*in.dims(0))[1].to_string() +
+                    " channels");
   const auto spatial = static_cast<int64_t>(y.size()) - 2;
   ir::Dim taps = ir::Dim(groups);
   for (size_t d = 2; d < y.size(); ++d) taps = taps * (in.dims(1) ? (*in.dims(1))[d] : ir::Dim());
@@ -32,7 +33,9 @@ Status infer_deform_conv(Inference& in) {
     wanted[1] = i == 2 ? taps * ir::Dim(spatial) : taps;
     bool fits = given.size() == wanted.size();
     for (size_t d = 0; fits && d < wanted.size(); ++d) fits = !clash(given[d], wanted[d]);
-    if (!fits) return in.error("input " + std::to_string(i) + " has shape [" + ir::to_string(given) + "], not [" + ir::to_string(wanted) + "]");
+    if (!fits)
+      return in.error("input " + std::to_string(i) + " has shape [" + ir::to_string(given) + "], not [" +
+                      ir::to_string(wanted) + "]");
   }
   return {};
 }
@@ -53,9 +56,11 @@ Status reference_deform_conv(Call& call) {
     const Shape image(x_shape.begin() + 2, x_shape.end()), out(y_shape.begin() + 2, y_shape.end());
     VIVACE_ASSIGN(const Window window, window_of(call.node, ir::to_dims(image), {w_shape.begin() + 2, w_shape.end()}));
     const auto n = static_cast<int64_t>(image.size());
-    const int64_t groups = call.attributes.integer("group", 1), offset_groups = call.attributes.integer("offset_group", 1);
+    const int64_t groups = call.attributes.integer("group", 1),
+                  offset_groups = call.attributes.integer("offset_group", 1);
     const int64_t channels = w_shape[1], features = w_shape[0] / groups, shared = x_shape[1] / offset_groups;
-    const int64_t taps = elements(window.kernel), positions = elements(out), pixels = elements(image), terms = channels * taps;
+    const int64_t taps = elements(window.kernel), positions = elements(out), pixels = elements(image),
+                  terms = channels * taps;
     // One position at a time: the taps of each offset group, then what they see in each channel of the group.
     in_parallel(call.pool, x_shape[0] * groups * positions, [&](int64_t task) {
       const int64_t position = task % positions, group = task / positions % groups, batch = task / positions / groups;
@@ -69,14 +74,17 @@ Status reference_deform_conv(Call& call) {
           int64_t place = position, k = tap;
           for (int64_t d = n; d-- > 0;) {
             const auto dim = static_cast<size_t>(d);
-            const int64_t at = place % out[dim] * window.strides[dim] + k % window.kernel[dim] * window.dilations[dim] - window.pads[dim];
+            const int64_t at = place % out[dim] * window.strides[dim] + k % window.kernel[dim] * window.dilations[dim] -
+                               window.pads[dim];
             place /= out[dim];
             k /= window.kernel[dim];
-            const W moved = offsets[(((batch * offset_groups + offset_group) * taps + tap) * n + d) * positions + position];
+            const W moved =
+                offsets[(((batch * offset_groups + offset_group) * taps + tap) * n + d) * positions + position];
             along[dim] = linear_taps(static_cast<double>(at) + static_cast<double>(moved), image[dim]);
           }
           combine(image, along, neighbours);
-          const W share = mask.data() ? mask[((batch * offset_groups + offset_group) * taps + tap) * positions + position] : W(1);
+          const W share =
+              mask.data() ? mask[((batch * offset_groups + offset_group) * taps + tap) * positions + position] : W(1);
           for (int64_t channel = c; channel < end; ++channel)
             seen[static_cast<size_t>(channel * taps + tap)] =
                 share * sample(x.data() + (batch * x_shape[1] + group * channels + channel) * pixels, neighbours);

@@ -25,7 +25,8 @@ W activate(const std::string& name, W x, W alpha, W beta) {
   if (name == "silu") return x * sigmoid(x);
   if (name == "tanh") return std::tanh(x);
   if (name == "gelu") return x * W(0.5) * (1 + std::erf(x * W(M_SQRT1_2)));
-  if (name == "gelu_tanh") return x * W(0.5) * (1 + std::tanh(W(M_2_SQRTPI * M_SQRT1_2) * (x + W(0.044715) * x * x * x)));
+  if (name == "gelu_tanh")
+    return x * W(0.5) * (1 + std::tanh(W(M_2_SQRTPI * M_SQRT1_2) * (x + W(0.044715) * x * x * x)));
   return x;
 }
 
@@ -38,7 +39,9 @@ Status check_epilogue(Inference& in) {
   const ir::Dims &residual = *in.dims(3), &y = *in.outputs[0].dims;
   bool fits = residual.size() == y.size();
   for (size_t i = 0; fits && i < y.size(); ++i) fits = !clash(residual[i], y[i]);
-  return fits ? Status() : in.error("the residual has shape [" + ir::to_string(residual) + "], the output [" + ir::to_string(y) + "]");
+  return fits ? Status()
+              : in.error("the residual has shape [" + ir::to_string(residual) + "], the output [" + ir::to_string(y) +
+                         "]");
 }
 
 // y = activation(y + residual), or activation(y) + residual.
@@ -93,8 +96,10 @@ Status reference_fused_matmul(Call& call) {
     const W scale = call.attributes.real("scale", 1);
     std::fill_n(y.data(), count, W(0));
     VIVACE_TRY(matrix_product<W>(call, call.input(0).shape, a.data(), call.input(1).shape, b.data(),
-                                 call.attributes.integer("trans_a") != 0, call.attributes.integer("trans_b") != 0, y.data()));
-    for (int64_t i = 0; i < count; ++i) y.data()[i] = y.data()[i] * scale + (bias.data() ? bias[i % bias.count()] : W(0));
+                                 call.attributes.integer("trans_a") != 0, call.attributes.integer("trans_b") != 0,
+                                 y.data()));
+    for (int64_t i = 0; i < count; ++i)
+      y.data()[i] = y.data()[i] * scale + (bias.data() ? bias[i % bias.count()] : W(0));
     return finish(call, y);
   });
 }

@@ -14,10 +14,10 @@ constexpr int kMostDimensions = 6;  // spatial; a cubic sample takes 4 to that p
 Status infer_grid_sample(Inference& in) {
   const std::string mode = in.attributes.text("mode", "linear"), padding = in.attributes.text("padding_mode", "zeros");
   if (mode != "linear" && mode != "nearest" && mode != "cubic") return in.error("unknown mode '" + mode + "'");
-  if (padding != "zeros" && padding != "border" && padding != "reflection") return in.error("unknown padding_mode '" + padding + "'");
+  if (padding != "zeros" && padding != "border" && padding != "reflection")
+    return in.error("unknown padding_mode '" + padding + "'");
   VIVACE_TRY(require_type(in, 1, {DType::f32, DType::f16, DType::bf16, DType::f64}));
-  if (mode != "nearest")
-    VIVACE_TRY(require_type(in, 0, {DType::f32, DType::f16, DType::bf16, DType::f64}));
+  if (mode != "nearest") VIVACE_TRY(require_type(in, 0, {DType::f32, DType::f16, DType::bf16, DType::f64}));
   VIVACE_TRY(require_rank(in, 0, 3, 2 + kMostDimensions));
   VIVACE_TRY(require_rank(in, 1, 3, 2 + kMostDimensions));
   const std::optional<ir::Dims>&x = in.dims(0), &grid = in.dims(1);
@@ -28,7 +28,8 @@ Status infer_grid_sample(Inference& in) {
   if (x && grid) {
     if (x->size() != grid->size()) return in.error("the input and the grid must have as many dimensions");
     if (clash((*x)[0], (*grid)[0])) return in.error("the batches of input and grid differ");
-    if (clash(grid->back(), static_cast<int64_t>(x->size()) - 2)) return in.error("the grid must hold positions of as many coordinates as the image has dimensions");
+    if (clash(grid->back(), static_cast<int64_t>(x->size()) - 2))
+      return in.error("the grid must hold positions of as many coordinates as the image has dimensions");
   }
   ir::Dims y((x ? *x : *grid).size());
   y[0] = x ? (*x)[0] : (*grid)[0];
@@ -50,7 +51,8 @@ struct Sampled {
     const double range = high - low;
     if (!(range > 0)) return 0;
     if (x >= low && x <= high) return x;
-    const double beyond = x < low ? low - x : x - high, turns = std::floor(beyond / range), rest = beyond - turns * range;
+    const double beyond = x < low ? low - x : x - high, turns = std::floor(beyond / range),
+                 rest = beyond - turns * range;
     const bool from_low = (std::fmod(turns, 2) == 0) == (x < low);
     return from_low ? low + rest : high - rest;
   }
@@ -67,8 +69,10 @@ struct Sampled {
     x = std::isnan(x) ? -kFar : std::clamp(x, -kFar, kFar);
     if (mode == "nearest") x = std::nearbyint(x);
     if (x < low || x > high) {  // of a cubic sample the pixels are clamped, not the position, as PyTorch has it
-      if (padding == "border" && mode != "cubic") x = std::clamp(x, 0.0, static_cast<double>(size - 1));
-      else if (padding == "reflection") x = reflect(x);
+      if (padding == "border" && mode != "cubic")
+        x = std::clamp(x, 0.0, static_cast<double>(size - 1));
+      else if (padding == "reflection")
+        x = reflect(x);
     }
     std::vector<Tap> taps;
     const auto add = [&](double i, double weight) {
@@ -91,11 +95,13 @@ struct Sampled {
 };
 
 // Calls visit(batch, position, taps) for each position of the output.
-Status for_each_sample(const Call& call, FunctionRef<void(int64_t n, int64_t position, const std::vector<Tap>&)> visit) {
+Status for_each_sample(const Call& call,
+                       FunctionRef<void(int64_t n, int64_t position, const std::vector<Tap>&)> visit) {
   const TensorView &x = call.input(0), &grid = call.input(1);
   const Shape image(x.shape.begin() + 2, x.shape.end());
   const bool corners = call.attributes.integer("align_corners") != 0;
-  const std::string mode = call.attributes.text("mode", "linear"), padding = call.attributes.text("padding_mode", "zeros");
+  const std::string mode = call.attributes.text("mode", "linear"),
+                    padding = call.attributes.text("padding_mode", "zeros");
   VIVACE_ASSIGN(const auto points, Reader<double>::of(grid));
   std::vector<Sampled> dims;
   for (const int64_t size : image)
@@ -109,7 +115,8 @@ Status for_each_sample(const Call& call, FunctionRef<void(int64_t n, int64_t pos
       for (size_t d = 0; d < image.size(); ++d) {
         const double v = point[image.size() - 1 - d] + 1;  // the last coordinate is that of the first dimension
         // In f32 for f32 grids, so that ties between pixels fall as they do elsewhere.
-        const double at = corners ? v / 2 * static_cast<double>(image[d] - 1) : (v * static_cast<double>(image[d]) - 1) / 2;
+        const double at =
+            corners ? v / 2 * static_cast<double>(image[d] - 1) : (v * static_cast<double>(image[d]) - 1) / 2;
         along[d] = dims[d].taps(grid.type == DType::f64 ? at : static_cast<float>(at), mode);
       }
       combine(image, along, taps);
@@ -155,7 +162,9 @@ Status infer_affine_grid(Inference& in) {
   VIVACE_TRY(require_rank(in, 1, 1, 1));
   const std::optional<ir::Dims> size = in.known(1);
   const std::optional<int64_t> count = size ? std::optional<int64_t>(size->size())
-                                       : in.dims(1) && (*in.dims(1))[0].known() ? std::optional((*in.dims(1))[0].value()) : std::nullopt;
+                                       : in.dims(1) && (*in.dims(1))[0].known()
+                                           ? std::optional((*in.dims(1))[0].value())
+                                           : std::nullopt;
   if (!count) {
     in.set_unknown_rank(0, in.dtype(0));
     return {};
@@ -164,7 +173,8 @@ Status infer_affine_grid(Inference& in) {
   if (in.dims(0)) {
     const ir::Dims& theta = *in.dims(0);
     if (clash(theta[1], *count - 2) || clash(theta[2], *count - 1))
-      return in.error("theta of shape [" + ir::to_string(theta) + "] does not fit a size of " + std::to_string(*count) + " elements");
+      return in.error("theta of shape [" + ir::to_string(theta) + "] does not fit a size of " + std::to_string(*count) +
+                      " elements");
     if (size && clash(theta[0], (*size)[0])) return in.error("the batches of theta and size differ");
   }
   ir::Dims y(static_cast<size_t>(*count));

@@ -17,7 +17,8 @@ struct Fold {
 };
 Result<Fold> fold_of(const ir::Node& node, const Shape& image, const Shape& block) {
   const auto bad = [&](const std::string& what) { return Status(Code::invalid_model, node.describe() + ": " + what); };
-  if (image.size() != block.size() || image.empty()) return bad("image_shape and block_shape must have as many elements");
+  if (image.size() != block.size() || image.empty())
+    return bad("image_shape and block_shape must have as many elements");
   for (const int64_t d : image)
     if (d < 0) return bad("image_shape must not be negative");
   if (!checked_elements(image)) return bad("the image is too large");
@@ -53,7 +54,8 @@ Status infer_col2im(Inference& in) {
   VIVACE_ASSIGN(const Fold fold, fold_of(in.node, *image, *block));
   const int64_t taps = elements(*block);
   if (x[1].known() && x[1].value() % taps != 0)
-    return in.error("a block of " + std::to_string(taps) + " elements does not divide the " + x[1].to_string() + " rows");
+    return in.error("a block of " + std::to_string(taps) + " elements does not divide the " + x[1].to_string() +
+                    " rows");
   if (clash(x[2], ir::product(fold.out)))
     return in.error("the image has " + ir::product(fold.out).to_string() + " blocks, the input " + x[2].to_string());
   ir::Dims y{x[0], ir::floor_div(x[1], taps)};
@@ -78,7 +80,8 @@ Status reference_col2im(Call& call) {
       if (x.count() > 0)
         in_parallel(call.pool, x.shape[0] * (x.shape[1] / taps), [&](int64_t channel) {
           for (int64_t tap = 0; tap < taps; ++tap)
-            patches.scatter_add(columns.data() + (channel * taps + tap) * positions, tap, 0, positions, y.data() + channel * pixels);
+            patches.scatter_add(columns.data() + (channel * taps + tap) * positions, tap, 0, positions,
+                                y.data() + channel * pixels);
         });
       return y.store();
     }();
@@ -98,7 +101,8 @@ Status infer_center_crop_pad(Inference& in) {
   if (!in.attributes.has("axes"))
     for (size_t d = 0; d < y.size(); ++d) axes.push_back(static_cast<int64_t>(d));
   const std::optional<ir::Dims> shape = in.known(1);
-  if (shape && shape->size() != axes.size()) return in.error("the shape must have an element for each of " + std::to_string(axes.size()) + " axes");
+  if (shape && shape->size() != axes.size())
+    return in.error("the shape must have an element for each of " + std::to_string(axes.size()) + " axes");
   for (size_t i = 0; i < axes.size(); ++i) {
     const int axis = normalized_axis(axes[i], in.rank(0));
     if (axis < 0) return in.error("axis " + std::to_string(axes[i]) + " is out of range");
@@ -113,8 +117,10 @@ Status infer_center_crop_pad(Inference& in) {
 Status reference_center_crop_pad(Call& call) {
   VIVACE_TRY(size_outputs(call));
   const TensorView &x = call.input(0), &y = call.output();
-  if (y.type == DType::string) std::fill_n(y.as<std::string>(), y.count(), std::string());
-  else std::memset(y.data, 0, y.bytes());
+  if (y.type == DType::string)
+    std::fill_n(y.as<std::string>(), y.count(), std::string());
+  else
+    std::memset(y.data, 0, y.bytes());
   const Shape x_strides = strides_of(x.shape), y_strides = strides_of(y.shape);
   Shape shared = x.shape;
   int64_t from = 0, to = 0;
@@ -143,9 +149,11 @@ Status infer_tensor_scatter(Inference& in) {
     const ir::Dims& update = *in.dims(1);
     bool fits = update.size() == cache.size();
     for (size_t d = 0; fits && d < cache.size(); ++d)
-      fits = static_cast<int>(d) == axis ? !(update[d].known() && cache[d].known() && update[d].value() > cache[d].value())
-                                         : !clash(update[d], cache[d]);
-    if (!fits) return in.error("an update of shape [" + ir::to_string(update) + "] does not fit [" + ir::to_string(cache) + "]");
+      fits = static_cast<int>(d) == axis
+                 ? !(update[d].known() && cache[d].known() && update[d].value() > cache[d].value())
+                 : !clash(update[d], cache[d]);
+    if (!fits)
+      return in.error("an update of shape [" + ir::to_string(update) + "] does not fit [" + ir::to_string(cache) + "]");
   }
   return in.has(2) ? is_vector(in, 2, cache[0]) : Status();
 }

@@ -1,8 +1,9 @@
 // MatMul, Gemm and the integer products.
+#include "ops/matmul.h"
+
 #include <cmath>
 #include <limits>
 
-#include "ops/matmul.h"
 #include "ops/products.h"
 #include "ops/reference.h"
 
@@ -16,10 +17,14 @@ Status infer_matrix_product(Inference& in, size_t a, size_t b, DType out, bool t
   ir::Dims x = *in.dims(a), y = *in.dims(b);
   if (x.empty() || y.empty()) return in.error("a matrix product needs at least one dimension on each side");
   const bool row = x.size() == 1, column = y.size() == 1;
-  if (row) x.insert(x.begin(), 1);
-  else if (trans_a) std::swap(x[x.size() - 1], x[x.size() - 2]);
-  if (column) y.push_back(1);
-  else if (trans_b) std::swap(y[y.size() - 1], y[y.size() - 2]);
+  if (row)
+    x.insert(x.begin(), 1);
+  else if (trans_a)
+    std::swap(x[x.size() - 1], x[x.size() - 2]);
+  if (column)
+    y.push_back(1);
+  else if (trans_b)
+    std::swap(y[y.size() - 1], y[y.size() - 2]);
   if (clash(x.back(), y[y.size() - 2]))
     return in.error("[" + ir::to_string(*in.dims(a)) + "] and [" + ir::to_string(*in.dims(b)) + "] do not multiply: " +
                     x.back().to_string() + " columns meet " + y[y.size() - 2].to_string() + " rows");
@@ -58,8 +63,10 @@ Status matrix_product(const Call& call, Shape a_shape, const W* a, Shape b_shape
 }
 template Status matrix_product<float>(const Call&, Shape, const float*, Shape, const float*, bool, bool, float*);
 template Status matrix_product<double>(const Call&, Shape, const double*, Shape, const double*, bool, bool, double*);
-template Status matrix_product<uint32_t>(const Call&, Shape, const uint32_t*, Shape, const uint32_t*, bool, bool, uint32_t*);
-template Status matrix_product<uint64_t>(const Call&, Shape, const uint64_t*, Shape, const uint64_t*, bool, bool, uint64_t*);
+template Status matrix_product<uint32_t>(const Call&, Shape, const uint32_t*, Shape, const uint32_t*, bool, bool,
+                                         uint32_t*);
+template Status matrix_product<uint64_t>(const Call&, Shape, const uint64_t*, Shape, const uint64_t*, bool, bool,
+                                         uint64_t*);
 
 namespace {
 
@@ -67,8 +74,10 @@ namespace {
 template <class F>
 Status compute_product_in(const Call& call, DType type, F&& f) {
   switch (type) {
-    case DType::i32: case DType::u32: return f.template operator()<uint32_t>();
-    case DType::i64: case DType::u64: return f.template operator()<uint64_t>();
+    case DType::i32:
+    case DType::u32: return f.template operator()<uint32_t>();
+    case DType::i64:
+    case DType::u64: return f.template operator()<uint64_t>();
     default: return compute_in(call, type, f);
   }
 }
@@ -99,7 +108,8 @@ Status reference_matmul(Call& call) {
     VIVACE_ASSIGN(const auto b, Reader<W>::of(as_unsigned(call.input(1))));
     VIVACE_ASSIGN(const auto y, Writer<W>::of(as_unsigned(call.output())));
     std::fill_n(y.data(), call.output().count(), W(0));
-    VIVACE_TRY(matrix_product<W>(call, call.input(0).shape, a.data(), call.input(1).shape, b.data(), false, false, y.data()));
+    VIVACE_TRY(
+        matrix_product<W>(call, call.input(0).shape, a.data(), call.input(1).shape, b.data(), false, false, y.data()));
     return y.store();
   });
 }
@@ -137,12 +147,15 @@ Status reference_gemm(Call& call) {
     const int64_t count = call.output().count();
     std::fill_n(y.data(), count, W(0));
     VIVACE_TRY(matrix_product<W>(call, call.input(0).shape, a.data(), call.input(1).shape, b.data(),
-                                 call.attributes.integer("transA") != 0, call.attributes.integer("transB") != 0, y.data()));
+                                 call.attributes.integer("transA") != 0, call.attributes.integer("transB") != 0,
+                                 y.data()));
     // Integers are scaled in double, and only where there is something to scale.
     const auto scaled = [](W v, double by) -> W {
       if (by == 1) return v;
-      if constexpr (std::is_floating_point_v<W>) return static_cast<W>(v * static_cast<W>(by));
-      else return static_cast<W>(static_cast<int64_t>(static_cast<double>(static_cast<std::make_signed_t<W>>(v)) * by));
+      if constexpr (std::is_floating_point_v<W>)
+        return static_cast<W>(v * static_cast<W>(by));
+      else
+        return static_cast<W>(static_cast<int64_t>(static_cast<double>(static_cast<std::make_signed_t<W>>(v)) * by));
     };
     for (int64_t i = 0; i < count; ++i) y.data()[i] = scaled(y.data()[i], alpha);
     if (c.data()) {
@@ -186,7 +199,8 @@ Result<PerLine> per_line(const Call& call, size_t tensor, const Shape& matrices,
   p.lines_of_batch = t.shape.size() > 1;
   const int64_t batches = p.matrix ? all / p.matrix : 0;
   if (count != (p.lines_of_batch ? batches * p.lines : p.lines))
-    return call.error("input " + std::to_string(tensor) + " of shape " + to_string(t.shape) + " does not fit " + to_string(matrices));
+    return call.error("input " + std::to_string(tensor) + " of shape " + to_string(t.shape) + " does not fit " +
+                      to_string(matrices));
   return p;
 }
 
@@ -235,7 +249,8 @@ Status reference_qlinear_matmul(Call& call) {
   VIVACE_ASSIGN(const auto a, centred(call, 0, 2, true));
   VIVACE_ASSIGN(const auto b, centred(call, 3, 5, false));
   VIVACE_ASSIGN(const Tensor sums, Tensor::allocate(DType::u32, y.shape));
-  VIVACE_TRY(matrix_product(call, call.input(0).shape, a.data(), call.input(3).shape, b.data(), false, false, sums.as<uint32_t>()));
+  VIVACE_TRY(matrix_product(call, call.input(0).shape, a.data(), call.input(3).shape, b.data(), false, false,
+                            sums.as<uint32_t>()));
   VIVACE_ASSIGN(const auto a_scale, Reader<float>::of(call.input(1)));
   VIVACE_ASSIGN(const auto b_scale, Reader<float>::of(call.input(4)));
   VIVACE_ASSIGN(const auto y_scale, Reader<float>::of(call.input(6)));

@@ -108,7 +108,8 @@ Status infer_group_normalization(Inference& in) {
   if (groups < 1) return in.error("num_groups must be positive");
   VIVACE_TRY(infer_channel_normalization(in));
   if (in.dims(0) && (*in.dims(0))[1].known() && (*in.dims(0))[1].value() % groups != 0)
-    return in.error("num_groups " + std::to_string(groups) + " does not divide the " + (*in.dims(0))[1].to_string() + " channels");
+    return in.error("num_groups " + std::to_string(groups) + " does not divide the " + (*in.dims(0))[1].to_string() +
+                    " channels");
   return {};
 }
 
@@ -158,8 +159,9 @@ Result<Repeated<W>> repeated(const TensorView& tensor, const Shape& x, int64_t i
   const size_t rank = tensor.shape.size();
   size_t leading = 0;
   while (leading < rank && tensor.shape[leading] == 1) ++leading;
-  const bool tail = rank - leading <= x.size() && std::equal(tensor.shape.begin() + static_cast<int64_t>(leading),
-                                                             tensor.shape.end(), x.end() - static_cast<int64_t>(rank - leading));
+  const bool tail =
+      rank - leading <= x.size() && std::equal(tensor.shape.begin() + static_cast<int64_t>(leading), tensor.shape.end(),
+                                               x.end() - static_cast<int64_t>(rank - leading));
   if (tail && r.given.count() == inner) {
     r.data = r.given.data();
     r.period = inner;
@@ -296,7 +298,8 @@ Status infer_lp_normalization(Inference& in) {
 // x / (sum |x|^p)^(1/p) along the axis; a line of zeros stays zero.
 Status reference_lp_normalization(Call& call) {
   const Shape& shape = call.input(0).shape;
-  const AxisSplit split = split_at(shape, normalized_axis(call.attributes.integer("axis", -1), static_cast<int>(shape.size())));
+  const AxisSplit split =
+      split_at(shape, normalized_axis(call.attributes.integer("axis", -1), static_cast<int>(shape.size())));
   const bool absolute = call.attributes.integer("p", 2) == 1;
   return compute_in(call, call.input(0).type, [&]<class W>() -> Status {
     VIVACE_ASSIGN(const auto x, Reader<W>::of(call.input(0)));
@@ -322,7 +325,8 @@ Status infer_mean_variance_normalization(Inference& in) {
   if (in.dims(0))
     for (const int64_t axis : in.attributes.integers("axes", {0, 2, 3}))
       if (normalized_axis(axis, in.rank(0)) < 0)
-        return in.error("axis " + std::to_string(axis) + " is out of range for " + std::to_string(in.rank(0)) + " dimensions");
+        return in.error("axis " + std::to_string(axis) + " is out of range for " + std::to_string(in.rank(0)) +
+                        " dimensions");
   in.set(0, in.type(0));
   return {};
 }
@@ -372,7 +376,8 @@ Status reference_lrn(Call& call) {
     VIVACE_ASSIGN(const auto y, Writer<W>::of(call.output()));
     in_parallel(call.pool, shape[0] * channels, [&](int64_t task) {
       const int64_t c = task % channels, n = task / channels;
-      const int64_t from = c - std::min(c, (size - 1) / 2), to = c + std::min(channels - 1 - c, size - 1 - (size - 1) / 2);
+      const int64_t from = c - std::min(c, (size - 1) / 2),
+                    to = c + std::min(channels - 1 - c, size - 1 - (size - 1) / 2);
       std::vector<double> squares(static_cast<size_t>(inner), 0);
       for (int64_t near = from; near <= to; ++near)
         for (int64_t i = 0; i < inner; ++i) {

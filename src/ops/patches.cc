@@ -14,9 +14,11 @@ Result<ir::Dims> window_outputs(const ir::Node& node, const ir::Dims& in_spatial
   const size_t n = in_spatial.size();
   ir::Dims out;
   for (size_t i = 0; i < n; ++i) {
-    if (same) out.push_back(ir::ceil_div(in_spatial[i], w.strides[i]));
-    else out.push_back(window_output(in_spatial[i], w.kernel[i], w.strides[i], w.pads[i], w.pads[n + i], w.dilations[i],
-                                     ceil_mode));
+    if (same)
+      out.push_back(ir::ceil_div(in_spatial[i], w.strides[i]));
+    else
+      out.push_back(
+          window_output(in_spatial[i], w.kernel[i], w.strides[i], w.pads[i], w.pads[n + i], w.dilations[i], ceil_mode));
     if (out.back().known() ? out.back().value() < 0 : in_spatial[i].known())
       return Status(Code::invalid_model, node.describe() + ": the window does not fit the padded input");
   }

@@ -14,14 +14,19 @@ struct Patches {
   std::vector<int64_t> strides, dilations, pads;  // pads: begins; ends follow from `out`
 
   Patches(Shape image_size, Shape out_size, const Window& w)
-      : image(std::move(image_size)), out(std::move(out_size)), kernel(w.kernel), strides(w.strides),
-        dilations(w.dilations), pads(w.pads.begin(), w.pads.begin() + static_cast<int64_t>(image.size())) {}
+      : image(std::move(image_size)),
+        out(std::move(out_size)),
+        kernel(w.kernel),
+        strides(w.strides),
+        dilations(w.dilations),
+        pads(w.pads.begin(), w.pads.begin() + static_cast<int64_t>(image.size())) {}
 
   int64_t positions() const { return elements(out); }
   int64_t taps() const { return elements(kernel); }
 
   /// Visits where tap `tap` (row-major in the kernel) of window positions [begin, end) falls inside the image:
-  /// f(position, offset, step, count) says that positions position + i meet image elements offset + i * step, i < count.
+  /// f(position, offset, step, count) says that positions position + i meet image elements offset + i * step, i <
+  /// count.
   template <class F>
   void walk(int64_t tap, int64_t begin, int64_t end, F&& f) const {
     if (begin >= end) return;

@@ -40,8 +40,9 @@ Status infer_pool(Inference& in) {
   const int64_t order = in.attributes.integer("storage_order");
   if (order != 0 && order != 1) return in.error("storage_order must be 0 or 1");
   ir::Dims y = *in.dims(0);
-  VIVACE_ASSIGN(const ir::Dims out, window_outputs(in.node, {y.begin() + 2, y.end()}, in.attributes.integers("kernel_shape"),
-                                                   in.attributes.integer("ceil_mode") != 0));
+  VIVACE_ASSIGN(const ir::Dims out,
+                window_outputs(in.node, {y.begin() + 2, y.end()}, in.attributes.integers("kernel_shape"),
+                               in.attributes.integer("ceil_mode") != 0));
   std::copy(out.begin(), out.end(), y.begin() + 2);
   return finish(ir::Type::tensor(in.dtype(0), y));
 }
@@ -71,8 +72,8 @@ Status reference_max_pool(Call& call) {
   const auto pool = [&]<class W>() -> Status {
     VIVACE_ASSIGN(const auto x, Reader<W>::of(call.input(0)));
     VIVACE_ASSIGN(const auto y, Writer<W>::of(call.output()));
-    constexpr W lowest = std::numeric_limits<W>::has_infinity ? -std::numeric_limits<W>::infinity()
-                                                               : std::numeric_limits<W>::lowest();
+    constexpr W lowest =
+        std::numeric_limits<W>::has_infinity ? -std::numeric_limits<W>::infinity() : std::numeric_limits<W>::lowest();
     for_each_channel(call, [&](int64_t x0, int64_t y0, int64_t channel) {
       W* best = y.data() + y0;
       std::fill_n(best, positions, lowest);
@@ -137,7 +138,8 @@ Status reference_average_pool(Call& call) {
         patches.walk(tap, 0, positions, [&](int64_t position, int64_t offset, int64_t step, int64_t count) {
           for (int64_t i = 0; i < count; ++i) sum[position + i] += x[x0 + offset + i * step];
         });
-      for (int64_t i = 0; i < positions; ++i) sum[i] /= static_cast<W>(std::max<int64_t>(1, counts[static_cast<size_t>(i)]));
+      for (int64_t i = 0; i < positions; ++i)
+        sum[i] /= static_cast<W>(std::max<int64_t>(1, counts[static_cast<size_t>(i)]));
     });
     return y.store();
   });

@@ -69,8 +69,8 @@ Status multiply_add(ThreadPool* pool, int64_t m, int64_t n, int64_t k, Matrix<W>
   return {};
 }
 
-#define INSTANTIATE(W)                                                                                                \
-  template void multiply_add<W>(int64_t, int64_t, int64_t, Matrix<W>, const W*, int64_t, W*, int64_t);                \
+#define INSTANTIATE(W)                                                                                 \
+  template void multiply_add<W>(int64_t, int64_t, int64_t, Matrix<W>, const W*, int64_t, W*, int64_t); \
   template Status multiply_add<W>(ThreadPool*, int64_t, int64_t, int64_t, Matrix<W>, Matrix<W>, W*, int64_t);
 INSTANTIATE(float)
 INSTANTIATE(double)

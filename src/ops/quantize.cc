@@ -42,11 +42,13 @@ Status check_granularity(const Inference& in, size_t scale) {
   const ir::Dim& size = x[static_cast<size_t>(axis)];
   if (block == 0) {
     if (s.size() != 1) return misfit("without block_size it must be one number or a vector");
-    return clash(s[0], size) ? misfit("it must have an element for each index of axis " + std::to_string(axis)) : Status();
+    return clash(s[0], size) ? misfit("it must have an element for each index of axis " + std::to_string(axis))
+                             : Status();
   }
   if (s.size() != x.size()) return misfit("with block_size the ranks must agree");
   for (size_t d = 0; d < x.size(); ++d)
-    if (clash(s[d], static_cast<int>(d) == axis ? ir::ceil_div(x[d], block) : x[d])) return misfit("blocks do not cover it");
+    if (clash(s[d], static_cast<int>(d) == axis ? ir::ceil_div(x[d], block) : x[d]))
+      return misfit("blocks do not cover it");
   return {};
 }
 
@@ -85,8 +87,9 @@ Status infer_quantize_linear(Inference& in) {
   VIVACE_TRY(require_type(in, 1, {f32, f16, bf16, i32, f8e8m0}));
   VIVACE_TRY(require_type(in, 2, {i8, u8, i16, u16, f8e4m3fn, f8e4m3fnuz, f8e5m2, f8e5m2fnuz, u4, i4, f4e2m1, u2, i2}));
   VIVACE_TRY(type_attribute(in, "precision", {f32, f16, bf16}).status());
-  VIVACE_ASSIGN(DType out, type_attribute(in, "output_dtype", {i8, u8, i16, u16, f8e4m3fn, f8e4m3fnuz, f8e5m2, f8e5m2fnuz,
-                                                               u4, i4, f4e2m1, u2, i2}));
+  VIVACE_ASSIGN(DType out,
+                type_attribute(in, "output_dtype",
+                               {i8, u8, i16, u16, f8e4m3fn, f8e4m3fnuz, f8e5m2, f8e5m2fnuz, u4, i4, f4e2m1, u2, i2}));
   if (in.has(2)) {
     if (out != undefined && in.dtype(2) != undefined && in.dtype(2) != out)
       return in.error("output_dtype and the zero point disagree");
@@ -120,21 +123,27 @@ Status reference_quantize_linear(Call& call) {
     if (is_small_float(y.type)) {
       const float moved = zero[at] == 0 ? quotient : quotient + static_cast<float>(zero[at]);  // -0 stays
       const uint8_t bits = encode_small_float(y.type, moved, saturate);
-      if (bits_of(y.type) == 8) y.as<uint8_t>()[i] = bits;
-      else put_bits(y, i, bits);
+      if (bits_of(y.type) == 8)
+        y.as<uint8_t>()[i] = bits;
+      else
+        put_bits(y, i, bits);
       continue;
     }
     const double whole = std::nearbyint(static_cast<double>(quotient)) + zero[at];
     const auto result = static_cast<int64_t>(whole > low ? std::min(whole, high) : low);  // NaN becomes the least
-    if (bits_of(y.type) < 8) put_bits(y, i, static_cast<uint8_t>(result));
-    else if (bits_of(y.type) == 8) y.as<uint8_t>()[i] = static_cast<uint8_t>(result);
-    else y.as<uint16_t>()[i] = static_cast<uint16_t>(result);
+    if (bits_of(y.type) < 8)
+      put_bits(y, i, static_cast<uint8_t>(result));
+    else if (bits_of(y.type) == 8)
+      y.as<uint8_t>()[i] = static_cast<uint8_t>(result);
+    else
+      y.as<uint16_t>()[i] = static_cast<uint16_t>(result);
   }
   return {};
 }
 
 Status infer_dequantize_linear(Inference& in) {
-  VIVACE_TRY(require_type(in, 0, {i8, u8, i16, u16, i32, f8e4m3fn, f8e4m3fnuz, f8e5m2, f8e5m2fnuz, u4, i4, f4e2m1, u2, i2}));
+  VIVACE_TRY(
+      require_type(in, 0, {i8, u8, i16, u16, i32, f8e4m3fn, f8e4m3fnuz, f8e5m2, f8e5m2fnuz, u4, i4, f4e2m1, u2, i2}));
   VIVACE_TRY(require_type(in, 1, {f32, f16, bf16, f8e8m0}));
   VIVACE_TRY(require_same_type(in, 2, 0));
   VIVACE_ASSIGN(DType out, type_attribute(in, "output_dtype", {f32, f16, bf16}));

@@ -51,7 +51,9 @@ class Writer {
     return writer;
   }
   W* data() const { return made_.as<W>(); }  // nullptr for an output nobody wants
-  Status store() const { return made_.data == target_.data ? Status() : convert(made_, target_); }  // nothing without an output
+  Status store() const {
+    return made_.data == target_.data ? Status() : convert(made_, target_);
+  }  // nothing without an output
 
  private:
   TensorView target_, made_;

@@ -1,9 +1,10 @@
 // Resize: each dimension on its own turns output positions into weighted input positions.
+#include "ops/resize.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "ops/reference.h"
-#include "ops/resize.h"
 
 namespace vivace::ops {
 
@@ -29,8 +30,8 @@ Result<std::vector<int>> resize_axes(const ir::Node& node, int rank) {
   for (const int64_t axis : named) {
     const int normal = normalized_axis(axis, rank);
     if (normal < 0 || std::find(axes.begin(), axes.end(), normal) != axes.end())
-      return Status(Code::invalid_model, node.describe() + ": axis " + std::to_string(axis) +
-                                             " is out of range for " + std::to_string(rank) + " dimensions, or named twice");
+      return Status(Code::invalid_model, node.describe() + ": axis " + std::to_string(axis) + " is out of range for " +
+                                             std::to_string(rank) + " dimensions, or named twice");
     axes.push_back(normal);
   }
   return axes;
@@ -43,7 +44,9 @@ bool preserves_aspect(const ir::Node& node) {
 // Sizes and scales of all dimensions from the values of the inputs; scales and sizes: one of them is not empty.
 Result<std::vector<Along>> resized(const ir::Node& node, const Shape& shape, const std::vector<double>& scales,
                                    const std::vector<int64_t>& sizes, const std::vector<double>& roi) {
-  const auto bad = [&](const std::string& what) { return Status(Code::invalid_argument, node.describe() + ": " + what); };
+  const auto bad = [&](const std::string& what) {
+    return Status(Code::invalid_argument, node.describe() + ": " + what);
+  };
   VIVACE_ASSIGN(const std::vector<int> axes, resize_axes(node, static_cast<int>(shape.size())));
   std::vector<Along> dims(shape.size());
   for (size_t d = 0; d < shape.size(); ++d) dims[d].in = dims[d].out = shape[d];
@@ -87,7 +90,8 @@ Result<std::vector<Along>> resized(const ir::Node& node, const Shape& shape, con
 ir::Dim scaled(const ir::Dim& dim, double scale) {
   if (scale == std::floor(scale) && scale >= 1 && scale < 1e6) return dim * ir::Dim(static_cast<int64_t>(scale));
   const double inverse = 1 / scale;
-  if (inverse == std::floor(inverse) && inverse >= 1 && inverse < 1e6) return ir::floor_div(dim, static_cast<int64_t>(inverse));
+  if (inverse == std::floor(inverse) && inverse >= 1 && inverse < 1e6)
+    return ir::floor_div(dim, static_cast<int64_t>(inverse));
   return {};
 }
 
@@ -129,19 +133,21 @@ Status infer_resize(Inference& in) {
   ir::Dims y = x;
   if (shape && (scaling || (numbers && !numbers->empty()))) {
     const std::vector<int64_t> none;
-    VIVACE_ASSIGN(const std::vector<Along> dims,
-                  resized(in.node, *shape, scaling ? to_double(*scales) : std::vector<double>(),
-                          numbers ? *numbers : none, {}));
+    VIVACE_ASSIGN(
+        const std::vector<Along> dims,
+        resized(in.node, *shape, scaling ? to_double(*scales) : std::vector<double>(), numbers ? *numbers : none, {}));
     for (size_t d = 0; d < y.size(); ++d) y[d] = dims[d].out;
   } else if (scaling) {
-    if (static_cast<size_t>(scales->count()) != axes.size()) return in.error("scales must have one element for each axis");
+    if (static_cast<size_t>(scales->count()) != axes.size())
+      return in.error("scales must have one element for each axis");
     const std::vector<double> factors = to_double(*scales);
     for (size_t i = 0; i < axes.size(); ++i) {
       ir::Dim& d = y[static_cast<size_t>(axes[i])];
       if (!(factors[i] > 0)) return in.error("scales must be positive");
-      if (factors[i] != 1) d = d.known() ? ir::Dim(static_cast<int64_t>(std::clamp<double>(
-                                               static_cast<float>(d.value()) * static_cast<float>(factors[i]), 0, kMostElements)))
-                                         : scaled(d, factors[i]);
+      if (factors[i] != 1)
+        d = d.known() ? ir::Dim(static_cast<int64_t>(std::clamp<double>(
+                            static_cast<float>(d.value()) * static_cast<float>(factors[i]), 0, kMostElements)))
+                      : scaled(d, factors[i]);
     }
   } else {
     const bool follow = sizes && sizes->size() == axes.size() && !preserves_aspect(in.node);
@@ -177,7 +183,8 @@ using Taps = ResizeTaps;
 
 Taps taps_of(const ir::Attributes& attributes, const Along& d) {
   const std::string transformation = attributes.text("coordinate_transformation_mode", "half_pixel");
-  const std::string mode = attributes.text("mode", "nearest"), nearest = attributes.text("nearest_mode", "round_prefer_floor");
+  const std::string mode = attributes.text("mode", "nearest"),
+                    nearest = attributes.text("nearest_mode", "round_prefer_floor");
   const bool exclude_outside = attributes.integer("exclude_outside") != 0, cubic = mode == "cubic";
   const double a = attributes.real("cubic_coeff_a", -0.75f);
   // Antialiasing widens the filter as much as the image shrinks.
@@ -194,8 +201,10 @@ Taps taps_of(const ir::Attributes& attributes, const Along& d) {
       continue;
     }
     if (mode == "nearest") {
-      double n = nearest == "floor" ? std::floor(x) : nearest == "ceil" ? std::ceil(x)
-                 : nearest == "round_prefer_ceil" ? std::floor(x + 0.5) : std::ceil(x - 0.5);
+      double n = nearest == "floor"               ? std::floor(x)
+                 : nearest == "ceil"              ? std::ceil(x)
+                 : nearest == "round_prefer_ceil" ? std::floor(x + 0.5)
+                                                  : std::ceil(x - 0.5);
       n = n > 0 ? std::min(n, last) : 0;
       here = {{static_cast<int64_t>(n), 1}};
     } else {
@@ -229,7 +238,8 @@ void extrapolate(const std::vector<Taps>& taps, const Shape& shape, T value, T* 
     inner = shape[axis] ? inner / shape[axis] : 0;
     for (int64_t i = 0; i < shape[axis]; ++i)
       if (taps[axis].at[static_cast<size_t>(i)].empty())
-        for (int64_t start = i * inner; start < elements(shape); start += outer_step) std::fill_n(y + start, inner, value);
+        for (int64_t start = i * inner; start < elements(shape); start += outer_step)
+          std::fill_n(y + start, inner, value);
   }
 }
 
@@ -274,8 +284,8 @@ Status interpolate(Call& call, const std::vector<Taps>& taps, const std::vector<
   std::copy_n(from, result.count(), result.as<W>());
   extrapolate<W>(taps, shape, call.attributes.real("extrapolation_value"), result.as<W>());
   const TensorView& y = call.output();
-  const bool stored = visit_dtype<float, double, Float16, BFloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
-                                  uint32_t, uint64_t>(y.type, [&]<class T>() {
+  const bool stored = visit_dtype<float, double, Float16, BFloat16, int8_t, int16_t, int32_t, int64_t, uint8_t,
+                                  uint16_t, uint32_t, uint64_t>(y.type, [&]<class T>() {
     for (int64_t i = 0; i < y.count(); ++i) y.as<T>()[i] = rounded<W, T>(result.as<W>()[i]);
   });
   return stored ? Status() : call.error(std::string("it does not interpolate type ") + to_string(y.type));
@@ -334,10 +344,10 @@ Status reference_resize(Call& call) {
                                                                                  : interpolate<float>(call, taps, dims);
   if (!visit_storage(x.type, [&]<class T>() { pick<T>(call, taps); }))
     return call.error(std::string("it does not take type ") + to_string(x.type));
-  visit_dtype<float, double, Float16, BFloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t>(
-      x.type, [&]<class T>() {
-        extrapolate<T>(taps, shape, rounded<float, T>(call.attributes.real("extrapolation_value")), call.output().as<T>());
-      });
+  visit_dtype<float, double, Float16, BFloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t,
+              uint64_t>(x.type, [&]<class T>() {
+    extrapolate<T>(taps, shape, rounded<float, T>(call.attributes.real("extrapolation_value")), call.output().as<T>());
+  });
   return {};
 }
 

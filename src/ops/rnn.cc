@@ -35,9 +35,17 @@ struct ActivationRow {
   double alpha, beta;
 };
 constexpr ActivationRow kActivations[] = {
-    {"sigmoid", 0, 0, 0},      {"tanh", 0, 0, 0},          {"relu", 0, 0, 0},     {"softsign", 0, 0, 0},
-    {"softplus", 0, 0, 0},     {"leakyrelu", 1, 0.01, 0},  {"elu", 1, 1, 0},      {"thresholdedrelu", 1, 1, 0},
-    {"affine", 2, 1, 0},       {"scaledtanh", 2, 1, 1},    {"hardsigmoid", 2, 0.2, 0.5},
+    {"sigmoid", 0, 0, 0},
+    {"tanh", 0, 0, 0},
+    {"relu", 0, 0, 0},
+    {"softsign", 0, 0, 0},
+    {"softplus", 0, 0, 0},
+    {"leakyrelu", 1, 0.01, 0},
+    {"elu", 1, 1, 0},
+    {"thresholdedrelu", 1, 1, 0},
+    {"affine", 2, 1, 0},
+    {"scaledtanh", 2, 1, 1},
+    {"hardsigmoid", 2, 0.2, 0.5},
 };
 
 int directions_of(const ir::Attributes& attributes) {
@@ -53,15 +61,20 @@ Result<std::vector<Activation>> activations_of(const ir::Node& node, const std::
   std::vector<std::string> names = node.attributes.texts("activations");
   if (names.empty())
     for (size_t d = 0; d < directions; ++d) names.insert(names.end(), defaults.begin(), defaults.end());
-  if (node.op == "RNN" && directions == 1 && names.size() == 2) names.pop_back();  // its default names two for any direction
+  if (node.op == "RNN" && directions == 1 && names.size() == 2)
+    names.pop_back();  // its default names two for any direction
   if (names.size() != directions * defaults.size())
-    return bad("it has " + std::to_string(names.size()) + " activations, not " + std::to_string(directions * defaults.size()));
-  const std::vector<float> alphas = node.attributes.reals("activation_alpha"), betas = node.attributes.reals("activation_beta");
+    return bad("it has " + std::to_string(names.size()) + " activations, not " +
+               std::to_string(directions * defaults.size()));
+  const std::vector<float> alphas = node.attributes.reals("activation_alpha"),
+                           betas = node.attributes.reals("activation_beta");
   size_t alpha = 0, beta = 0;
   std::vector<Activation> result;
   for (std::string& name : names) {
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    const auto* row = std::find_if(std::begin(kActivations), std::end(kActivations), [&](const auto& r) { return r.name == name; });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const auto* row =
+        std::find_if(std::begin(kActivations), std::end(kActivations), [&](const auto& r) { return r.name == name; });
     if (row == std::end(kActivations)) return bad("unknown activation '" + name + "'");
     Activation f{name, row->alpha, row->beta};
     if (row->parameters > 0 && alpha < alphas.size()) f.alpha = alphas[alpha++];
@@ -89,7 +102,8 @@ Status has_shape(const Inference& in, size_t i, const ir::Dims& shape) {
   bool fits = given.size() == shape.size();
   for (size_t d = 0; fits && d < shape.size(); ++d) fits = !clash(given[d], shape[d]);
   if (fits) return {};
-  return in.error("input " + std::to_string(i) + " has shape [" + ir::to_string(given) + "], not [" + ir::to_string(shape) + "]");
+  return in.error("input " + std::to_string(i) + " has shape [" + ir::to_string(given) + "], not [" +
+                  ir::to_string(shape) + "]");
 }
 
 }  // namespace
@@ -111,7 +125,8 @@ Status infer_recurrent(Inference& in) {
   ir::Dim hidden = in.dims(2) ? (*in.dims(2))[2] : unknown;
   if (in.attributes.has("hidden_size")) {
     const int64_t size = in.attributes.integer("hidden_size");
-    if (clash(hidden, size)) return in.error("hidden_size is " + std::to_string(size) + " but R is for " + hidden.to_string());
+    if (clash(hidden, size))
+      return in.error("hidden_size is " + std::to_string(size) + " but R is for " + hidden.to_string());
     if (size < 0) return in.error("hidden_size must not be negative");
     hidden = size;
   }
@@ -124,7 +139,8 @@ Status infer_recurrent(Inference& in) {
   VIVACE_TRY(has_shape(in, 5, state));
   VIVACE_TRY(has_shape(in, 6, state));
   VIVACE_TRY(has_shape(in, 7, {directions, hidden * ir::Dim(3)}));
-  in.set(0, in.dtype(0), layout ? ir::Dims{batch, steps, directions, hidden} : ir::Dims{steps, directions, batch, hidden});
+  in.set(0, in.dtype(0),
+         layout ? ir::Dims{batch, steps, directions, hidden} : ir::Dims{steps, directions, batch, hidden});
   for (size_t i = 1; i < 3; ++i) in.set(i, in.dtype(0), state);
   return {};
 }
@@ -132,24 +148,26 @@ Status infer_recurrent(Inference& in) {
 namespace {
 
 template <class W>
-struct Cell {  // what one step of one sequence works on
-  const W* input;     // X W' of this step, gates * hidden
-  W* recurrent;       // H R' of the last step, gates * hidden
-  const W* w_bias;    // gates * hidden; nullptr: none
+struct Cell {       // what one step of one sequence works on
+  const W* input;   // X W' of this step, gates * hidden
+  W* recurrent;     // H R' of the last step, gates * hidden
+  const W* w_bias;  // gates * hidden; nullptr: none
   const W* r_bias;
-  const W* peepholes; // of LSTM, 3 * hidden; nullptr: none
-  const W* r;         // R' of this direction, [hidden, gates * hidden]
-  W *h, *c;           // the state, hidden
+  const W* peepholes;  // of LSTM, 3 * hidden; nullptr: none
+  const W* r;          // R' of this direction, [hidden, gates * hidden]
+  W *h, *c;            // the state, hidden
   const Activation* f;
   int64_t hidden;
-  double clip;        // infinity: none
-  bool flag;          // GRU: linear_before_reset; LSTM: input_forget
+  double clip;  // infinity: none
+  bool flag;    // GRU: linear_before_reset; LSTM: input_forget
 
   double activate(size_t which, double x) const { return f[which](std::min(std::max(x, -clip), clip)); }
   double sum(int64_t i) const {  // of gate element i, biases among it
     return static_cast<double>(input[i]) + recurrent[i] + (w_bias ? static_cast<double>(w_bias[i]) + r_bias[i] : 0);
   }
-  double peephole(int64_t gate, int64_t j, double state) const { return peepholes ? peepholes[gate * hidden + j] * state : 0; }
+  double peephole(int64_t gate, int64_t j, double state) const {
+    return peepholes ? peepholes[gate * hidden + j] * state : 0;
+  }
 };
 
 // H = f(X W' + H R' + b)
@@ -170,7 +188,8 @@ void step_gru(const Cell<W>& cell) {
   }
   if (!cell.flag) {
     std::vector<W> kept(static_cast<size_t>(n));
-    for (int64_t j = 0; j < n; ++j) kept[static_cast<size_t>(j)] = static_cast<W>(reset[static_cast<size_t>(j)] * cell.h[j]);
+    for (int64_t j = 0; j < n; ++j)
+      kept[static_cast<size_t>(j)] = static_cast<W>(reset[static_cast<size_t>(j)] * cell.h[j]);
     std::fill_n(cell.recurrent + 2 * n, n, W(0));
     multiply_add<W>(1, n, n, {kept.data(), n, 1}, cell.r + 2 * n, 3 * n, cell.recurrent + 2 * n, n);
   }
@@ -221,7 +240,8 @@ Status run_recurrent(Call& call, void (*step)(const Cell<W>&), const std::vector
   if (call.has(4)) lengths = to_int64(call.input(4));
   for (const int64_t length : lengths)
     if (length < 0 || length > steps)
-      return call.error("a sequence length of " + std::to_string(length) + " is not within the " + std::to_string(steps) + " steps");
+      return call.error("a sequence length of " + std::to_string(length) + " is not within the " +
+                        std::to_string(steps) + " steps");
   std::vector<Writer<W>> outputs;  // Y, Y_h, Y_c
   for (size_t i = 0; i < 3; ++i) {
     VIVACE_ASSIGN(auto writer, Writer<W>::of(call.wants(i) ? call.output(i) : TensorView{}));
@@ -247,9 +267,18 @@ Status run_recurrent(Call& call, void (*step)(const Cell<W>&), const std::vector
       if (initial_h.data()) std::copy_n(initial_h.data() + state, hidden, h.data());
       if (initial_c.data()) std::copy_n(initial_c.data() + state, hidden, c.data());
       const W* bias = b.data() ? b.data() + d * 2 * gates : nullptr;
-      Cell<W> cell{nullptr, recurrent.data(), bias, bias ? bias + gates : nullptr,
-                   peepholes.data() ? peepholes.data() + d * 3 * hidden : nullptr, r_rows.as<W>(), h.data(), c.data(),
-                   activations.data() + d * static_cast<int64_t>(kind.activations.size()), hidden, clip, flag};
+      Cell<W> cell{nullptr,
+                   recurrent.data(),
+                   bias,
+                   bias ? bias + gates : nullptr,
+                   peepholes.data() ? peepholes.data() + d * 3 * hidden : nullptr,
+                   r_rows.as<W>(),
+                   h.data(),
+                   c.data(),
+                   activations.data() + d * static_cast<int64_t>(kind.activations.size()),
+                   hidden,
+                   clip,
+                   flag};
       const int64_t length = lengths[static_cast<size_t>(n)];
       for (int64_t i = 0; i < length; ++i) {
         const int64_t t = reverse ? length - 1 - i : i;
@@ -272,9 +301,13 @@ Status run_recurrent(Call& call, void (*step)(const Cell<W>&), const std::vector
 }  // namespace
 
 Status reference_recurrent(Call& call) {
-  VIVACE_ASSIGN(const std::vector<Activation> activations, activations_of(call.node, kind_of(call.node.op).activations));
+  VIVACE_ASSIGN(const std::vector<Activation> activations,
+                activations_of(call.node, kind_of(call.node.op).activations));
   return compute_in(call, call.input(0).type, [&]<class W>() -> Status {
-    return run_recurrent<W>(call, call.node.op == "RNN" ? step_rnn<W> : call.node.op == "GRU" ? step_gru<W> : step_lstm<W>,
+    return run_recurrent<W>(call,
+                            call.node.op == "RNN"   ? step_rnn<W>
+                            : call.node.op == "GRU" ? step_gru<W>
+                                                    : step_lstm<W>,
                             activations);
   });
 }

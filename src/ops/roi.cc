@@ -17,7 +17,8 @@ Status set_regions(Inference& in, const ir::Dim& height, const ir::Dim& width, i
   if (in.dims(0)) y[1] = (*in.dims(0))[1];
   if (in.dims(1)) {
     y[0] = (*in.dims(1))[0];
-    if (clash((*in.dims(1))[1], region_size)) return in.error("a region must have " + std::to_string(region_size) + " elements");
+    if (clash((*in.dims(1))[1], region_size))
+      return in.error("a region must have " + std::to_string(region_size) + " elements");
   }
   if (in.has(2) && in.dims(2)) {
     if (clash(y[0], (*in.dims(2))[0])) return in.error("there must be one batch index for each region");
@@ -46,17 +47,19 @@ namespace {
 
 // Samples inside the bins of one region; each sample has up to four neighbours.
 struct Bins {
-  int64_t rows = 0, columns = 0;           // samples of a bin
-  std::vector<std::vector<Tap>> y, x;      // by bin * samples + sample
+  int64_t rows = 0, columns = 0;       // samples of a bin
+  std::vector<std::vector<Tap>> y, x;  // by bin * samples + sample
 
   static std::vector<std::vector<Tap>> along(double start, double bin, int64_t bins, int64_t samples, int64_t size) {
     std::vector<std::vector<Tap>> all;
     for (int64_t b = 0; b < bins; ++b)
       for (int64_t s = 0; s < samples; ++s) {
-        const double at = start + static_cast<double>(b) * bin + (static_cast<double>(s) + 0.5) * bin / static_cast<double>(samples);
+        const double at =
+            start + static_cast<double>(b) * bin + (static_cast<double>(s) + 0.5) * bin / static_cast<double>(samples);
         // A pixel beyond the image still belongs to it; further out there is nothing.
         const bool outside = !(at >= -1 && at <= static_cast<double>(size)) || size == 0;
-        all.push_back(outside ? std::vector<Tap>() : linear_taps(std::clamp(at, 0.0, static_cast<double>(size - 1)), size));
+        all.push_back(outside ? std::vector<Tap>()
+                              : linear_taps(std::clamp(at, 0.0, static_cast<double>(size - 1)), size));
       }
     return all;
   }
@@ -75,7 +78,8 @@ Status reference_roi_align(Call& call) {
   const std::vector<double> regions = to_double(call.input(1));
   if (y.count() == 0) return {};
   for (const int64_t batch : batches)
-    if (batch < 0 || batch >= x.shape[0]) return call.error("batch index " + std::to_string(batch) + " is out of range");
+    if (batch < 0 || batch >= x.shape[0])
+      return call.error("batch index " + std::to_string(batch) + " is out of range");
   std::vector<Bins> bins(batches.size());
   for (size_t n = 0; n < bins.size(); ++n) {
     double begin[2], bin[2], samples[2];
@@ -87,7 +91,8 @@ Status reference_roi_align(Call& call) {
       samples[axis] = ratio > 0 ? static_cast<double>(ratio) : std::max(0.0, std::ceil(bin[axis]));
     }
     constexpr double kMostSamples = 1 << 20;  // in a bin; a region that needs more is no region of this image
-    if (!(samples[0] * samples[1] <= kMostSamples) || !(std::max(samples[0], samples[1]) * static_cast<double>(std::max(rows, columns)) <= 1e7))
+    if (!(samples[0] * samples[1] <= kMostSamples) ||
+        !(std::max(samples[0], samples[1]) * static_cast<double>(std::max(rows, columns)) <= 1e7))
       return call.error("region " + std::to_string(n) + " is too large to sample");
     bins[n].rows = static_cast<int64_t>(samples[1]);
     bins[n].columns = static_cast<int64_t>(samples[0]);
@@ -99,14 +104,16 @@ Status reference_roi_align(Call& call) {
     VIVACE_ASSIGN(const auto to, Writer<W>::of(y));
     in_parallel(call.pool, static_cast<int64_t>(batches.size()) * channels, [&](int64_t task) {
       const Bins& b = bins[static_cast<size_t>(task / channels)];
-      const W* image = from.data() + (batches[static_cast<size_t>(task / channels)] * channels + task % channels) * height * width;
+      const W* image =
+          from.data() + (batches[static_cast<size_t>(task / channels)] * channels + task % channels) * height * width;
       for (int64_t i = 0; i < rows; ++i)
         for (int64_t j = 0; j < columns; ++j) {
           double sum = 0, best = -INFINITY;
           for (int64_t r = 0; r < b.rows; ++r)
             for (int64_t c = 0; c < b.columns; ++c) {
               // The maximum is over weighted neighbours, as everybody does it; a missing one counts 0.
-              const auto &ys = b.y[static_cast<size_t>(i * b.rows + r)], &xs = b.x[static_cast<size_t>(j * b.columns + c)];
+              const auto &ys = b.y[static_cast<size_t>(i * b.rows + r)],
+                         &xs = b.x[static_cast<size_t>(j * b.columns + c)];
               if (ys.size() * xs.size() < 4) best = std::max(best, 0.0);
               for (const Tap& v : ys)
                 for (const Tap& h : xs) {
@@ -126,7 +133,8 @@ Status reference_roi_align(Call& call) {
 
 Status infer_max_roi_pool(Inference& in) {
   const std::vector<int64_t> pooled = in.attributes.integers("pooled_shape");
-  if (pooled.size() != 2 || pooled[0] < 0 || pooled[1] < 0) return in.error("pooled_shape must be a height and a width");
+  if (pooled.size() != 2 || pooled[0] < 0 || pooled[1] < 0)
+    return in.error("pooled_shape must be a height and a width");
   return set_regions(in, pooled[0], pooled[1], 5);
 }
 
@@ -138,7 +146,8 @@ Status reference_max_roi_pool(Call& call) {
   const std::vector<double> regions = to_double(call.input(1));
   if (y.count() == 0) return {};
   for (size_t i = 0; i < regions.size(); i += 5)
-    if (!(regions[i] >= 0 && regions[i] < static_cast<double>(x.shape[0]))) return call.error("a region's batch is out of range");
+    if (!(regions[i] >= 0 && regions[i] < static_cast<double>(x.shape[0])))
+      return call.error("a region's batch is out of range");
   return compute_in(call, x.type, [&]<class W>() -> Status {
     VIVACE_ASSIGN(const auto from, Reader<W>::of(x));
     VIVACE_ASSIGN(const auto to, Writer<W>::of(y));
@@ -179,7 +188,8 @@ Result<ir::Dims> unpooled(const ir::Node& node, const ir::Dims& x) {
   for (size_t i = 0; i < n; ++i)
     y.push_back((x[2 + i] - ir::Dim(1)) * ir::Dim(w.strides[i]) + ir::Dim(w.kernel[i] - w.pads[i] - w.pads[n + i]));
   for (const ir::Dim& d : y)
-    if (d.known() && d.value() < 0) return Status(Code::invalid_model, node.describe() + ": pads take more than there is");
+    if (d.known() && d.value() < 0)
+      return Status(Code::invalid_model, node.describe() + ": pads take more than there is");
   return y;
 }
 
@@ -203,7 +213,8 @@ Status infer_max_unpool(Inference& in) {
   VIVACE_ASSIGN(ir::Dims y, unpooled(in.node, x));
   if (in.has(2)) {
     const std::optional<ir::Dims> shape = in.known(2);
-    if (shape && shape->size() != x.size()) return in.error("output_shape must have " + std::to_string(x.size()) + " elements");
+    if (shape && shape->size() != x.size())
+      return in.error("output_shape must have " + std::to_string(x.size()) + " elements");
     for (size_t d = 0; d < y.size(); ++d) {
       const ir::Dim wanted = shape ? (*shape)[d] : ir::Dim();
       if (wanted.known() && y[d].known() && wanted.value() < y[d].value())

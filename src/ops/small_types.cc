@@ -11,17 +11,18 @@ namespace {
 struct Format {
   DType type;
   int mantissa, bias;
-  int largest;           // code of the largest finite number
-  int infinity, nan;     // codes, without sign; -1: none
-  bool one_zero;         // the code of -0 is NaN
+  int largest;        // code of the largest finite number
+  int infinity, nan;  // codes, without sign; -1: none
+  bool one_zero;      // the code of -0 is NaN
 };
 constexpr Format kFormats[] = {
-    {DType::f8e4m3fn, 3, 7, 0x7e, -1, 0x7f, false},   {DType::f8e4m3fnuz, 3, 8, 0x7f, -1, 0x80, true},
-    {DType::f8e5m2, 2, 15, 0x7b, 0x7c, 0x7e, false},  {DType::f8e5m2fnuz, 2, 16, 0x7f, -1, 0x80, true},
+    {DType::f8e4m3fn, 3, 7, 0x7e, -1, 0x7f, false},  {DType::f8e4m3fnuz, 3, 8, 0x7f, -1, 0x80, true},
+    {DType::f8e5m2, 2, 15, 0x7b, 0x7c, 0x7e, false}, {DType::f8e5m2fnuz, 2, 16, 0x7f, -1, 0x80, true},
     {DType::f4e2m1, 1, 1, 0x7, -1, -1, false},
 };
 const Format* format_of(DType type) {
-  const auto* at = std::find_if(std::begin(kFormats), std::end(kFormats), [&](const Format& f) { return f.type == type; });
+  const auto* at =
+      std::find_if(std::begin(kFormats), std::end(kFormats), [&](const Format& f) { return f.type == type; });
   return at == std::end(kFormats) ? nullptr : at;
 }
 
@@ -68,9 +69,12 @@ uint8_t encode_small_float(DType type, float value, bool saturate) {
   const float below = magnitude(*f, low), above = magnitude(*f, low + 1);
   int code = x - below > above - x || (x - below == above - x && low % 2 == 1) ? low + 1 : low;
   if (code > f->largest || std::isinf(value)) {
-    if (saturate || (f->infinity < 0 && f->nan < 0)) code = f->largest;
-    else if (f->infinity >= 0) code = f->infinity;
-    else return static_cast<uint8_t>(f->one_zero ? f->nan : f->nan | sign);
+    if (saturate || (f->infinity < 0 && f->nan < 0))
+      code = f->largest;
+    else if (f->infinity >= 0)
+      code = f->infinity;
+    else
+      return static_cast<uint8_t>(f->one_zero ? f->nan : f->nan | sign);
   }
   return static_cast<uint8_t>(code == 0 && f->one_zero ? 0 : code | sign);
 }
@@ -89,9 +93,16 @@ void put_bits(const TensorView& tensor, int64_t i, uint8_t value) {
 IntegerRange integer_range(DType type) {
   const int bits = bits_of(type);
   switch (type) {
-    case DType::u2: case DType::u4: case DType::u8: case DType::u16: case DType::u32: return {0, (int64_t{1} << bits) - 1};
-    case DType::i2: case DType::i4: case DType::i8: case DType::i16: case DType::i32:
-      return {-(int64_t{1} << (bits - 1)), (int64_t{1} << (bits - 1)) - 1};
+    case DType::u2:
+    case DType::u4:
+    case DType::u8:
+    case DType::u16:
+    case DType::u32: return {0, (int64_t{1} << bits) - 1};
+    case DType::i2:
+    case DType::i4:
+    case DType::i8:
+    case DType::i16:
+    case DType::i32: return {-(int64_t{1} << (bits - 1)), (int64_t{1} << (bits - 1)) - 1};
     default: return {0, 0};
   }
 }

@@ -31,8 +31,9 @@ struct Branches {
     ir::Value* w = then_branch->add_constant(Tensor::of<float>(std::span(weights), {2, 3}));
     then_branch->mark_output(then_branch->add_node("MatMul", {then_branch->inputs()[0], w})->output());
     else_branch->mark_output(else_branch->add_node("Identity", {else_branch->inputs()[1]})->output());
-    node = graph.add_node("If", {graph.add_input("c", Type::tensor(DType::boolean, {})), graph.add_input("x", f32({2})),
-                                 graph.add_input("y", f32(else_shape))},
+    node = graph.add_node("If",
+                          {graph.add_input("c", Type::tensor(DType::boolean, {})), graph.add_input("x", f32({2})),
+                           graph.add_input("y", f32(else_shape))},
                           1, {{"then_branch", then_branch}, {"else_branch", else_branch}, {"captures", int64_t{2}}});
     graph.mark_output(node->output(), "out");
   }
@@ -83,9 +84,10 @@ struct Iterations {
     body->mark_output(condition);
     body->mark_output(next);
     body->mark_output(next);
-    node = graph.add_node("Loop", {graph.add_input("n", Type::tensor(DType::i64, {})),
-                                   with_condition ? graph.add_input("c", Type::tensor(DType::boolean, {})) : nullptr,
-                                   graph.add_input("v", f32({1, 2})), graph.add_input("m", f32({2, 2}))},
+    node = graph.add_node("Loop",
+                          {graph.add_input("n", Type::tensor(DType::i64, {})),
+                           with_condition ? graph.add_input("c", Type::tensor(DType::boolean, {})) : nullptr,
+                           graph.add_input("v", f32({1, 2})), graph.add_input("m", f32({2, 2}))},
                           2, {{"body", body}, {"captures", int64_t{1}}});
     graph.mark_output(node->output(0), "last");
     graph.mark_output(node->output(1), "all");
@@ -115,8 +117,9 @@ TEST(Loop, CarriesValuesAndStacksScanOutputs) {
 TEST(Loop, StopsWithItsCondition) {
   Iterations loop(true);
   const std::vector<float> v{1, 1}, m{1, 1, 0, 1};
-  const auto none = run_reference(*loop.node, {Tensor::scalar<int64_t>(5), Tensor::scalar(false),
-                                               Tensor::of<float>(std::span(v), {1, 2}), Tensor::of<float>(std::span(m), {2, 2})});
+  const auto none =
+      run_reference(*loop.node, {Tensor::scalar<int64_t>(5), Tensor::scalar(false),
+                                 Tensor::of<float>(std::span(v), {1, 2}), Tensor::of<float>(std::span(m), {2, 2})});
   ASSERT_TRUE(none.ok());
   EXPECT_EQ(floats((*none)[0]), v);
   EXPECT_EQ((*none)[1].count(), 0);
@@ -143,12 +146,14 @@ TEST(Loop, InfersTripCountAndChangingShapes) {
   body->mark_output(condition);
   body->mark_output(grow->output());
   ir::Graph graph;
-  ir::Node* node = graph.add_node("Loop", {graph.add_input("n", Type::tensor(DType::i64, {})), nullptr, graph.add_input("v", f32({1, 1, 4}))},
-                                  1, {{"body", body}});
+  ir::Node* node = graph.add_node(
+      "Loop", {graph.add_input("n", Type::tensor(DType::i64, {})), nullptr, graph.add_input("v", f32({1, 1, 4}))}, 1,
+      {{"body", body}});
   ASSERT_TRUE(infer_node(*node).ok());
   EXPECT_EQ(node->output()->type.to_string(), "f32[1,1,?]");
   const std::vector<float> four{1, 2, 3, 4};
-  const auto grown = run_reference(*node, {Tensor::scalar<int64_t>(2), {}, Tensor::of<float>(std::span(four), {1, 1, 4})});
+  const auto grown =
+      run_reference(*node, {Tensor::scalar<int64_t>(2), {}, Tensor::of<float>(std::span(four), {1, 1, 4})});
   ASSERT_TRUE(grown.ok()) << grown.status().message();
   EXPECT_EQ(floats((*grown)[0]), (std::vector<float>{0, 0, 1, 2, 3, 4, 0, 0}));
 }
@@ -171,15 +176,19 @@ TEST(Scan, WalksAxesInBothDirections) {
   body->mark_output(body->add_node("MatMul", {state, m})->output());
   body->mark_output(body->add_node("MatMul", {x, m})->output());
   ir::Graph graph;
-  ir::Node* node = graph.add_node(
-      "Scan", {graph.add_input("s", f32({2})), graph.add_input("xs", f32({2, 3}))}, 2,
-      {{"body", body}, {"num_scan_inputs", int64_t{1}}, {"scan_input_axes", std::vector<int64_t>{-1}},
-       {"scan_input_directions", std::vector<int64_t>{1}}, {"scan_output_axes", std::vector<int64_t>{1}}});
+  ir::Node* node = graph.add_node("Scan", {graph.add_input("s", f32({2})), graph.add_input("xs", f32({2, 3}))}, 2,
+                                  {{"body", body},
+                                   {"num_scan_inputs", int64_t{1}},
+                                   {"scan_input_axes", std::vector<int64_t>{-1}},
+                                   {"scan_input_directions", std::vector<int64_t>{1}},
+                                   {"scan_output_axes", std::vector<int64_t>{1}}});
   ASSERT_TRUE(infer_node(*node).ok());
   EXPECT_EQ(node->output(0)->type.to_string(), "f32[2]");
   EXPECT_EQ(node->output(1)->type.to_string(), "f32[2,3]");
   const std::vector<float> xs{1, 2, 3, 10, 20, 30};
-  const auto run = [&] { return run_reference(*node, {Tensor::of<float>({1, 1}), Tensor::of<float>(std::span(xs), {2, 3})}); };
+  const auto run = [&] {
+    return run_reference(*node, {Tensor::of<float>({1, 1}), Tensor::of<float>(std::span(xs), {2, 3})});
+  };
   const auto forth = run();
   ASSERT_TRUE(forth.ok()) << forth.status().message();
   EXPECT_EQ(floats((*forth)[0]), (std::vector<float>{1, 4}));
