@@ -102,16 +102,21 @@ def case(file, op, inputs, attributes=None, outputs=(True,), how="ort", opset=21
     except Exception as problem:  # neither can do it
         print(f"{op} {attributes}: skipped: {str(problem)[:200]}", file=sys.stderr)
         return
-    made = [np.asarray(m) for m in made]
-    name = NAMES[element_type(made[0])]
-    print(f"case {op} tolerance {tolerance if tolerance is not None else TOLERANCE.get(name, 0)}", file=file)
+    results = iter(np.asarray(m) for m in made)
+    results = [next(results) if wanted else None for wanted in outputs]
+    if tolerance is None:
+        tolerance = TOLERANCE.get(NAMES[element_type(results[0])], 0)
+    write(file, op, inputs, attributes, results, tolerance)
+
+
+def write(file, op, inputs, attributes, outputs, tolerance):
+    print(f"case {op} tolerance {tolerance}", file=file)
     for key, value in attributes.items():
         print(attribute_line(key, value), file=file)
     for x in inputs:
         print(line("in", x), file=file)
-    results = iter(made)
-    for wanted in outputs:
-        print(line("out", next(results) if wanted else None), file=file)
+    for y in outputs:
+        print(line("out", y), file=file)
     print(file=file)
 
 
@@ -352,10 +357,14 @@ def rnn(file, count):
                 tail = [pick(None, values([d, batch, hidden], dtype)), pick(None, values([d, 3 * hidden], dtype))]
                 attributes["input_forget"] = pick(None, None, 1)
             case(file, op, [x, w, r, b, lens, h] + tail, attributes, outputs=(True, True, True)[:3 if op == "LSTM" else 2], opset=14)
-        # Batch first: only the standard's evaluator has it.
+        # Batch first is the same with other axes: neither evaluator has it.
         steps, batch, inputs, hidden = 3, 2, 2, 3
-        case(file, op, [values([batch, steps, inputs]), values([1, gates * hidden, inputs]), values([1, gates * hidden, hidden])],
-             {"hidden_size": hidden, "layout": 1}, outputs=(True, True), how="ref", opset=14)
+        x, h = values([steps, batch, inputs]), values([2, batch, hidden])
+        weights = [values([2, gates * hidden, inputs]), values([2, gates * hidden, hidden]), None, None]
+        attributes = {"hidden_size": hidden, "direction": "bidirectional"}
+        y, y_h = evaluate(op, [x] + weights + [h], (True, True), attributes, "ort", 14)
+        write(file, op, [x.transpose(1, 0, 2)] + weights + [h.transpose(1, 0, 2)], attributes | {"layout": 1},
+              [y.transpose(2, 0, 1, 3), y_h.transpose(1, 0, 2)], TOLERANCE["f32"])
 
 
 def quantize(file, count):

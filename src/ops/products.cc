@@ -55,8 +55,11 @@ Status multiply_add(ThreadPool* pool, int64_t m, int64_t n, int64_t k, Matrix<W>
   if (b.column != 1 && n > 1) {
     VIVACE_ASSIGN(rows, Tensor::allocate(dtype_of<W>, {k, n}));
     W* to = rows.as<W>();
-    for (int64_t j = 0; j < n; ++j)
-      for (int64_t l = 0; l < k; ++l) to[l * n + j] = b.data[l * b.row + j * b.column];
+    constexpr int64_t kTile = 32;  // a tile of both sides fits the first cache
+    for (int64_t j0 = 0; j0 < n; j0 += kTile)
+      for (int64_t l0 = 0; l0 < k; l0 += kTile)
+        for (int64_t l = l0; l < std::min(l0 + kTile, k); ++l)
+          for (int64_t j = j0; j < std::min(j0 + kTile, n); ++j) to[l * n + j] = b.data[l * b.row + j * b.column];
     b = {to, n, 1};
   }
   constexpr int64_t kRows = 16;
