@@ -31,7 +31,9 @@ Result<std::vector<plan::ShapeRange>> ranges_of(const ir::Graph& graph, const Bu
   std::vector<plan::ShapeRange> ranges;
   std::map<std::string, int64_t> guesses;
   for (const ir::Value* input : graph.inputs()) {
-    if (input->type.kind != ir::Kind::tensor) return Status(Code::unsupported, "input '" + input->name + "' is a " + input->type.to_string() + "; inputs other than tensors cannot be run yet");
+    if (input->type.kind != ir::Kind::tensor)
+      return Status(Code::unsupported, "input '" + input->name + "' is a " + input->type.to_string() +
+                                           "; inputs other than tensors cannot be run yet");
     const auto given = config.shapes.find(input->name);
     if (!input->type.dims && given == config.shapes.end())
       return bad("input '" + input->name + "' has no shape in the model; give one (--shape " + input->name + ":1x...)");
@@ -41,13 +43,16 @@ Result<std::vector<plan::ShapeRange>> ranges_of(const ir::Graph& graph, const Bu
       if (range.min.size() != range.opt.size() || range.opt.size() != range.max.size())
         return bad("the shapes given for input '" + input->name + "' have different ranks");
       if (input->type.dims && range.opt.size() != input->type.dims->size())
-        return bad("input '" + input->name + "' has rank " + std::to_string(input->type.rank()) + ", the shape given has rank " + std::to_string(range.opt.size()));
+        return bad("input '" + input->name + "' has rank " + std::to_string(input->type.rank()) +
+                   ", the shape given has rank " + std::to_string(range.opt.size()));
       for (size_t i = 0; i < range.opt.size(); ++i) {
         if (range.min[i] < 0 || range.min[i] > range.opt[i] || (range.max[i] >= 0 && range.opt[i] > range.max[i]))
-          return bad("input '" + input->name + "', dimension " + std::to_string(i) + ": min <= opt <= max does not hold");
+          return bad("input '" + input->name + "', dimension " + std::to_string(i) +
+                     ": min <= opt <= max does not hold");
         const ir::Dim d = input->type.dims ? (*input->type.dims)[i] : ir::Dim();
         if (d.known() && (range.min[i] != d.value() || range.max[i] != d.value()))
-          return bad("input '" + input->name + "', dimension " + std::to_string(i) + " is " + d.to_string() + " in the model; it cannot be given as " + std::to_string(range.opt[i]));
+          return bad("input '" + input->name + "', dimension " + std::to_string(i) + " is " + d.to_string() +
+                     " in the model; it cannot be given as " + std::to_string(range.opt[i]));
       }
     } else {
       for (size_t i = 0; i < input->type.dims->size(); ++i) {
@@ -66,7 +71,8 @@ Result<std::vector<plan::ShapeRange>> ranges_of(const ir::Graph& graph, const Bu
         range.max.push_back(-1);
       }
       if (range.min != range.max)
-        report.notes.push_back("input '" + input->name + "' has a dynamic shape and none was given: tuned for " + to_string(range.opt) + ", any size runs");
+        report.notes.push_back("input '" + input->name + "' has a dynamic shape and none was given: tuned for " +
+                               to_string(range.opt) + ", any size runs");
     }
     ranges.push_back(std::move(range));
   }
@@ -122,18 +128,21 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
   const cpu::Machine machine = cpu::this_machine(config.threads);
   report.model = config.model_name;
   report.device = machine.device();
-  report.machine = machine.processor + ", " + std::to_string(machine.threads) + (machine.threads == 1 ? " thread" : " threads");
+  report.machine =
+      machine.processor + ", " + std::to_string(machine.threads) + (machine.threads == 1 ? " thread" : " threads");
   auto phase_start = Clock::now();
   const auto end_phase = [&](const std::string& name) {
     const auto now = Clock::now();
     report.phases.emplace_back(name, std::chrono::duration<double>(now - phase_start).count());
     phase_start = now;
   };
-  if (config.effort < 0 || config.effort > 5) return Status(Code::invalid_argument, "effort is 0 to 5, not " + std::to_string(config.effort));
+  if (config.effort < 0 || config.effort > 5)
+    return Status(Code::invalid_argument, "effort is 0 to 5, not " + std::to_string(config.effort));
   for (const std::string& rule : config.forced_tactics) {
     const size_t at = rule.rfind('=');
     if (at == std::string::npos || !cpu::find_tactic(rule.substr(at + 1)))
-      return Status(Code::invalid_argument, "'" + rule + "' is not NAME=TACTIC with a tactic that `vivace list-tactics` shows");
+      return Status(Code::invalid_argument,
+                    "'" + rule + "' is not NAME=TACTIC with a tactic that `vivace list-tactics` shows");
   }
 
   VIVACE_ASSIGN(const std::vector<plan::ShapeRange> ranges, ranges_of(*graph, config, report));
@@ -175,8 +184,11 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
     VIVACE_ASSIGN(const cpu::MemoryUse most, memory_at(shapes_at(ranges, &plan::ShapeRange::max)));
     const uint64_t needed = most.constant_bytes + most.arena_bytes;
     if (needed > config.memory_limit)
-      return Status(Code::out_of_memory, "the engine needs " + std::to_string(needed) + " bytes (weights " + std::to_string(most.constant_bytes) + ", activations " + std::to_string(most.arena_bytes) +
-                                             "), the limit is " + std::to_string(config.memory_limit) + ". Raise the limit to " + std::to_string(needed) + " or build for smaller shapes");
+      return Status(Code::out_of_memory, "the engine needs " + std::to_string(needed) + " bytes (weights " +
+                                             std::to_string(most.constant_bytes) + ", activations " +
+                                             std::to_string(most.arena_bytes) + "), the limit is " +
+                                             std::to_string(config.memory_limit) + ". Raise the limit to " +
+                                             std::to_string(needed) + " or build for smaller shapes");
   }
   plan.report = to_json(report, /*stable=*/true);
   if (!config.keep_portable) plan.portable.reset();

@@ -15,12 +15,12 @@
 namespace vivace::builder {
 
 struct BuildConfig {
-  int threads = 0;        // one run will use; 0: all processors
+  int threads = 0;  // one run will use; 0: all processors
   /// Ranges of inputs with symbolic dimensions, by input name. A dimension of max may be -1: no upper limit.
   /// Inputs left out get guesses (first dimension 1, others 128) and no limits; the report says so.
   std::map<std::string, plan::ShapeRange> shapes;
-  int effort = 3;         // 0: estimates only, nothing timed; 5: every candidate timed
-  double time_budget = 0; // seconds of tuning; 0: no limit. What is left over is chosen by estimate
+  int effort = 3;                // 0: estimates only, nothing timed; 5: every candidate timed
+  double time_budget = 0;        // seconds of tuning; 0: no limit. What is left over is chosen by estimate
   uint64_t workspace_limit = 0;  // bytes one tactic may use beside its tensors; 0: no limit
   uint64_t memory_limit = 0;     // bytes of weights and arena at the largest shapes (optimum where unlimited); 0: none
   std::string model_name;
@@ -28,7 +28,7 @@ struct BuildConfig {
   std::vector<std::string> disabled_passes, disabled_tactics;
   /// "NAME=TACTIC" with NAME a node's name, an operator, or "*": that tactic or an error that says why not.
   std::vector<std::string> forced_tactics;
-  bool keep_portable = true;     // false: a smaller plan that other machines refuse
+  bool keep_portable = true;  // false: a smaller plan that other machines refuse
   /// Called as the build goes on; false cancels it.
   std::function<bool(const std::string& phase, double fraction)> progress;
   /// Receives the graph as text after each pass that changed it.

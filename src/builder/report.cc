@@ -75,8 +75,10 @@ std::string to_text(const Report& report, bool every_candidate) {
   double total = 0;
   int views = 0, fallbacks = 0;
   for (const LayerReport& layer : report.layers) {
-    if (layer.view) ++views;
-    else total += layer.seconds;
+    if (layer.view)
+      ++views;
+    else
+      total += layer.seconds;
     if (layer.fallback && !layer.view) ++fallbacks;
   }
   text += fmt::format("{:>9}  {:<24} {:<22} {}\n", "us", "tactic", "ahead of the next by", "layer");
@@ -96,10 +98,13 @@ std::string to_text(const Report& report, bool every_candidate) {
                                              : fmt::format("not timed, estimate {:.1f} us", c.estimate * 1e6));
     }
   }
-  text += fmt::format("{:>9.1f}  us in all; {} of {} layers are views and cost nothing\n", total * 1e6, views, report.layers.size());
-  if (fallbacks > 0) text += fmt::format("{} layers run their plain reference kernel; `inspect --json` names them\n", fallbacks);
-  text += fmt::format("weights {}, activations {} (at least {} are alive at once)\n", megabytes(report.memory.constant_bytes),
-                      megabytes(report.memory.arena_bytes), megabytes(report.memory.largest_live));
+  text += fmt::format("{:>9.1f}  us in all; {} of {} layers are views and cost nothing\n", total * 1e6, views,
+                      report.layers.size());
+  if (fallbacks > 0)
+    text += fmt::format("{} layers run their plain reference kernel; `inspect --json` names them\n", fallbacks);
+  text += fmt::format("weights {}, activations {} (at least {} are alive at once)\n",
+                      megabytes(report.memory.constant_bytes), megabytes(report.memory.arena_bytes),
+                      megabytes(report.memory.largest_live));
   for (const auto& [phase, seconds] : report.phases) text += fmt::format("{} {:.2f} s  ", phase, seconds);
   text += fmt::format("({} candidates timed, {} from the cache)\n", report.timed, report.from_cache);
   for (const std::string& note : report.notes) text += "note: " + note + "\n";

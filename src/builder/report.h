@@ -11,20 +11,20 @@ namespace vivace::builder {
 
 struct Candidate {
   std::string tactic, configuration;
-  std::string refused;      // why it was not tried; empty: it could run
-  double estimate = 0;      // seconds
-  double seconds = 0;       // measured; 0: not timed
-  double error = -1;        // max |difference| / max |reference|; -1: not checked
+  std::string refused;  // why it was not tried; empty: it could run
+  double estimate = 0;  // seconds
+  double seconds = 0;   // measured; 0: not timed
+  double error = -1;    // max |difference| / max |reference|; -1: not checked
 };
 
 struct LayerReport {
   std::string name, op;
-  std::string shapes;                  // "f32[1,64,56,56] f32[64,64,3,3] -> f32[1,64,56,56]"
-  std::vector<Candidate> candidates;   // the winner first, then by time, then the refused
-  bool view = false;                   // shares memory, runs nothing
-  bool fallback = false;               // runs its reference kernel for want of a fast one
+  std::string shapes;                 // "f32[1,64,56,56] f32[64,64,3,3] -> f32[1,64,56,56]"
+  std::vector<Candidate> candidates;  // the winner first, then by time, then the refused
+  bool view = false;                  // shares memory, runs nothing
+  bool fallback = false;              // runs its reference kernel for want of a fast one
   bool from_cache = false;
-  double seconds = 0;                  // of the winner, measured or estimated
+  double seconds = 0;  // of the winner, measured or estimated
 };
 
 struct PassCount {
@@ -37,18 +37,19 @@ struct Report {
   std::string model, device, machine;
   int nodes_before = 0, nodes_after = 0;
   std::vector<PassCount> passes;
-  std::vector<LayerReport> layers;     // in the order they run
-  std::vector<std::string> notes;      // what the user should know: guessed shapes, an exhausted time budget
-  cpu::MemoryUse memory;               // at the optimum shapes
+  std::vector<LayerReport> layers;  // in the order they run
+  std::vector<std::string> notes;   // what the user should know: guessed shapes, an exhausted time budget
+  cpu::MemoryUse memory;            // at the optimum shapes
   std::vector<std::pair<std::string, double>> phases;  // "import", "optimize", "tune", ...: seconds
-  int timed = 0, from_cache = 0;       // candidates
+  int timed = 0, from_cache = 0;                       // candidates
 };
 
 /// Everything but wall-clock times where `stable`, so that equal builds give equal text.
 std::string to_json(const Report& report, bool stable = false);
 /// Tables for a terminal.
 std::string to_text(const Report& report, bool every_candidate = false);
-/// How much the winner of a layer was ahead of the next tactic of another name, as a ratio; 0 where nobody else was timed.
+/// How much the winner of a layer was ahead of the next tactic of another name, as a ratio; 0 where nobody else was
+/// timed.
 double margin(const LayerReport& layer);
 /// One self-contained page: the layers with their times, who won and by how much, memory over time, and the graph as
 /// the SVG given (left out where empty).

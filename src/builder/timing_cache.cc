@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-
 #include <filesystem>
 
 #include "base/file.h"
@@ -17,7 +16,7 @@ std::string text_of(double seconds) {
   std::snprintf(number, sizeof number, "%.6e", seconds);
   return number;
 }
-}
+}  // namespace
 
 std::optional<double> TimingCache::find(const std::string& key) const {
   const std::lock_guard lock(mutex_);
@@ -52,7 +51,8 @@ std::string TimingCache::to_text() const {
 }
 
 Status TimingCache::add_text(const std::string& text) {
-  if (!text.starts_with(kHeader)) return {Code::corrupt_file, "not a timing cache, or of another version; delete it to start afresh"};
+  if (!text.starts_with(kHeader))
+    return {Code::corrupt_file, "not a timing cache, or of another version; delete it to start afresh"};
   TimingCache read;
   size_t line_number = 1;
   for (size_t begin = std::string(kHeader).size(); begin < text.size();) {

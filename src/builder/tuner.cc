@@ -103,7 +103,8 @@ void evict(const std::vector<Tensor>& tensors) {
 std::string shapes_text(const cpu::Problem& problem) {
   const auto one = [](const cpu::TensorInfo& t) {
     if (!t.present()) return std::string("-");
-    return std::string(to_string(t.type)) + "[" + to_string(t.shape) + "]" + (t.channel_block ? "/" + std::to_string(t.channel_block) : "");
+    return std::string(to_string(t.type)) + "[" + to_string(t.shape) + "]" +
+           (t.channel_block ? "/" + std::to_string(t.channel_block) : "");
   };
   std::string text;
   for (const auto& t : problem.inputs) text += (text.empty() ? "" : " ") + one(t);
@@ -126,14 +127,16 @@ plan::Program reference_program(std::shared_ptr<ir::Graph> graph) {
   for (size_t i = 0; i < nodes.size(); ++i) {
     program.choices.push_back(reference_choice());
     for (const auto& [name, attribute] : nodes[i]->attributes)
-      if (const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&attribute)) program.bodies[{i, name}] = reference_program(*body);
+      if (const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&attribute))
+        program.bodies[{i, name}] = reference_program(*body);
   }
   program.graph = std::move(graph);
   return program;
 }
 
 bool runs_operator(const cpu::Tactic& tactic, const std::string& op) {
-  return tactic.operators.empty() || std::find(tactic.operators.begin(), tactic.operators.end(), op) != tactic.operators.end();
+  return tactic.operators.empty() ||
+         std::find(tactic.operators.begin(), tactic.operators.end(), op) != tactic.operators.end();
 }
 
 }  // namespace
@@ -164,7 +167,10 @@ const std::string* Tuner::forced(const ir::Node& node) const {
 Status Tuner::check_all_forced() const {
   for (const auto& [name, tactic] : forced_)
     if (!obeyed_.contains(name))
-      return {Code::invalid_argument, "tactic '" + tactic + "' was asked for '" + name + "', but no node and no operator is called so after optimization; `vivace inspect` shows what is left"};
+      return {
+          Code::invalid_argument,
+          "tactic '" + tactic + "' was asked for '" + name +
+              "', but no node and no operator is called so after optimization; `vivace inspect` shows what is left"};
   return {};
 }
 
@@ -247,7 +253,8 @@ Status Tuner::time_options(const cpu::Problem& problem, std::vector<Option*>& op
     }
     VIVACE_ASSIGN(option->bound, option->tactic->bind(problem, option->configuration, option->packed, machine_));
     if (config_.workspace_limit && option->bound.workspace > config_.workspace_limit) {
-      option->candidate.refused = "it needs " + std::to_string(option->bound.workspace) + " bytes of workspace, the limit is " + std::to_string(config_.workspace_limit);
+      option->candidate.refused = "it needs " + std::to_string(option->bound.workspace) +
+                                  " bytes of workspace, the limit is " + std::to_string(config_.workspace_limit);
       continue;
     }
     if (const Status status = run(*option, outputs); !status.ok()) {
@@ -262,7 +269,8 @@ Status Tuner::time_options(const cpu::Problem& problem, std::vector<Option*>& op
     }
     option->candidate.error = difference(problem, outputs, expected);
     if (!(option->candidate.error <= kTolerance))
-      option->candidate.refused = "its result differs from the reference by " + std::to_string(option->candidate.error) + " of the largest value";
+      option->candidate.refused = "its result differs from the reference by " +
+                                  std::to_string(option->candidate.error) + " of the largest value";
   }
   // Rounds over all candidates, so that a change of the clock meets all alike.
   const double limit = kSeconds[std::clamp(config_.effort, 0, 5)];
@@ -295,7 +303,8 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
   // By estimate, but every tactic's best before anyone's second: tactics differ more than their configurations.
   std::vector<Option*> order;
   for (Option& option : options) order.push_back(&option);
-  std::stable_sort(order.begin(), order.end(), [](const Option* a, const Option* b) { return a->candidate.estimate < b->candidate.estimate; });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Option* a, const Option* b) { return a->candidate.estimate < b->candidate.estimate; });
   std::map<const cpu::Tactic*, int> places;
   std::map<const Option*, int> place;
   for (const Option* option : order) place[option] = places[option->tactic]++;
@@ -316,8 +325,10 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
       std::vector<Option*> fresh;
       for (Option* option : tried) {
         const auto cached = config_.cache ? config_.cache->find(cache_key(*option, key)) : std::nullopt;
-        if (cached) option->candidate.seconds = *cached;
-        else fresh.push_back(option);
+        if (cached)
+          option->candidate.seconds = *cached;
+        else
+          fresh.push_back(option);
       }
       layer.from_cache = fresh.empty();
       report_.from_cache += static_cast<int>(tried.size() - fresh.size());
@@ -326,7 +337,8 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
         for (Option* option : tried) option->candidate.seconds = 0;
         VIVACE_TRY(time_options(problem, tried));
         for (Option* option : tried)
-          if (config_.cache && option->candidate.seconds > 0) config_.cache->put(cache_key(*option, key), option->candidate.seconds);
+          if (config_.cache && option->candidate.seconds > 0)
+            config_.cache->put(cache_key(*option, key), option->candidate.seconds);
         if (config_.cache)
           for (Option* option : tried)
             if (const auto kept = config_.cache->find(cache_key(*option, key))) option->candidate.seconds = *kept;
@@ -345,7 +357,8 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
     std::stable_sort(order.begin(), order.end(), better);
     best = order[0];
     if (!best->candidate.refused.empty())
-      return Status(Code::unsupported, node.describe() + ": no tactic is left: " + best->candidate.tactic + ": " + best->candidate.refused);
+      return Status(Code::unsupported, node.describe() + ": no tactic is left: " + best->candidate.tactic + ": " +
+                                           best->candidate.refused);
     std::vector<Candidate> ranked;
     for (const Option* option : order) ranked.push_back(option->candidate);
     ranked.insert(ranked.end(), layer.candidates.begin(), layer.candidates.end());
@@ -407,7 +420,8 @@ Result<plan::Program> Tuner::make_program(std::shared_ptr<ir::Graph> graph, cons
       layer.view = at.settled(node);
     }
     for (const auto& [name, attribute] : node.attributes)
-      if (const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&attribute)) program.bodies[{i, name}] = reference_program(*body);
+      if (const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&attribute))
+        program.bodies[{i, name}] = reference_program(*body);
     report_.layers.push_back(std::move(layer));
     program.choices.push_back(std::move(choice));
   }

@@ -42,7 +42,7 @@ class Tuner {
   Report& report_;
   ThreadPool pool_;
   std::map<std::string, std::string> forced_;
-  mutable std::set<std::string> obeyed_;  // names in forced_ that some node had
+  mutable std::set<std::string> obeyed_;                               // names in forced_ that some node had
   std::map<std::string, std::pair<std::string, std::string>> chosen_;  // by problem: tactic, configuration
   std::map<std::string, LayerReport> seen_;
   bool flush_constants_ = false;  // the model's weights do not stay in the cache between runs

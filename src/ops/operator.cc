@@ -30,10 +30,10 @@ const std::vector<Operator>& manifest() {
   static const std::vector<Operator> rows = [] {
     using enum TypeSet;
     std::vector<Operator> list;
-#define OPERATOR(name, since_versions, inputs, outputs, types, infer_fn, reference_fn)                             \
-  {                                                                                                                \
-    const Counts c = inputs;                                                                                       \
-    list.push_back({#name, since_versions, c.min, c.max, outputs, types, infer_fn, reference_fn});                 \
+#define OPERATOR(name, since_versions, inputs, outputs, types, infer_fn, reference_fn)             \
+  {                                                                                                \
+    const Counts c = inputs;                                                                       \
+    list.push_back({#name, since_versions, c.min, c.max, outputs, types, infer_fn, reference_fn}); \
   }
 #include "ops/operators.def"
 #undef OPERATOR
@@ -156,9 +156,7 @@ void Inference::set(size_t i, DType dtype, ir::Dims dims) { set(i, ir::Type::ten
 void Inference::set_known(size_t i, ir::Dims elements) {
   if (i < output_knowns.size() && elements.size() <= 64) output_knowns[i] = std::move(elements);
 }
-Status Inference::error(const std::string& what) const {
-  return {Code::invalid_model, node.describe() + ": " + what};
-}
+Status Inference::error(const std::string& what) const { return {Code::invalid_model, node.describe() + ": " + what}; }
 Status Call::error(const std::string& what) const { return {Code::invalid_argument, node.describe() + ": " + what}; }
 
 namespace {
@@ -170,14 +168,19 @@ Status check_against_manifest(const Operator& row, const Inference& in) {
   const int inputs = static_cast<int>(static_cast<int64_t>(in.input_count()) - captures);
   if (inputs < row.min_inputs || (row.max_inputs != kMany && inputs > row.max_inputs))
     return in.error("it has " + std::to_string(inputs) + " inputs; " + std::string(row.name) + " takes " +
-                    std::to_string(row.min_inputs) + (row.max_inputs == kMany ? " or more" : row.max_inputs == row.min_inputs ? "" : " to " + std::to_string(row.max_inputs)));
+                    std::to_string(row.min_inputs) +
+                    (row.max_inputs == kMany            ? " or more"
+                     : row.max_inputs == row.min_inputs ? ""
+                                                        : " to " + std::to_string(row.max_inputs)));
   for (int i = 0; i < row.min_inputs; ++i)
     if (!in.has(static_cast<size_t>(i))) return in.error("input " + std::to_string(i) + " is required");
   if (row.max_outputs != kMany && static_cast<int>(in.output_count()) > row.max_outputs)
-    return in.error("it has " + std::to_string(in.output_count()) + " outputs; " + std::string(row.name) + " makes at most " + std::to_string(row.max_outputs));
+    return in.error("it has " + std::to_string(in.output_count()) + " outputs; " + std::string(row.name) +
+                    " makes at most " + std::to_string(row.max_outputs));
   if (in.input_count() > 0 && in.has(0) && in.type(0).kind == ir::Kind::tensor && in.dtype(0) != DType::undefined &&
       !allowed(row.types, in.dtype(0)))
-    return in.error(std::string("input 0 has type ") + to_string(in.dtype(0)) + ", which " + std::string(row.name) + " does not take");
+    return in.error(std::string("input 0 has type ") + to_string(in.dtype(0)) + ", which " + std::string(row.name) +
+                    " does not take");
   return {};
 }
 
@@ -234,7 +237,8 @@ Result<std::vector<Tensor>> run_reference(const ir::Node& node, const std::vecto
     call.outputs[i] = made[i].view();
     return {};
   };
-  call.run_subgraph = [&](std::string_view attribute, const std::vector<Tensor>& arguments) -> Result<std::vector<Tensor>> {
+  call.run_subgraph = [&](std::string_view attribute,
+                          const std::vector<Tensor>& arguments) -> Result<std::vector<Tensor>> {
     const ir::Graph* body = node.subgraph(attribute);
     if (!body) return Status(Code::internal, node.describe() + ": no subgraph '" + std::string(attribute) + "'");
     return run_graph_reference(*body, arguments, nullptr, pool);
@@ -257,7 +261,8 @@ Result<std::vector<Tensor>> run_graph_reference(const ir::Graph& graph, const st
     if (v->is_constant()) at(v) = v->constant();
   // A value is dropped after its last use unless the caller wants them all.
   std::vector<size_t> left(values.size());
-  for (const ir::Value* v : graph.values()) left[static_cast<size_t>(v->id())] = v->uses().size() + static_cast<size_t>(v->output_count());
+  for (const ir::Value* v : graph.values())
+    left[static_cast<size_t>(v->id())] = v->uses().size() + static_cast<size_t>(v->output_count());
   for (const auto& node : graph.nodes()) {
     std::vector<Tensor> arguments;
     for (const ir::Value* v : node->inputs()) arguments.push_back(v ? at(v) : Tensor());

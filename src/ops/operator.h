@@ -77,7 +77,8 @@ class Call {
   /// For outputs whose size depends on data: makes outputs[i].
   std::function<Status(size_t i, DType, const Shape&)> allocate;
   /// Runs a subgraph attribute (body of If, Loop, Scan) on these inputs.
-  std::function<Result<std::vector<Tensor>>(std::string_view attribute, const std::vector<Tensor>& inputs)> run_subgraph;
+  std::function<Result<std::vector<Tensor>>(std::string_view attribute, const std::vector<Tensor>& inputs)>
+      run_subgraph;
   /// invalid_argument: "node 'x' (Gather): <what>"; for data that the model's inputs made wrong.
   Status error(const std::string& what) const;
 };
@@ -89,8 +90,8 @@ using Reference = Status (*)(Call&);
 enum class TypeSet : uint8_t { any, floats, numeric, integers, boolean, boolean_or_integers };
 
 struct Operator {
-  std::string_view name;   // qualified as in ir::Node::op
-  std::vector<int> since;  // opset versions that changed it, as the standard lists them; readers convert from each
+  std::string_view name;       // qualified as in ir::Node::op
+  std::vector<int> since;      // opset versions that changed it, as the standard lists them; readers convert from each
   int min_inputs, max_inputs;  // not counting captures of subgraphs; max -1: any number
   int max_outputs;             // -1: any number
   TypeSet types;
@@ -113,7 +114,8 @@ Status infer_node(ir::Node& node);
 Status infer_graph(ir::Graph& graph);
 
 /// Runs a node's reference kernel on tensors; used for constant folding and tests. `outputs` come back allocated.
-Result<std::vector<Tensor>> run_reference(const ir::Node& node, const std::vector<Tensor>& inputs, ThreadPool* pool = nullptr);
+Result<std::vector<Tensor>> run_reference(const ir::Node& node, const std::vector<Tensor>& inputs,
+                                          ThreadPool* pool = nullptr);
 /// Runs a whole graph with reference kernels: the meaning of a graph, for tests and `compare`.
 /// `keep` receives every value made, by id, where given.
 Result<std::vector<Tensor>> run_graph_reference(const ir::Graph& graph, const std::vector<Tensor>& inputs,

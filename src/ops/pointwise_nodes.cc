@@ -14,14 +14,31 @@ struct Row {
   PointwiseOp instruction;
 };
 // Operators that are one instruction, their operands the inputs.
-constexpr Row kRows[] = {
-    {"Add", add}, {"Sub", sub}, {"Mul", mul}, {"Div", PointwiseOp::div}, {"Pow", PointwiseOp::pow},
-    {"Neg", neg}, {"Abs", PointwiseOp::abs}, {"Sign", sign}, {"Reciprocal", reciprocal},
-    {"Sqrt", PointwiseOp::sqrt}, {"Floor", PointwiseOp::floor}, {"Ceil", PointwiseOp::ceil},
-    {"Round", PointwiseOp::round}, {"Exp", PointwiseOp::exp}, {"Log", PointwiseOp::log},
-    {"Sin", PointwiseOp::sin}, {"Cos", PointwiseOp::cos}, {"Tanh", PointwiseOp::tanh}, {"Erf", PointwiseOp::erf},
-    {"Sigmoid", sigmoid}, {"Relu", relu}, {"HardSwish", hard_swish}, {"Softplus", softplus},
-    {"Softsign", softsign}, {"Mish", mish}};
+constexpr Row kRows[] = {{"Add", add},
+                         {"Sub", sub},
+                         {"Mul", mul},
+                         {"Div", PointwiseOp::div},
+                         {"Pow", PointwiseOp::pow},
+                         {"Neg", neg},
+                         {"Abs", PointwiseOp::abs},
+                         {"Sign", sign},
+                         {"Reciprocal", reciprocal},
+                         {"Sqrt", PointwiseOp::sqrt},
+                         {"Floor", PointwiseOp::floor},
+                         {"Ceil", PointwiseOp::ceil},
+                         {"Round", PointwiseOp::round},
+                         {"Exp", PointwiseOp::exp},
+                         {"Log", PointwiseOp::log},
+                         {"Sin", PointwiseOp::sin},
+                         {"Cos", PointwiseOp::cos},
+                         {"Tanh", PointwiseOp::tanh},
+                         {"Erf", PointwiseOp::erf},
+                         {"Sigmoid", sigmoid},
+                         {"Relu", relu},
+                         {"HardSwish", hard_swish},
+                         {"Softplus", softplus},
+                         {"Softsign", softsign},
+                         {"Mish", mish}};
 // Any number of inputs, one after the other.
 constexpr Row kFolds[] = {{"Max", PointwiseOp::max}, {"Min", PointwiseOp::min}, {"Sum", add}};
 

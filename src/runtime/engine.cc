@@ -32,7 +32,9 @@ std::string range_text(const plan::ShapeRange& range) {
   return text;
 }
 
-TensorSpec spec_of(const ir::Value* value, const std::string& name) { return {name, value->type.dtype, value->type.dims}; }
+TensorSpec spec_of(const ir::Value* value, const std::string& name) {
+  return {name, value->type.dtype, value->type.dims};
+}
 
 }  // namespace
 
@@ -48,9 +50,12 @@ Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions opti
   std::string reason = foreign(plan.origin, machine);
   if (reason.empty()) {
     Result<std::shared_ptr<const cpu::Executor>> made = cpu::Executor::create(program, machine);
-    if (made.ok()) engine->executor_ = *std::move(made);
-    else if (made.status().code() == Code::version_mismatch) reason = made.status().message();
-    else return made.status();
+    if (made.ok())
+      engine->executor_ = *std::move(made);
+    else if (made.status().code() == Code::version_mismatch)
+      reason = made.status().message();
+    else
+      return made.status();
   }
   if (!engine->executor_) {
     if (options.strict || !options.lower_again || !plan.portable)
@@ -78,10 +83,10 @@ Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions opti
   const cpu::MemoryUse memory = cpu::Executor::memory_use(**instance);
   engine->weight_bytes_ = memory.constant_bytes;
   if (engine->memory_limit_ && memory.constant_bytes + memory.arena_bytes > engine->memory_limit_)
-    return Status(Code::out_of_memory, "the engine needs " + std::to_string(memory.constant_bytes + memory.arena_bytes) +
-                                           " bytes (weights " + std::to_string(memory.constant_bytes) + ", activations " +
-                                           std::to_string(memory.arena_bytes) + "), the limit is " +
-                                           std::to_string(engine->memory_limit_));
+    return Status(Code::out_of_memory,
+                  "the engine needs " + std::to_string(memory.constant_bytes + memory.arena_bytes) +
+                      " bytes (weights " + std::to_string(memory.constant_bytes) + ", activations " +
+                      std::to_string(memory.arena_bytes) + "), the limit is " + std::to_string(engine->memory_limit_));
   return engine;
 }
 
@@ -103,15 +108,18 @@ Status Engine::check_inputs(const std::vector<TensorView>& inputs) const {
   if (inputs.size() != inputs_.size()) {
     std::string names;
     for (const TensorSpec& spec : inputs_) names += (names.empty() ? "" : ", ") + spec.name;
-    return {Code::invalid_argument, "the engine takes " + std::to_string(inputs_.size()) + " inputs (" + names + "), not " + std::to_string(inputs.size())};
+    return {Code::invalid_argument, "the engine takes " + std::to_string(inputs_.size()) + " inputs (" + names +
+                                        "), not " + std::to_string(inputs.size())};
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].type != inputs_[i].type)
-      return {Code::invalid_argument, "input '" + inputs_[i].name + "' is " + to_string(inputs_[i].type) + ", not " + to_string(inputs[i].type)};
+      return {Code::invalid_argument, "input '" + inputs_[i].name + "' is " + to_string(inputs_[i].type) + ", not " +
+                                          to_string(inputs[i].type)};
     if (!allows(plan_.ranges[i], inputs[i].shape))
       return {Code::shape_mismatch, "input '" + inputs_[i].name + "' has shape " + to_string(inputs[i].shape) +
                                         ", the engine was built for " + range_text(plan_.ranges[i])};
-    if (!inputs[i].data && inputs[i].bytes() > 0) return {Code::invalid_argument, "input '" + inputs_[i].name + "' has no data"};
+    if (!inputs[i].data && inputs[i].bytes() > 0)
+      return {Code::invalid_argument, "input '" + inputs_[i].name + "' has no data"};
   }
   return {};
 }
@@ -120,7 +128,9 @@ Status Engine::account(size_t old_bytes, size_t new_bytes) {
   const std::lock_guard lock(mutex_);
   const uint64_t total = arena_bytes_ - old_bytes + new_bytes;
   if (memory_limit_ && new_bytes > old_bytes && total + weight_bytes_ > memory_limit_)
-    return {Code::out_of_memory, "this run needs " + std::to_string(total + weight_bytes_) + " bytes with what other contexts hold, the limit is " + std::to_string(memory_limit_)};
+    return {Code::out_of_memory, "this run needs " + std::to_string(total + weight_bytes_) +
+                                     " bytes with what other contexts hold, the limit is " +
+                                     std::to_string(memory_limit_)};
   arena_bytes_ = total;
   return {};
 }
@@ -145,10 +155,12 @@ Status Engine::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& o
 }
 
 Result<std::unique_ptr<Context>> Engine::create_context(int threads) {
-  return std::unique_ptr<Context>(new Context(shared_from_this(), threads > 0 ? std::min(threads, threads_) : threads_));
+  return std::unique_ptr<Context>(
+      new Context(shared_from_this(), threads > 0 ? std::min(threads, threads_) : threads_));
 }
 
-Context::Context(std::shared_ptr<Engine> engine, int threads) : engine_(std::move(engine)), of_(engine_.get()), pool_(threads) {}
+Context::Context(std::shared_ptr<Engine> engine, int threads)
+    : engine_(std::move(engine)), of_(engine_.get()), pool_(threads) {}
 
 Context::~Context() {
   if (engine_) (void)engine_->account(scratch_.bytes(), 0);

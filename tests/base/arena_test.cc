@@ -26,7 +26,8 @@ TEST(Arena, KeepsWhatLivesAtTheSameTimeApart) {
       EXPECT_LE(plan.offsets[i] + requests[i].bytes, plan.bytes);
       for (size_t j = 0; j < i; ++j) {
         const bool together = requests[i].first <= requests[j].last && requests[j].first <= requests[i].last;
-        const bool apart = plan.offsets[i] + requests[i].bytes <= plan.offsets[j] || plan.offsets[j] + requests[j].bytes <= plan.offsets[i];
+        const bool apart = plan.offsets[i] + requests[i].bytes <= plan.offsets[j] ||
+                           plan.offsets[j] + requests[j].bytes <= plan.offsets[i];
         EXPECT_TRUE(!together || apart || requests[i].bytes == 0 || requests[j].bytes == 0);
       }
     }

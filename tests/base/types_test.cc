@@ -17,7 +17,11 @@ TEST(Half, GoesThereAndBackForEveryValue) {
     const float value = half_to_float(static_cast<uint16_t>(bits));
     const uint16_t back = float_to_half(value);
     EXPECT_TRUE(back == bits || (std::isnan(value) && std::isnan(half_to_float(back)))) << bits;
-    const BFloat16 b = [&] { BFloat16 made; made.bits = static_cast<uint16_t>(bits); return made; }();
+    const BFloat16 b = [&] {
+      BFloat16 made;
+      made.bits = static_cast<uint16_t>(bits);
+      return made;
+    }();
     const float wide = b;
     const BFloat16 again(wide);
     EXPECT_TRUE(again.bits == bits || (std::isnan(wide) && std::isnan(static_cast<float>(again)))) << bits;
@@ -25,10 +29,10 @@ TEST(Half, GoesThereAndBackForEveryValue) {
 }
 
 TEST(Half, RoundsToNearestEven) {
-  EXPECT_EQ(float_to_half(1.0f + 1.0f / 2048), float_to_half(1.0f));           // half way: to even
+  EXPECT_EQ(float_to_half(1.0f + 1.0f / 2048), float_to_half(1.0f));  // half way: to even
   EXPECT_EQ(float_to_half(1.0f + 3.0f / 2048), float_to_half(1.0f + 2.0f / 1024));
-  EXPECT_EQ(float_to_half(65519.0f), 0x7bff);                                  // the largest half
-  EXPECT_EQ(float_to_half(65520.0f), 0x7c00);                                  // rounds to infinity
+  EXPECT_EQ(float_to_half(65519.0f), 0x7bff);  // the largest half
+  EXPECT_EQ(float_to_half(65520.0f), 0x7c00);  // rounds to infinity
   EXPECT_EQ(float_to_half(-1e-8f), 0x8000);
   EXPECT_EQ(float_to_half(std::ldexp(1.0f, -24)), 1);
   EXPECT_EQ(BFloat16(1.0f + 1.0f / 256).bits, BFloat16(1.0f).bits);
@@ -71,7 +75,8 @@ TEST(ThreadPool, TakesNestedAndConcurrentLoops) {
   std::vector<std::thread> callers;
   for (int caller = 0; caller < 4; ++caller)
     callers.emplace_back([&] {
-      for (int i = 0; i < 200; ++i) pool.run(8, [&](int64_t, int) { pool.run(3, [&](int64_t task, int) { sum += task; }); });
+      for (int i = 0; i < 200; ++i)
+        pool.run(8, [&](int64_t, int) { pool.run(3, [&](int64_t task, int) { sum += task; }); });
     });
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(sum, 4 * 200 * 8 * 3);

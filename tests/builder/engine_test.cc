@@ -1,4 +1,6 @@
 // From graph to answer: what an engine computes is what the graph means.
+#include "runtime/engine.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -8,7 +10,6 @@
 #include "builder/builder.h"
 #include "ir/text.h"
 #include "ops/operator.h"
-#include "runtime/engine.h"
 
 namespace vivace::builder {
 namespace {
@@ -56,7 +57,8 @@ void expect_close(const Tensor& got, const Tensor& want) {
   }
   double largest = 1;
   for (const float w : want.span<float>()) largest = std::max(largest, std::abs(static_cast<double>(w)));
-  for (int64_t i = 0; i < want.count(); ++i) ASSERT_NEAR(got.as<float>()[i], want.as<float>()[i], 1e-5 * largest) << "at " << i;
+  for (int64_t i = 0; i < want.count(); ++i)
+    ASSERT_NEAR(got.as<float>()[i], want.as<float>()[i], 1e-5 * largest) << "at " << i;
 }
 
 void expect_meaning(const std::string& text, const std::vector<Shape>& shapes, BuildConfig config = quick()) {
@@ -110,7 +112,8 @@ TEST(Engine, PlacesConcatenationsAndSlicesAsViews) {
     %f = Conv(%e, const f32[16,48,1,1] random(3))
     %g = Concat(%f, %f, %a) {axis=1}
     return %e, %g, %c
-  })", {{1, 16, 6, 5}});
+  })",
+                 {{1, 16, 6, 5}});
   // A shuffle: slices of a concatenation, transposed.
   expect_meaning(R"((%x: f32[1,8,4,4]) {
     %a, %b = Split(%x) {axis=1, num_outputs=2}
@@ -121,11 +124,14 @@ TEST(Engine, PlacesConcatenationsAndSlicesAsViews) {
     %g = Reshape(%f, const i64[4] {1, 8, 4, 4})
     %h = Slice(%g, const i64[1] {4}, const i64[1] {8}, const i64[1] {1})
     return %h, %d, %x as "same"
-  })", {{1, 8, 4, 4}});
+  })",
+                 {{1, 8, 4, 4}});
 }
 
 TEST(Engine, RunsConvolutionsOfFewChannels) {
-  for (const char* node : {"Conv(%x, const f32[4,1,3,3] random(1)) {group=2}", "Conv(%x, const f32[2,1,3,3] random(1)) {group=2}", "Conv(%x, const f32[3,2,3,3] random(1))"})
+  for (const char* node :
+       {"Conv(%x, const f32[4,1,3,3] random(1)) {group=2}", "Conv(%x, const f32[2,1,3,3] random(1)) {group=2}",
+        "Conv(%x, const f32[3,2,3,3] random(1))"})
     expect_meaning("(%x: f32[1,2,7,6]) { %y = " + std::string(node) + " return %y }", {{1, 2, 7, 6}});
 }
 
@@ -134,7 +140,9 @@ TEST(Engine, GivesBackInputsAndConstants) {
   expect_meaning("(%x: string[3]) { %y = Identity(%x) return %y }", {{3}});
 }
 
-TEST(Engine, RunsEmptyTensors) { expect_meaning("(%x: f32[0,4]) { %y = Relu(%x) %z = Add(%y, %y) return %z }", {{0, 4}}); }
+TEST(Engine, RunsEmptyTensors) {
+  expect_meaning("(%x: f32[0,4]) { %y = Relu(%x) %z = Add(%y, %y) return %z }", {{0, 4}});
+}
 
 TEST(Engine, RunsShapesThatDependOnData) {
   expect_meaning(R"((%x: f32[3,4]) {
@@ -143,7 +151,8 @@ TEST(Engine, RunsShapesThatDependOnData) {
     %g = GatherND(%x, %t)
     %r = Mul(%g, const f32[] {2.0})
     return %r, %t
-  })", {{3, 4}});
+  })",
+                 {{3, 4}});
 }
 
 TEST(Engine, RunsControlFlow) {
@@ -151,7 +160,8 @@ TEST(Engine, RunsControlFlow) {
     %y = If(%c, %x) {captures=1, then_branch=graph (%o: f32[2,3]) { %a = Relu(%o) return %a }, else_branch=graph (%o: f32[2,3]) { %a = Neg(%o) return %a }}
     %z = Exp(%y)
     return %z
-  })", {{2, 3}, {}});
+  })",
+                 {{2, 3}, {}});
   expect_meaning(R"((%x: f32[2]) {
     %y, %s = Loop(const i64[] {3}, const bool[] {1}, %x) {body=graph (%i: i64[], %c: bool[], %v: f32[2]) {
       %w = Add(%v, %v)
@@ -159,7 +169,8 @@ TEST(Engine, RunsControlFlow) {
       return %d, %w, %v
     }}
     return %y, %s
-  })", {{2}});
+  })",
+                 {{2}});
 }
 
 TEST(Engine, RunsDynamicShapes) {
@@ -196,7 +207,8 @@ TEST(Engine, ManyThreadsGetTheSameBits) {
     threads.emplace_back([&] {
       for (int i = 0; i < 100; ++i) {
         std::vector<Tensor> out;
-        if (!(*engine)->run({x.view()}, out).ok() || std::memcmp(out[0].data(), alone[0].data(), alone[0].bytes()) != 0) ++different;
+        if (!(*engine)->run({x.view()}, out).ok() || std::memcmp(out[0].data(), alone[0].data(), alone[0].bytes()) != 0)
+          ++different;
       }
     });
   for (std::thread& thread : threads) thread.join();
@@ -220,7 +232,8 @@ TEST(Engine, ProfilesLayers) {
   ASSERT_TRUE(context.ok());
   (*context)->set_profiling(true);
   std::vector<Tensor> out;
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE((*context)->run({ir::random_tensor(DType::f32, {1, 3, 17, 15}, 1).view()}, out).ok());
+  for (int i = 0; i < 3; ++i)
+    ASSERT_TRUE((*context)->run({ir::random_tensor(DType::f32, {1, 3, 17, 15}, 1).view()}, out).ok());
   const std::vector<runtime::LayerTime> layers = (*context)->profile();
   ASSERT_FALSE(layers.empty());
   for (const runtime::LayerTime& layer : layers) EXPECT_EQ(layer.runs, 3) << layer.name;
@@ -239,7 +252,8 @@ TEST(Build, RefusesWhatDoesNotFitTheModel) {
   EXPECT_EQ(code_with([](BuildConfig& c) { c.forced_tactics = {"Conv=conv_direct"}; }), Code::invalid_argument);
   EXPECT_EQ(code_with([](BuildConfig& c) { c.forced_tactics = {"Relu=none such"}; }), Code::invalid_argument);
   EXPECT_EQ(code_with([](BuildConfig& c) { c.disabled_passes = {"none such"}; }), Code::invalid_argument);
-  EXPECT_EQ(code_with([](BuildConfig& c) { c.progress = [](const std::string&, double) { return false; }; }), Code::cancelled);
+  EXPECT_EQ(code_with([](BuildConfig& c) { c.progress = [](const std::string&, double) { return false; }; }),
+            Code::cancelled);
 }
 
 TEST(Build, SaysHowMuchMemoryItNeeds) {
@@ -321,7 +335,8 @@ TEST(TimingCache, KeepsWhatItWasToldAndRefusesTheRest) {
   ASSERT_TRUE(other.add_text(cache.to_text()).ok());
   EXPECT_EQ(other.to_text(), cache.to_text());
   EXPECT_EQ(other.find("conv 3x3"), cache.find("conv 3x3"));
-  for (const char* bad : {"", "something else\n", "vivace timing cache 1\nnot a number\n", "vivace timing cache 1\n1e-3 key", "vivace timing cache 1\n-1 key\n"})
+  for (const char* bad : {"", "something else\n", "vivace timing cache 1\nnot a number\n",
+                          "vivace timing cache 1\n1e-3 key", "vivace timing cache 1\n-1 key\n"})
     EXPECT_EQ(other.add_text(bad).code(), Code::corrupt_file) << bad;
   EXPECT_EQ(other.size(), 2u);
 }

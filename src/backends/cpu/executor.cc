@@ -79,13 +79,15 @@ Result<std::shared_ptr<const Executor>> Executor::create(plan::Program program, 
     const plan::Choice& choice = made->program_.choices[i];
     for (const ir::Value* v : node.outputs())
       if (v->type.kind != ir::Kind::tensor)
-        return Status(Code::unsupported, node.describe() + ": output '" + v->name + "' is a " + v->type.to_string() + "; values other than tensors cannot run yet");
+        return Status(Code::unsupported, node.describe() + ": output '" + v->name + "' is a " + v->type.to_string() +
+                                             "; values other than tensors cannot run yet");
     if (!choice.tactic.empty()) {
       const Tactic* tactic = find_tactic(choice.tactic);
       if (!tactic || tactic->version != choice.version)
-        return Status(Code::version_mismatch, node.describe() + ": the plan runs it with tactic '" + choice.tactic + "' version " +
-                                                  std::to_string(choice.version) + ", this library has " +
-                                                  (tactic ? "version " + std::to_string(tactic->version) : "no such tactic"));
+        return Status(Code::version_mismatch,
+                      node.describe() + ": the plan runs it with tactic '" + choice.tactic + "' version " +
+                          std::to_string(choice.version) + ", this library has " +
+                          (tactic ? "version " + std::to_string(tactic->version) : "no such tactic"));
     }
     for (const auto& [name, attribute] : node.attributes) {
       if (!std::holds_alternative<std::shared_ptr<ir::Graph>>(attribute)) continue;
@@ -102,7 +104,8 @@ Result<Bound> Executor::bind(size_t i, const Problem& problem) const {
   const plan::Choice& choice = program_.choices[i];
   if (!choice.tactic.empty()) {
     const Tactic* tactic = find_tactic(choice.tactic);
-    if (tactic->supports(problem, machine_)) return tactic->bind(problem, choice.configuration, choice.packed, machine_);
+    if (tactic->supports(problem, machine_))
+      return tactic->bind(problem, choice.configuration, choice.packed, machine_);
   }
   // The choice was made for another shape, or needs a library that is not here: the first that can run it does.
   for (const Tactic* tactic : all_tactics()) {
@@ -168,8 +171,9 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
     made->steps.push_back(std::move(step));
   }
   const auto& places = made->placement.places;
-  made->run_values = std::any_of(made->steps.begin(), made->steps.end(), [](const auto& step) { return step.when_known; }) ||
-                     std::any_of(places.begin(), places.end(), [](const Place& p) { return p.base == Base::run; });
+  made->run_values =
+      std::any_of(made->steps.begin(), made->steps.end(), [](const auto& step) { return step.when_known; }) ||
+      std::any_of(places.begin(), places.end(), [](const Place& p) { return p.base == Base::run; });
   made->arena_bytes = made->placement.arena_bytes;
   made->memory.arena_bytes = made->arena_bytes;
   made->memory.largest_live = made->placement.largest_live;
@@ -205,9 +209,11 @@ Status Executor::run(const Instance& instance, const std::vector<TensorView>& in
     switch (place.base) {
       case Base::none: return nullptr;
       case Base::arena: return scratch.data() + place.offset;
-      case Base::constant: return static_cast<std::byte*>(at.values[static_cast<size_t>(place.index)].data()) + place.offset;
+      case Base::constant:
+        return static_cast<std::byte*>(at.values[static_cast<size_t>(place.index)].data()) + place.offset;
       case Base::input: return static_cast<std::byte*>(inputs[static_cast<size_t>(place.index)].data) + place.offset;
-      case Base::output: return static_cast<std::byte*>(outputs[static_cast<size_t>(place.index)].data()) + place.offset;
+      case Base::output:
+        return static_cast<std::byte*>(outputs[static_cast<size_t>(place.index)].data()) + place.offset;
       case Base::run: return values[static_cast<size_t>(place.index)].data();
     }
     return nullptr;
@@ -229,7 +235,8 @@ Status Executor::run(const Instance& instance, const std::vector<TensorView>& in
       pointers.clear();
       for (const Place& place : step.inputs) pointers.push_back(address(place));
       for (const Place& place : step.outputs) pointers.push_back(address(place));
-      status = step.bound.run({pointers.data(), pointers.data() + step.inputs.size(), scratch.data() + step.workspace, pool});
+      status = step.bound.run(
+          {pointers.data(), pointers.data() + step.inputs.size(), scratch.data() + step.workspace, pool});
     } else {
       for (const ir::Value* v : node.inputs())
         if (v) values[index(v)] = tensor_at(v);
@@ -240,7 +247,9 @@ Status Executor::run(const Instance& instance, const std::vector<TensorView>& in
         if (place.base == Base::run || place.base == Base::none) continue;
         const Tensor& value = values[index(v)];
         if (value.shape() != concrete_shape(*at.type(v)))
-          return {Code::internal, node.describe() + ": output '" + v->name + "' has shape " + vivace::to_string(value.shape()) + ", expected " + vivace::to_string(concrete_shape(*at.type(v)))};
+          return {Code::internal, node.describe() + ": output '" + v->name + "' has shape " +
+                                      vivace::to_string(value.shape()) + ", expected " +
+                                      vivace::to_string(concrete_shape(*at.type(v)))};
         if (value.bytes() > 0) std::memcpy(address(place), value.data(), value.bytes());
       }
     }
@@ -262,8 +271,10 @@ Status Executor::run(const Instance& instance, const std::vector<TensorView>& in
       continue;
     }
     VIVACE_ASSIGN(outputs[k], Tensor::allocate(made.type(), made.shape()));  // an input or a constant, given back
-    if (made.type() == DType::string) std::copy_n(made.as<std::string>(), made.count(), outputs[k].as<std::string>());
-    else if (made.bytes() > 0) std::memcpy(outputs[k].data(), made.data(), made.bytes());
+    if (made.type() == DType::string)
+      std::copy_n(made.as<std::string>(), made.count(), outputs[k].as<std::string>());
+    else if (made.bytes() > 0)
+      std::memcpy(outputs[k].data(), made.data(), made.bytes());
   }
   return {};
 }
@@ -285,8 +296,10 @@ Status Executor::run_when_known(size_t i, std::vector<Tensor>& values, ThreadPoo
       const std::vector<int64_t> numbers = to_int64(tensor);
       in.knowns[k] = ir::Dims(numbers.begin(), numbers.end());
     }
-    if (v->is_constant()) in.constants[k] = &v->constant();
-    else in.constants[k] = &values[index(v)];
+    if (v->is_constant())
+      in.constants[k] = &v->constant();
+    else
+      in.constants[k] = &values[index(v)];
   }
   const ops::Operator* row = ops::find_operator(node.op);
   if (!row) return {Code::unsupported, node.describe() + ": Vivace does not know this operator"};
@@ -298,9 +311,11 @@ Status Executor::run_when_known(size_t i, std::vector<Tensor>& values, ThreadPoo
     call.outputs[k] = to.view();
     return {};
   };
-  call.run_subgraph = [&](std::string_view attribute, const std::vector<Tensor>& arguments) -> Result<std::vector<Tensor>> {
+  call.run_subgraph = [&](std::string_view attribute,
+                          const std::vector<Tensor>& arguments) -> Result<std::vector<Tensor>> {
     const auto body = bodies_.find({i, std::string(attribute)});
-    if (body == bodies_.end()) return Status(Code::internal, node.describe() + ": no subgraph '" + std::string(attribute) + "'");
+    if (body == bodies_.end())
+      return Status(Code::internal, node.describe() + ": no subgraph '" + std::string(attribute) + "'");
     return body->second->run_tensors(arguments, pool);
   };
   for (size_t k = 0; k < node.outputs().size(); ++k)
@@ -316,7 +331,8 @@ Result<std::vector<Tensor>> Executor::run_tensors(const std::vector<Tensor>& inp
     views.push_back(input.view());
   }
   if (inputs.size() != graph().inputs().size())
-    return Status(Code::internal, "subgraph '" + graph().name + "' takes " + std::to_string(graph().inputs().size()) + " inputs, not " + std::to_string(inputs.size()));
+    return Status(Code::internal, "subgraph '" + graph().name + "' takes " + std::to_string(graph().inputs().size()) +
+                                      " inputs, not " + std::to_string(inputs.size()));
   VIVACE_ASSIGN(std::shared_ptr<const Instance> bound, instance(shapes));
   Scratch scratch;
   std::vector<Tensor> outputs;

@@ -30,10 +30,10 @@ class Scratch {
 using StepObserver = std::function<void(size_t node, double seconds)>;
 
 struct MemoryUse {
-  size_t arena_bytes = 0;    // of one run
-  size_t largest_live = 0;   // the most its values need at any one step
-  size_t constant_bytes = 0; // weights, packed and plain, that steps read
-  std::vector<size_t> live;  // bytes of the arena in use at each node
+  size_t arena_bytes = 0;     // of one run
+  size_t largest_live = 0;    // the most its values need at any one step
+  size_t constant_bytes = 0;  // weights, packed and plain, that steps read
+  std::vector<size_t> live;   // bytes of the arena in use at each node
 };
 
 class Executor {

@@ -9,16 +9,24 @@
 #include "backends/cpu/kernels/pointwise.h"
 
 #if defined(__x86_64__)
-#define VIVACE_KERNELS(Table, getter)                                                                 \
-  namespace generic { const Table& getter(); }                                                        \
-  namespace avx2 { const Table& getter(); }                                                           \
-  namespace avx512 { const Table& getter(); }                                                         \
-  const Table& getter(Isa isa) {                                                                      \
+#define VIVACE_KERNELS(Table, getter)                                                                     \
+  namespace generic {                                                                                     \
+  const Table& getter();                                                                                  \
+  }                                                                                                       \
+  namespace avx2 {                                                                                        \
+  const Table& getter();                                                                                  \
+  }                                                                                                       \
+  namespace avx512 {                                                                                      \
+  const Table& getter();                                                                                  \
+  }                                                                                                       \
+  const Table& getter(Isa isa) {                                                                          \
     return isa == Isa::avx512 ? avx512::getter() : isa == Isa::avx2 ? avx2::getter() : generic::getter(); \
   }
 #else
-#define VIVACE_KERNELS(Table, getter)          \
-  namespace generic { const Table& getter(); } \
+#define VIVACE_KERNELS(Table, getter) \
+  namespace generic {                 \
+  const Table& getter();              \
+  }                                   \
   const Table& getter(Isa) { return generic::getter(); }
 #endif
 

@@ -55,15 +55,15 @@ Operand operand_kind(const ir::Value* v, const ir::Value* out) {
   }
   if (!is_image(v)) return Operand::impossible;
   if (same_dims(v, out)) return Operand::blocked;
-  const bool per_channel = dims[0].same((*out->type.dims)[0]) && dims[1].same((*out->type.dims)[1]) && dims[2].is(1) && dims[3].is(1);
+  const bool per_channel =
+      dims[0].same((*out->type.dims)[0]) && dims[1].same((*out->type.dims)[1]) && dims[2].is(1) && dims[3].is(1);
   return per_channel ? Operand::blocked : Operand::impossible;
 }
 
 bool is_pointwise(const ir::Node& node) {
   if (!is_image(node.output()) || !ops::pointwise_program_of(node)) return false;
-  return std::all_of(node.inputs().begin(), node.inputs().end(), [&](const ir::Value* v) {
-    return v && operand_kind(v, node.output()) != Operand::impossible;
-  });
+  return std::all_of(node.inputs().begin(), node.inputs().end(),
+                     [&](const ir::Value* v) { return v && operand_kind(v, node.output()) != Operand::impossible; });
 }
 
 bool is_channel_concatenation(const ir::Node& node, int block) {
@@ -83,7 +83,8 @@ class Layouts {
     if (v->type.channel_block == block) return v;
     auto& known = block ? blocked_ : plain_;
     if (const auto at = known.find(v); at != known.end()) return at->second;
-    ir::Node* reorder = graph_.add_node("vivace.Reorder", {v}, 1, {{"channel_block", int64_t{block}}}, v->name + (block ? ".blocked" : ".plain"), user);
+    ir::Node* reorder = graph_.add_node("vivace.Reorder", {v}, 1, {{"channel_block", int64_t{block}}},
+                                        v->name + (block ? ".blocked" : ".plain"), user);
     ir::Value* made = reorder->output();
     made->name = reorder->name;
     made->type = v->type;

@@ -50,14 +50,15 @@ Result<CopyPlan> plan_copy(std::span<const int64_t> dims, std::span<const int64_
   for (const Dim& d : kept) {
     if (!merged.empty() && merged.back().from == d.from * d.size && merged.back().to == d.to * d.size)
       merged.back() = {merged.back().size * d.size, d.from, d.to};
-    else merged.push_back(d);
+    else
+      merged.push_back(d);
   }
   widen(merged, plan.element_bytes);
   plan.elements = 1;
   if (merged.empty()) merged.push_back({1, 1, 1});
   if (merged.size() > kMoveRank)
-    return Status(Code::unsupported, "the copy kernel takes at most " + std::to_string(kMoveRank) +
-                                         " dimensions that do not merge");
+    return Status(Code::unsupported,
+                  "the copy kernel takes at most " + std::to_string(kMoveRank) + " dimensions that do not merge");
   plan.rank = static_cast<int>(merged.size());
   for (size_t d = 0; d < merged.size(); ++d) {
     plan.dims[d] = merged[d].size, plan.from[d] = merged[d].from, plan.to[d] = merged[d].to;

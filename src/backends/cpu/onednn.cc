@@ -37,14 +37,33 @@ Loaded load() {
     }
   };
 #define FIND(name) find(f.name, "dnnl_" #name)
-  FIND(engine_create); FIND(stream_create); FIND(stream_destroy); FIND(memory_desc_create_with_strides);
-  FIND(memory_desc_create_with_tag); FIND(memory_desc_destroy); FIND(memory_desc_equal); FIND(memory_desc_get_size);
-  FIND(memory_create); FIND(memory_destroy); FIND(primitive_attr_create); FIND(primitive_attr_destroy);
-  FIND(primitive_attr_set_scratchpad_mode); FIND(primitive_attr_set_post_ops); FIND(post_ops_create);
-  FIND(post_ops_destroy); FIND(post_ops_append_sum); FIND(post_ops_append_eltwise);
-  FIND(convolution_forward_primitive_desc_create); FIND(matmul_primitive_desc_create);
-  FIND(reorder_primitive_desc_create); FIND(primitive_desc_query_md); FIND(primitive_desc_destroy);
-  FIND(primitive_create); FIND(primitive_destroy); FIND(primitive_execute); FIND(stream_wait);
+  FIND(engine_create);
+  FIND(stream_create);
+  FIND(stream_destroy);
+  FIND(memory_desc_create_with_strides);
+  FIND(memory_desc_create_with_tag);
+  FIND(memory_desc_destroy);
+  FIND(memory_desc_equal);
+  FIND(memory_desc_get_size);
+  FIND(memory_create);
+  FIND(memory_destroy);
+  FIND(primitive_attr_create);
+  FIND(primitive_attr_destroy);
+  FIND(primitive_attr_set_scratchpad_mode);
+  FIND(primitive_attr_set_post_ops);
+  FIND(post_ops_create);
+  FIND(post_ops_destroy);
+  FIND(post_ops_append_sum);
+  FIND(post_ops_append_eltwise);
+  FIND(convolution_forward_primitive_desc_create);
+  FIND(matmul_primitive_desc_create);
+  FIND(reorder_primitive_desc_create);
+  FIND(primitive_desc_query_md);
+  FIND(primitive_desc_destroy);
+  FIND(primitive_create);
+  FIND(primitive_destroy);
+  FIND(primitive_execute);
+  FIND(stream_wait);
 #undef FIND
   f.set_threads = reinterpret_cast<void (*)(int)>(dlsym(file, "omp_set_num_threads"));
   if (complete && f.engine_create(&f.engine, kCpu, 0) != 0) {

@@ -78,7 +78,8 @@ class Groups {
     if (lined_up && parts.size() > 1) return join_view(whole, first, -first_offset);
     // Otherwise each part must be free to move: alone but for views of itself, and written by a kernel.
     for (size_t i = 0; i < parts.size(); ++i) {
-      if (groups_[static_cast<size_t>(group(parts[i].first))].fixed || group(parts[i].first) == group(whole)) return false;
+      if (groups_[static_cast<size_t>(group(parts[i].first))].fixed || group(parts[i].first) == group(whole))
+        return false;
       for (size_t j = 0; j < i; ++j)
         if (group(parts[i].first) == group(parts[j].first)) return false;
     }
@@ -91,7 +92,8 @@ class Groups {
         all.written = before;
         return false;
       }
-    for (const auto& [part, offset] : parts) merge(group(whole), group(part), this->offset(whole) + offset - this->offset(part));
+    for (const auto& [part, offset] : parts)
+      merge(group(whole), group(part), this->offset(whole) + offset - this->offset(part));
     return true;
   }
 
@@ -216,7 +218,8 @@ bool is_free_reorder(const ir::Node& node, const ConcreteGraph& at) {
 
 bool join(const ir::Node& node, const ConcreteGraph& at, Groups& groups) {
   if (is_alias(node)) return groups.join_view(node.output(), node.input(0), 0);
-  if (node.op == "vivace.Reorder") return is_free_reorder(node, at) && groups.join_view(node.output(), node.input(0), 0);
+  if (node.op == "vivace.Reorder")
+    return is_free_reorder(node, at) && groups.join_view(node.output(), node.input(0), 0);
   if (node.op == "Split") return join_split(node, at, groups);
   if (node.op == "Slice") return join_slice(node, at, groups);
   return false;
@@ -266,15 +269,19 @@ Placement place_values(const ir::Graph& graph, const ConcreteGraph& at, const st
     }
   }
   for (size_t k = 0; k < graph.inputs().size(); ++k)
-    if (const ir::Value* v = graph.inputs()[k]; groups.has(v)) bases[static_cast<size_t>(groups.group(v))] = {Base::input, static_cast<int>(k), 0};
+    if (const ir::Value* v = graph.inputs()[k]; groups.has(v))
+      bases[static_cast<size_t>(groups.group(v))] = {Base::input, static_cast<int>(k), 0};
   for (size_t k = 0; k < graph.outputs().size(); ++k) {
     const ir::Value* v = graph.outputs()[k];
     if (!groups.has(v)) continue;
     const auto g = static_cast<size_t>(groups.group(v));
     const bool whole = lowest[g] == groups.offset(v) &&
-                       highest[g] - lowest[g] == static_cast<int64_t>(bytes_of_type(*at.type(v))) && !at.type(v)->channel_block;
-    if (bases[g].base == Base::none && whole) bases[g] = {Base::output, static_cast<int>(k), 0};
-    else placement.output_copies.emplace_back(static_cast<int>(k), v);
+                       highest[g] - lowest[g] == static_cast<int64_t>(bytes_of_type(*at.type(v))) &&
+                       !at.type(v)->channel_block;
+    if (bases[g].base == Base::none && whole)
+      bases[g] = {Base::output, static_cast<int>(k), 0};
+    else
+      placement.output_copies.emplace_back(static_cast<int>(k), v);
   }
 
   std::vector<ArenaRequest> wanted;
@@ -305,8 +312,10 @@ Placement place_values(const ir::Graph& graph, const ConcreteGraph& at, const st
     const auto g = static_cast<size_t>(groups.group(v));
     place = bases[g];
     if (place.base == Base::none) continue;  // nobody needs it
-    if (place.base == Base::constant) place.offset = static_cast<size_t>(groups.offset(v));
-    else place.offset += static_cast<size_t>(groups.offset(v) - lowest[g]);
+    if (place.base == Base::constant)
+      place.offset = static_cast<size_t>(groups.offset(v));
+    else
+      place.offset += static_cast<size_t>(groups.offset(v) - lowest[g]);
   }
   return placement;
 }

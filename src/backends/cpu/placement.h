@@ -18,13 +18,13 @@ struct Place {
 };
 
 struct Placement {
-  std::vector<Place> places;           // by value id
-  std::vector<bool> is_view;           // by node order: no kernel needs to run, the output is in place already
+  std::vector<Place> places;  // by value id
+  std::vector<bool> is_view;  // by node order: no kernel needs to run, the output is in place already
   std::vector<std::pair<int, const ir::Value*>> output_copies;  // outputs that live elsewhere and are copied at the end
-  std::vector<size_t> workspaces;      // by node order: offset of the step's workspace in the arena
+  std::vector<size_t> workspaces;  // by node order: offset of the step's workspace in the arena
   size_t arena_bytes = 0;
   size_t largest_live = 0;
-  std::vector<size_t> live;            // bytes alive at each node
+  std::vector<size_t> live;  // bytes alive at each node
 };
 
 /// `workspace_bytes` by node order. Values that are not concrete get Base::run.

@@ -20,7 +20,8 @@ std::optional<Tensor> tensor_of(const ir::Type& type, const ir::Dims& elements) 
   const std::optional<Shape> numbers = ir::to_shape(elements), shape = type.shape();
   if (!numbers || !shape || vivace::elements(*shape) != static_cast<int64_t>(numbers->size())) return std::nullopt;
   if (type.dtype == DType::i64) return Tensor::of<int64_t>(*numbers, *shape);
-  if (type.dtype == DType::i32) return Tensor::of<int32_t>(std::vector<int32_t>(numbers->begin(), numbers->end()), *shape);
+  if (type.dtype == DType::i32)
+    return Tensor::of<int32_t>(std::vector<int32_t>(numbers->begin(), numbers->end()), *shape);
   return std::nullopt;
 }
 
@@ -92,14 +93,17 @@ Result<ConcreteGraph> concretize(const ir::Graph& graph, const std::vector<Shape
         continue;
       }
       const std::optional<int64_t> count = checked_elements(*in.outputs[i].shape());
-      if (!count) return Status(Code::shape_mismatch, node->describe() + ": output of shape " + vivace::to_string(*in.outputs[i].shape()) + " is too large to hold");
+      if (!count)
+        return Status(Code::shape_mismatch, node->describe() + ": output of shape " +
+                                                vivace::to_string(*in.outputs[i].shape()) + " is too large to hold");
       size += *count;
       at.types[index(v)] = in.outputs[i];
       at.types[index(v)]->channel_block = v->type.channel_block;
       if (in.output_knowns[i])
         if (auto tensor = tensor_of(in.outputs[i], *in.output_knowns[i])) at.values[index(v)] = std::move(*tensor);
     }
-    if (!all_known || !all_typed || !shapes_known || size > kLargestKeptValue || depends_on_more_than_inputs(*node)) continue;
+    if (!all_known || !all_typed || !shapes_known || size > kLargestKeptValue || depends_on_more_than_inputs(*node))
+      continue;
     std::vector<Tensor> arguments;
     for (const ir::Value* v : node->inputs()) arguments.push_back(v ? at.values[index(v)] : Tensor());
     VIVACE_ASSIGN(std::vector<Tensor> made, ops::run_reference(*node, arguments));

@@ -67,7 +67,8 @@ std::string Problem::key() const {
 }
 
 bool is_alias(const ir::Node& node) {
-  static constexpr std::array<std::string_view, 5> kOperators = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"};
+  static constexpr std::array<std::string_view, 5> kOperators = {"Identity", "Reshape", "Flatten", "Squeeze",
+                                                                 "Unsqueeze"};
   return std::find(kOperators.begin(), kOperators.end(), node.op) != kOperators.end() && node.input(0);
 }
 

@@ -45,9 +45,9 @@ inline Verdict yes() { return {}; }
 inline Verdict no(std::string reason) { return {std::move(reason)}; }
 
 struct Launch {
-  void* const* inputs;   // nullptr where left out
+  void* const* inputs;  // nullptr where left out
   void* const* outputs;
-  void* workspace;       // as many bytes as bound for, aligned to kAlignment; nothing in it lasts
+  void* workspace;  // as many bytes as bound for, aligned to kAlignment; nothing in it lasts
   ThreadPool& pool;
 };
 
@@ -82,7 +82,8 @@ bool is_alias(const ir::Node& node);
 
 /// A rough cost for estimates: bytes moved at memory speed, or floating-point operations at a fraction of the peak.
 double roofline_seconds(double flops, double bytes, double efficiency, const Machine& machine);
-/// Multiplications and additions of a node, from its shapes; the number of output elements where nothing better is known.
+/// Multiplications and additions of a node, from its shapes; the number of output elements where nothing better is
+/// known.
 double flops_of(const Problem& problem);
 double bytes_of(const Problem& problem);
 

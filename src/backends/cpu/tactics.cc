@@ -7,28 +7,28 @@ namespace vivace::cpu {
 
 // Each row is defined in rows/, beside its peers.
 #define VIVACE_TACTICS(ROW) \
-  ROW(conv_stem)          \
-  ROW(conv_depthwise)     \
-  ROW(conv_grouped)       \
-  ROW(conv_winograd4)     \
-  ROW(conv_winograd2)     \
-  ROW(conv_direct)        \
-  ROW(onednn_conv)        \
-  ROW(pool)               \
-  ROW(matmul_packed)      \
-  ROW(matmul)             \
-  ROW(pointwise)          \
-  ROW(softmax)            \
-  ROW(layer_norm)         \
-  ROW(group_norm)         \
-  ROW(reduce)             \
-  ROW(attention)          \
-  ROW(lstm)               \
-  ROW(copy)               \
-  ROW(gather)             \
-  ROW(resize)             \
-  ROW(concat)             \
-  ROW(reorder)            \
+  ROW(conv_stem)            \
+  ROW(conv_depthwise)       \
+  ROW(conv_grouped)         \
+  ROW(conv_winograd4)       \
+  ROW(conv_winograd2)       \
+  ROW(conv_direct)          \
+  ROW(onednn_conv)          \
+  ROW(pool)                 \
+  ROW(matmul_packed)        \
+  ROW(matmul)               \
+  ROW(pointwise)            \
+  ROW(softmax)              \
+  ROW(layer_norm)           \
+  ROW(group_norm)           \
+  ROW(reduce)               \
+  ROW(attention)            \
+  ROW(lstm)                 \
+  ROW(copy)                 \
+  ROW(gather)               \
+  ROW(resize)               \
+  ROW(concat)               \
+  ROW(reorder)              \
   ROW(reference)
 
 #define DECLARE(row) extern const Tactic row##_tactic;

@@ -65,19 +65,22 @@ Verdict supports(const Problem& p, const Machine&) {
 double estimate(const Problem& p, const std::string&, const Machine& machine) {
   AttentionProblem a;
   if (!problem_for(p, a)) return 1;
-  const auto work = 2.0 * static_cast<double>(a.batch * a.heads * a.queries) * static_cast<double>(a.keys * (a.depth + a.values));
+  const auto work =
+      2.0 * static_cast<double>(a.batch * a.heads * a.queries) * static_cast<double>(a.keys * (a.depth + a.values));
   return roofline_seconds(work, bytes_of(p), 0.4, machine);
 }
 
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
   AttentionProblem a;
-  if (const Verdict verdict = problem_for(p, a); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  if (const Verdict verdict = problem_for(p, a); !verdict)
+    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
   const AttentionKernels& kernels = attention_kernels(machine.isa);
   Bound bound;
   bound.workspace = static_cast<size_t>(kernels.scratch_size(a, machine.threads)) * sizeof(float);
   bound.run = [a, run = kernels.run, masked = p.has(3)](const Launch& launch) {
     const auto in = [&](size_t i) { return static_cast<const float*>(launch.inputs[i]); };
-    run(a, in(0), in(1), in(2), masked ? in(3) : nullptr, static_cast<float*>(launch.outputs[0]), static_cast<float*>(launch.workspace), launch.pool);
+    run(a, in(0), in(1), in(2), masked ? in(3) : nullptr, static_cast<float*>(launch.outputs[0]),
+        static_cast<float*>(launch.workspace), launch.pool);
     return Status();
   };
   return bound;
@@ -86,8 +89,14 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
 }  // namespace
 
 extern const Tactic attention_tactic{
-    .name = "attention", .version = 1, .operators = {"Attention"},
-    .supports = supports, .configurations = nullptr, .estimate = estimate, .prepare = nullptr, .bind = bind,
+    .name = "attention",
+    .version = 1,
+    .operators = {"Attention"},
+    .supports = supports,
+    .configurations = nullptr,
+    .estimate = estimate,
+    .prepare = nullptr,
+    .bind = bind,
 };
 
 }  // namespace vivace::cpu

@@ -20,7 +20,8 @@ Verdict copy_of(const Problem& p, Copy& copy) {
   copy.outer = elements(std::span(out.shape).first(static_cast<size_t>(axis)));
   for (const TensorInfo& part : p.inputs) {
     if (part.channel_block != out.channel_block) return no("parts are laid out differently");
-    if (out.channel_block && (axis != 1 || part.shape[1] % out.channel_block)) return no("a part has blocks that are not full");
+    if (out.channel_block && (axis != 1 || part.shape[1] % out.channel_block))
+      return no("a part has blocks that are not full");
     copy.bytes.push_back(byte_size(part.type, elements(std::span(part.shape).subspan(static_cast<size_t>(axis)))));
   }
   return yes();
@@ -37,7 +38,8 @@ double estimate(const Problem& p, const std::string&, const Machine& machine) {
 
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine&) {
   Copy copy;
-  if (const Verdict verdict = copy_of(p, copy); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  if (const Verdict verdict = copy_of(p, copy); !verdict)
+    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
   size_t row = 0;
   std::vector<size_t> begins;
   for (const size_t bytes : copy.bytes) {
@@ -52,7 +54,8 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
       const auto part = static_cast<size_t>(task % parts);
       const auto outer = static_cast<size_t>(task / parts);
       if (copy.bytes[part] > 0)
-        std::memcpy(to + outer * row + begins[part], static_cast<const std::byte*>(launch.inputs[part]) + outer * copy.bytes[part], copy.bytes[part]);
+        std::memcpy(to + outer * row + begins[part],
+                    static_cast<const std::byte*>(launch.inputs[part]) + outer * copy.bytes[part], copy.bytes[part]);
     };
     constexpr size_t kWorthThreads = 256 << 10;
     if (row * static_cast<size_t>(copy.outer) >= kWorthThreads) {
@@ -68,8 +71,14 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
 }  // namespace
 
 extern const Tactic concat_tactic{
-    .name = "concat", .version = 1, .operators = {"Concat"},
-    .supports = supports, .configurations = nullptr, .estimate = estimate, .prepare = nullptr, .bind = bind,
+    .name = "concat",
+    .version = 1,
+    .operators = {"Concat"},
+    .supports = supports,
+    .configurations = nullptr,
+    .estimate = estimate,
+    .prepare = nullptr,
+    .bind = bind,
 };
 
 }  // namespace vivace::cpu

@@ -1,8 +1,8 @@
 // Two-dimensional f32 convolutions on blocked channels: one row for each kernel of kernels/conv.h.
+#include "backends/cpu/rows/conv.h"
+
 #include <cmath>
 #include <limits>
-
-#include "backends/cpu/rows/conv.h"
 
 namespace vivace::cpu {
 
@@ -61,7 +61,8 @@ struct Row {
   }
   static Result<std::vector<Tensor>> prepare(const Problem& p, const std::string&, const Machine& machine) {
     ConvShape shape;
-    if (const Verdict verdict = blocked_convolution(p, machine, shape); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+    if (const Verdict verdict = blocked_convolution(p, machine, shape); !verdict)
+      return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
     VIVACE_ASSIGN(Tensor packed, packed_buffer(kernel(machine).packed_floats(shape)));
     kernel(machine).pack(shape, p.inputs[1].constant->as<const float>(), packed.as<float>());
     return std::vector<Tensor>{std::move(packed)};
@@ -69,16 +70,20 @@ struct Row {
   static Result<Bound> bind(const Problem& p, const std::string& configuration, const std::vector<Tensor>& packed,
                             const Machine& machine) {
     ConvShape shape;
-    if (const Verdict verdict = blocked_convolution(p, machine, shape); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
-    if (packed.size() != 1 || packed[0].type() != DType::f32 || packed[0].count() != static_cast<int64_t>(kernel(machine).packed_floats(shape)))
+    if (const Verdict verdict = blocked_convolution(p, machine, shape); !verdict)
+      return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+    if (packed.size() != 1 || packed[0].type() != DType::f32 ||
+        packed[0].count() != static_cast<int64_t>(kernel(machine).packed_floats(shape)))
       return Status(Code::corrupt_file, p.node->describe() + ": its packed weights have the wrong size");
     const int variant = std::atoi(configuration.c_str());
-    if (variant < 0 || variant >= kernel(machine).configurations) return Status(Code::corrupt_file, p.node->describe() + ": unknown configuration '" + configuration + "'");
+    if (variant < 0 || variant >= kernel(machine).configurations)
+      return Status(Code::corrupt_file, p.node->describe() + ": unknown configuration '" + configuration + "'");
     Bound bound;
     bound.workspace = kernel(machine).scratch_bytes(shape, variant, machine.threads);
     Epilogue epilogue = epilogue_of(p.attributes());
     epilogue.bias = p.has(2) ? p.inputs[2].constant->as<const float>() : nullptr;
-    bound.run = [run = kernel(machine).run, shape, variant, epilogue, weights = packed[0], residual = p.has(3)](const Launch& launch) {
+    bound.run = [run = kernel(machine).run, shape, variant, epilogue, weights = packed[0],
+                 residual = p.has(3)](const Launch& launch) {
       Epilogue e = epilogue;
       if (residual) e.residual = static_cast<const float*>(launch.inputs[3]);
       run(shape, variant, static_cast<const float*>(launch.inputs[0]), weights.as<const float>(),
@@ -106,10 +111,17 @@ double estimate_direct(const Problem& p, const std::string& configuration, const
 }
 
 template <ConvKernel ConvKernels::*kKernel>
-constexpr Tactic row(std::string_view name, int version, double (*estimate)(const Problem&, const std::string&, const Machine&)) {
+constexpr Tactic row(std::string_view name, int version,
+                     double (*estimate)(const Problem&, const std::string&, const Machine&)) {
   using R = Row<kKernel>;
-  return {.name = name, .version = version, .operators = {"Conv", "vivace.FusedConv"}, .supports = R::supports,
-          .configurations = R::configurations, .estimate = estimate, .prepare = R::prepare, .bind = R::bind};
+  return {.name = name,
+          .version = version,
+          .operators = {"Conv", "vivace.FusedConv"},
+          .supports = R::supports,
+          .configurations = R::configurations,
+          .estimate = estimate,
+          .prepare = R::prepare,
+          .bind = R::bind};
 }
 
 }  // namespace

@@ -42,7 +42,8 @@ Verdict supports(const Problem& p, const Machine&) {
 
 double estimate(const Problem& p, const std::string&, const Machine& machine) {
   const Lstm l = lstm_of(p);
-  const auto work = 2.0 * static_cast<double>(l.steps * l.batch * l.directions) * static_cast<double>(kGates * l.hidden * (l.input + l.hidden));
+  const auto work = 2.0 * static_cast<double>(l.steps * l.batch * l.directions) *
+                    static_cast<double>(kGates * l.hidden * (l.input + l.hidden));
   return roofline_seconds(work, bytes_of(p), 0.3, machine);
 }
 
@@ -86,14 +87,17 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
   const GemmKernels& gemm = gemm_kernels(machine.isa);
   const AttentionKernels& cell = attention_kernels(machine.isa);
   const int64_t n = kGates * l.hidden, state = l.batch * l.hidden;
-  if (packed.size() != 3 || packed[0].count() != gemm.packed_size(l.input, n) * l.directions || packed[1].count() != gemm.packed_size(l.hidden, n) * l.directions || packed[2].count() != n * l.directions)
+  if (packed.size() != 3 || packed[0].count() != gemm.packed_size(l.input, n) * l.directions ||
+      packed[1].count() != gemm.packed_size(l.hidden, n) * l.directions || packed[2].count() != n * l.directions)
     return Status(Code::corrupt_file, p.node->describe() + ": its packed weights have the wrong size");
   const GemmProblem from_input = product(l.steps * l.batch, n, l.input), from_state = product(l.batch, n, l.hidden);
-  const int64_t scratch = std::max(gemm.scratch_size(from_input, machine.threads), gemm.scratch_size(from_state, machine.threads));
+  const int64_t scratch =
+      std::max(gemm.scratch_size(from_input, machine.threads), gemm.scratch_size(from_state, machine.threads));
   const int64_t gates = (l.steps * l.batch * n + 15) / 16 * 16, states = (state + 15) / 16 * 16;
   Bound bound;
   bound.workspace = static_cast<size_t>(gates + 2 * states + scratch) * sizeof(float);
-  bound.run = [=, &gemm, &cell, peepholes = p.has(7), initial_h = p.has(5), initial_c = p.has(6), outputs = p.outputs.size()](const Launch& launch) {
+  bound.run = [=, &gemm, &cell, peepholes = p.has(7), initial_h = p.has(5), initial_c = p.has(6),
+               outputs = p.outputs.size()](const Launch& launch) {
     const auto in = [&](size_t i) { return static_cast<const float*>(launch.inputs[i]); };
     const auto* w = packed[0].as<const float>();
     const auto* r = packed[1].as<const float>();
@@ -102,7 +106,8 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
     float *h = all_gates + gates, *c = h + states, *rest = c + states;
     const auto bytes = static_cast<size_t>(state) * sizeof(float);
     for (int64_t d = 0; d < l.directions; ++d) {
-      gemm.run(from_input, in(0), w + d * gemm.packed_size(l.input, n), packed[2].as<const float>() + d * n, nullptr, all_gates, rest, launch.pool);
+      gemm.run(from_input, in(0), w + d * gemm.packed_size(l.input, n), packed[2].as<const float>() + d * n, nullptr,
+               all_gates, rest, launch.pool);
       initial_h ? std::memcpy(h, in(5) + d * state, bytes) : std::memset(h, 0, bytes);
       initial_c ? std::memcpy(c, in(6) + d * state, bytes) : std::memset(c, 0, bytes);
       const bool reversed = l.directions == 2 ? d == 1 : l.first_reversed;
@@ -124,8 +129,14 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
 }  // namespace
 
 extern const Tactic lstm_tactic{
-    .name = "lstm", .version = 1, .operators = {"LSTM"},
-    .supports = supports, .configurations = nullptr, .estimate = estimate, .prepare = prepare, .bind = bind,
+    .name = "lstm",
+    .version = 1,
+    .operators = {"LSTM"},
+    .supports = supports,
+    .configurations = nullptr,
+    .estimate = estimate,
+    .prepare = prepare,
+    .bind = bind,
 };
 
 }  // namespace vivace::cpu

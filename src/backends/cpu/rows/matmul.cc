@@ -1,6 +1,5 @@
 // Matrix products in f32: MatMul, Gemm and the fused form.
 #include "backends/cpu/kernels/gemm.h"
-
 #include "backends/cpu/rows/rows.h"
 
 namespace vivace::cpu {
@@ -43,11 +42,14 @@ Verdict product_of(const Problem& p, Product& product) {
     g.m *= elements(a_batch);  // one B for all: one tall A
   } else {
     const auto out = broadcast(a_batch, b_batch);
-    if (!out || out->size() > kGemmBatchRank) return no("more than " + std::to_string(kGemmBatchRank) + " batch dimensions");
+    if (!out || out->size() > kGemmBatchRank)
+      return no("more than " + std::to_string(kGemmBatchRank) + " batch dimensions");
     const size_t rank = out->size();
     int64_t a_step = g.m * g.k, b_step = g.k * g.n, c_step = g.m * g.n;
     for (size_t i = rank; i-- > 0;) {
-      const auto size_in = [&](const Shape& batch) { return i + batch.size() >= rank ? batch[i + batch.size() - rank] : 1; };
+      const auto size_in = [&](const Shape& batch) {
+        return i + batch.size() >= rank ? batch[i + batch.size() - rank] : 1;
+      };
       GemmProblem::Batch& dim = g.batch[i];
       dim = {(*out)[i], size_in(a_batch) == 1 ? 0 : a_step, size_in(b_batch) == 1 ? 0 : b_step, c_step};
       a_step *= size_in(a_batch);
@@ -69,23 +71,27 @@ Verdict product_of(const Problem& p, Product& product) {
   g.activation_beta = epilogue.beta;
   g.residual_last = epilogue.residual_last;
   product.residual = p.has(3);
-  if (product.residual && (p.inputs[3].shape != c.shape || p.inputs[3].type != DType::f32)) return no("the residual has another shape");
+  if (product.residual && (p.inputs[3].shape != c.shape || p.inputs[3].type != DType::f32))
+    return no("the residual has another shape");
   return yes();
 }
 
 Result<Bound> bind_product(const Problem& p, const Tensor* packed, const Machine& machine) {
   Product product;
-  if (const Verdict verdict = product_of(p, product); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  if (const Verdict verdict = product_of(p, product); !verdict)
+    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
   const GemmKernels& kernels = gemm_kernels(machine.isa);
   product.gemm.packed_b = packed != nullptr;
-  if (packed && (packed->type() != DType::f32 || packed->count() != kernels.packed_size(product.gemm.k, product.gemm.n)))
+  if (packed &&
+      (packed->type() != DType::f32 || packed->count() != kernels.packed_size(product.gemm.k, product.gemm.n)))
     return Status(Code::corrupt_file, p.node->describe() + ": its packed weights have the wrong size");
   Bound bound;
   bound.workspace = static_cast<size_t>(kernels.scratch_size(product.gemm, machine.threads)) * sizeof(float);
   bound.run = [product, run = kernels.run, weights = packed ? *packed : Tensor()](const Launch& launch) {
     const auto in = [&](size_t i) { return static_cast<const float*>(launch.inputs[i]); };
     run(product.gemm, in(0), weights.valid() ? weights.as<const float>() : in(1), product.bias ? in(2) : nullptr,
-        product.residual ? in(3) : nullptr, static_cast<float*>(launch.outputs[0]), static_cast<float*>(launch.workspace), launch.pool);
+        product.residual ? in(3) : nullptr, static_cast<float*>(launch.outputs[0]),
+        static_cast<float*>(launch.workspace), launch.pool);
     return Status();
   };
   return bound;
@@ -98,13 +104,17 @@ Verdict supports_any(const Problem& p, const Machine&) {
 
 Verdict supports_packed(const Problem& p, const Machine&) {
   if (!p.inputs[1].constant) return no("B is not constant");
-  if (elements(std::span(p.inputs[1].shape).first(std::max<size_t>(p.inputs[1].shape.size(), 2) - 2)) != 1) return no("B is a batch of matrices");
+  if (elements(std::span(p.inputs[1].shape).first(std::max<size_t>(p.inputs[1].shape.size(), 2) - 2)) != 1)
+    return no("B is a batch of matrices");
   Product product;
   return product_of(p, product);
 }
 
 double estimate_any(const Problem& p, const std::string&, const Machine& machine) {
-  const double pack = p.inputs[0].shape.size() >= 2 && elements(p.inputs[0].shape) / std::max<int64_t>(p.inputs[0].shape.back(), 1) > 8 ? 2 : 1;
+  const double pack =
+      p.inputs[0].shape.size() >= 2 && elements(p.inputs[0].shape) / std::max<int64_t>(p.inputs[0].shape.back(), 1) > 8
+          ? 2
+          : 1;
   return roofline_seconds(flops_of(p), bytes_of(p) * pack, 0.6, machine);
 }
 
@@ -116,14 +126,16 @@ Result<Bound> bind_any(const Problem& p, const std::string&, const std::vector<T
   return bind_product(p, nullptr, machine);
 }
 
-Result<Bound> bind_packed(const Problem& p, const std::string&, const std::vector<Tensor>& packed, const Machine& machine) {
+Result<Bound> bind_packed(const Problem& p, const std::string&, const std::vector<Tensor>& packed,
+                          const Machine& machine) {
   if (packed.size() != 1) return Status(Code::corrupt_file, p.node->describe() + ": its packed weights are missing");
   return bind_product(p, &packed[0], machine);
 }
 
 Result<std::vector<Tensor>> prepare(const Problem& p, const std::string&, const Machine& machine) {
   Product product;
-  if (const Verdict verdict = product_of(p, product); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  if (const Verdict verdict = product_of(p, product); !verdict)
+    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
   const GemmProblem& g = product.gemm;
   const GemmKernels& kernels = gemm_kernels(machine.isa);
   VIVACE_ASSIGN(Tensor packed, packed_buffer(static_cast<size_t>(kernels.packed_size(g.k, g.n))));
@@ -135,12 +147,24 @@ Result<std::vector<Tensor>> prepare(const Problem& p, const std::string&, const 
 }  // namespace
 
 extern const Tactic matmul_packed_tactic{
-    .name = "matmul_packed", .version = 1, .operators = {"MatMul", "Gemm", "vivace.FusedMatMul"},
-    .supports = supports_packed, .configurations = nullptr, .estimate = estimate_packed, .prepare = prepare, .bind = bind_packed,
+    .name = "matmul_packed",
+    .version = 1,
+    .operators = {"MatMul", "Gemm", "vivace.FusedMatMul"},
+    .supports = supports_packed,
+    .configurations = nullptr,
+    .estimate = estimate_packed,
+    .prepare = prepare,
+    .bind = bind_packed,
 };
 extern const Tactic matmul_tactic{
-    .name = "matmul", .version = 1, .operators = {"MatMul", "Gemm", "vivace.FusedMatMul"},
-    .supports = supports_any, .configurations = nullptr, .estimate = estimate_any, .prepare = nullptr, .bind = bind_any,
+    .name = "matmul",
+    .version = 1,
+    .operators = {"MatMul", "Gemm", "vivace.FusedMatMul"},
+    .supports = supports_any,
+    .configurations = nullptr,
+    .estimate = estimate_any,
+    .prepare = nullptr,
+    .bind = bind_any,
 };
 
 }  // namespace vivace::cpu

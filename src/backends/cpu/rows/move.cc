@@ -66,10 +66,12 @@ Verdict copies_of(const Problem& p, Copies& copies) {
     for (const int64_t axis : order) from.push_back(strides[static_cast<size_t>(axis)]);
     return add_copy(copies, p.outputs[0].shape, from, 0, bytes);
   }
-  const auto axis = static_cast<size_t>(ops::normalized_axis(p.attributes().integer("axis"), static_cast<int>(in.size())));
+  const auto axis =
+      static_cast<size_t>(ops::normalized_axis(p.attributes().integer("axis"), static_cast<int>(in.size())));
   int64_t begin = 0;
   for (const TensorInfo& part : p.outputs) {  // Split
-    if (const Verdict verdict = add_copy(copies, part.shape, strides, begin * strides[axis], bytes); !verdict) return verdict;
+    if (const Verdict verdict = add_copy(copies, part.shape, strides, begin * strides[axis], bytes); !verdict)
+      return verdict;
     begin += part.shape[axis];
   }
   return yes();
@@ -82,11 +84,14 @@ Verdict copy_supports(const Problem& p, const Machine&) {
 
 Result<Bound> copy_bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
   auto copies = std::make_shared<Copies>();
-  if (const Verdict verdict = copies_of(p, *copies); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  if (const Verdict verdict = copies_of(p, *copies); !verdict)
+    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
   Bound bound;
   bound.run = [copies, run = move_kernels(machine.isa).copy, bytes = element_bytes(p)](const Launch& launch) {
     for (size_t i = 0; i < copies->plans.size(); ++i)
-      if (launch.outputs[i]) run(copies->plans[i], static_cast<const std::byte*>(launch.inputs[0]) + copies->begins[i] * bytes, launch.outputs[i], launch.pool);
+      if (launch.outputs[i])
+        run(copies->plans[i], static_cast<const std::byte*>(launch.inputs[0]) + copies->begins[i] * bytes,
+            launch.outputs[i], launch.pool);
     return Status();
   };
   return bound;
@@ -101,12 +106,17 @@ Verdict gather_supports(const Problem& p, const Machine&) {
 
 Result<Bound> gather_bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
   const Shape& in = p.inputs[0].shape;
-  const ops::AxisSplit split = ops::split_at(in, ops::normalized_axis(p.attributes().integer("axis"), static_cast<int>(in.size())));
+  const ops::AxisSplit split =
+      ops::split_at(in, ops::normalized_axis(p.attributes().integer("axis"), static_cast<int>(in.size())));
   Bound bound;
-  bound.run = [split, run = move_kernels(machine.isa).gather, index_bytes = bits_of(p.inputs[1].type) / 8, node = p.node,
-               count = elements(p.inputs[1].shape), row = split.inner * element_bytes(p)](const Launch& launch) {
-    if (run(launch.inputs[0], launch.inputs[1], index_bytes, launch.outputs[0], split.outer, split.size, count, row, launch.pool)) return Status();
-    return Status(Code::invalid_argument, node->describe() + ": an index is outside the " + std::to_string(split.size) + " entries of the axis");
+  bound.run = [split, run = move_kernels(machine.isa).gather, index_bytes = bits_of(p.inputs[1].type) / 8,
+               node = p.node, count = elements(p.inputs[1].shape),
+               row = split.inner * element_bytes(p)](const Launch& launch) {
+    if (run(launch.inputs[0], launch.inputs[1], index_bytes, launch.outputs[0], split.outer, split.size, count, row,
+            launch.pool))
+      return Status();
+    return Status(Code::invalid_argument, node->describe() + ": an index is outside the " + std::to_string(split.size) +
+                                              " entries of the axis");
   };
   return bound;
 }
@@ -114,12 +124,24 @@ Result<Bound> gather_bind(const Problem& p, const std::string&, const std::vecto
 }  // namespace
 
 extern const Tactic copy_tactic{
-    .name = "copy", .version = 1, .operators = {"Transpose", "Slice", "Split", "Expand"},
-    .supports = copy_supports, .configurations = nullptr, .estimate = estimate, .prepare = nullptr, .bind = copy_bind,
+    .name = "copy",
+    .version = 1,
+    .operators = {"Transpose", "Slice", "Split", "Expand"},
+    .supports = copy_supports,
+    .configurations = nullptr,
+    .estimate = estimate,
+    .prepare = nullptr,
+    .bind = copy_bind,
 };
 extern const Tactic gather_tactic{
-    .name = "gather", .version = 1, .operators = {"Gather"},
-    .supports = gather_supports, .configurations = nullptr, .estimate = estimate, .prepare = nullptr, .bind = gather_bind,
+    .name = "gather",
+    .version = 1,
+    .operators = {"Gather"},
+    .supports = gather_supports,
+    .configurations = nullptr,
+    .estimate = estimate,
+    .prepare = nullptr,
+    .bind = gather_bind,
 };
 
 }  // namespace vivace::cpu

@@ -49,7 +49,8 @@ struct Rows {
 };
 Rows rows_of(const Problem& p) {
   const Shape& shape = p.inputs[0].shape;
-  const auto axis = static_cast<size_t>(ops::normalized_axis(p.attributes().integer("axis", -1), static_cast<int>(shape.size())));
+  const auto axis =
+      static_cast<size_t>(ops::normalized_axis(p.attributes().integer("axis", -1), static_cast<int>(shape.size())));
   return {elements(std::span(shape).first(axis)), elements(std::span(shape).subspan(axis))};
 }
 
@@ -62,7 +63,8 @@ Verdict layer_norm_supports(const Problem& p, const Machine&) {
   return yes();
 }
 
-Result<Bound> layer_norm_bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
+Result<Bound> layer_norm_bind(const Problem& p, const std::string&, const std::vector<Tensor>&,
+                              const Machine& machine) {
   const Rows rows = rows_of(p);
   const float epsilon = p.attributes().real("epsilon", 1e-5f);
   const bool has_bias = p.has(2);
@@ -75,7 +77,8 @@ Result<Bound> layer_norm_bind(const Problem& p, const std::string&, const std::v
     return bound;
   }
   bound.run = [run = norm_kernels(machine.isa).layer_norm, rows, epsilon, has_bias](const Launch& launch) {
-    run(in(launch, 0), nullptr, in(launch, 1), has_bias ? in(launch, 2) : nullptr, nullptr, out(launch), rows.rows, rows.n, epsilon, launch.pool);
+    run(in(launch, 0), nullptr, in(launch, 1), has_bias ? in(launch, 2) : nullptr, nullptr, out(launch), rows.rows,
+        rows.n, epsilon, launch.pool);
     return Status();
   };
   return bound;
@@ -88,13 +91,16 @@ Verdict group_norm_supports(const Problem& p, const Machine&) {
   return dense_f32(p, 3);
 }
 
-Result<Bound> group_norm_bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
+Result<Bound> group_norm_bind(const Problem& p, const std::string&, const std::vector<Tensor>&,
+                              const Machine& machine) {
   const Shape& shape = p.inputs[0].shape;
   const int64_t groups = p.node->op == "InstanceNormalization" ? shape[1] : p.attributes().integer("num_groups");
   Bound bound;
   bound.run = [run = norm_kernels(machine.isa).group_norm, batch = shape[0], channels = shape[1],
-               spatial = elements(std::span(shape).subspan(2)), groups, epsilon = p.attributes().real("epsilon", 1e-5f)](const Launch& launch) {
-    run(in(launch, 0), in(launch, 1), in(launch, 2), out(launch), batch, channels, spatial, groups, epsilon, launch.pool);
+               spatial = elements(std::span(shape).subspan(2)), groups,
+               epsilon = p.attributes().real("epsilon", 1e-5f)](const Launch& launch) {
+    run(in(launch, 0), in(launch, 1), in(launch, 2), out(launch), batch, channels, spatial, groups, epsilon,
+        launch.pool);
     return Status();
   };
   return bound;
@@ -104,9 +110,11 @@ Result<Bound> group_norm_bind(const Problem& p, const std::string&, const std::v
 
 std::optional<Reduction> reduction_of(const std::string& op) {
   static constexpr std::pair<std::string_view, Reduction> kNames[] = {
-      {"ReduceSum", Reduction::sum}, {"ReduceMean", Reduction::mean}, {"ReduceMax", Reduction::max},
-      {"ReduceMin", Reduction::min}, {"ReduceProd", Reduction::prod}, {"ReduceSumSquare", Reduction::sum_square},
-      {"ReduceL1", Reduction::sum_abs}, {"GlobalAveragePool", Reduction::mean}, {"GlobalMaxPool", Reduction::max}};
+      {"ReduceSum", Reduction::sum},    {"ReduceMean", Reduction::mean},
+      {"ReduceMax", Reduction::max},    {"ReduceMin", Reduction::min},
+      {"ReduceProd", Reduction::prod},  {"ReduceSumSquare", Reduction::sum_square},
+      {"ReduceL1", Reduction::sum_abs}, {"GlobalAveragePool", Reduction::mean},
+      {"GlobalMaxPool", Reduction::max}};
   for (const auto& [name, reduction] : kNames)
     if (op == name) return reduction;
   return std::nullopt;
@@ -136,7 +144,8 @@ Verdict reduction_split(const Problem& p, ops::AxisSplit& split) {
   if (first == last) return no("no axes");
   for (size_t i = first; i < last; ++i)
     if (!reduced[i] && shape[i] != 1) return no("the axes are not neighbours");
-  split = {elements(std::span(shape).first(first)), elements(std::span(shape).subspan(first, last - first)), elements(std::span(shape).subspan(last))};
+  split = {elements(std::span(shape).first(first)), elements(std::span(shape).subspan(first, last - first)),
+           elements(std::span(shape).subspan(last))};
   return yes();
 }
 
@@ -148,28 +157,40 @@ Verdict reduce_supports(const Problem& p, const Machine&) {
 
 Result<Bound> reduce_bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
   ops::AxisSplit split;
-  if (const Verdict verdict = reduction_split(p, split); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  if (const Verdict verdict = reduction_split(p, split); !verdict)
+    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
   Bound bound;
-  bound.run = [run = norm_kernels(machine.isa).reduce, reduction = *reduction_of(p.node->op), split](const Launch& launch) {
+  bound.run = [run = norm_kernels(machine.isa).reduce, reduction = *reduction_of(p.node->op),
+               split](const Launch& launch) {
     run(reduction, in(launch, 0), out(launch), split.outer, split.size, split.inner, launch.pool);
     return Status();
   };
   return bound;
 }
 
-Tactic row(std::string_view name, std::vector<std::string_view> operators, Verdict (*supports)(const Problem&, const Machine&),
+Tactic row(std::string_view name, std::vector<std::string_view> operators,
+           Verdict (*supports)(const Problem&, const Machine&),
            Result<Bound> (*bind)(const Problem&, const std::string&, const std::vector<Tensor>&, const Machine&)) {
-  return {.name = name, .version = 1, .operators = std::move(operators), .supports = supports, .configurations = nullptr,
-          .estimate = estimate, .prepare = nullptr, .bind = bind};
+  return {.name = name,
+          .version = 1,
+          .operators = std::move(operators),
+          .supports = supports,
+          .configurations = nullptr,
+          .estimate = estimate,
+          .prepare = nullptr,
+          .bind = bind};
 }
 
 }  // namespace
 
 extern const Tactic softmax_tactic = row("softmax", {"Softmax", "LogSoftmax"}, softmax_supports, softmax_bind);
-extern const Tactic layer_norm_tactic = row("layer_norm", {"LayerNormalization", "RMSNormalization"}, layer_norm_supports, layer_norm_bind);
-extern const Tactic group_norm_tactic = row("group_norm", {"InstanceNormalization", "GroupNormalization"}, group_norm_supports, group_norm_bind);
-extern const Tactic reduce_tactic =
-    row("reduce", {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSumSquare", "ReduceL1", "GlobalAveragePool", "GlobalMaxPool"},
-        reduce_supports, reduce_bind);
+extern const Tactic layer_norm_tactic =
+    row("layer_norm", {"LayerNormalization", "RMSNormalization"}, layer_norm_supports, layer_norm_bind);
+extern const Tactic group_norm_tactic =
+    row("group_norm", {"InstanceNormalization", "GroupNormalization"}, group_norm_supports, group_norm_bind);
+extern const Tactic reduce_tactic = row("reduce",
+                                        {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd",
+                                         "ReduceSumSquare", "ReduceL1", "GlobalAveragePool", "GlobalMaxPool"},
+                                        reduce_supports, reduce_bind);
 
 }  // namespace vivace::cpu

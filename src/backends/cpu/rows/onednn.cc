@@ -28,14 +28,18 @@ class Objects {
   }
   Handle descriptor(const std::vector<int64_t>& dims, int tag) {
     Handle made = nullptr;
-    return library_.memory_desc_create_with_tag(&made, static_cast<int>(dims.size()), dims.data(), onednn::kF32, tag) == 0
-               ? keep(made, library_.memory_desc_destroy) : nullptr;
+    return library_.memory_desc_create_with_tag(&made, static_cast<int>(dims.size()), dims.data(), onednn::kF32, tag) ==
+                   0
+               ? keep(made, library_.memory_desc_destroy)
+               : nullptr;
   }
   Handle dense(const std::vector<int64_t>& dims) {
     Handle made = nullptr;
     const Shape strides = strides_of(dims);
-    return library_.memory_desc_create_with_strides(&made, static_cast<int>(dims.size()), dims.data(), onednn::kF32, strides.data()) == 0
-               ? keep(made, library_.memory_desc_destroy) : nullptr;
+    return library_.memory_desc_create_with_strides(&made, static_cast<int>(dims.size()), dims.data(), onednn::kF32,
+                                                    strides.data()) == 0
+               ? keep(made, library_.memory_desc_destroy)
+               : nullptr;
   }
 
  private:
@@ -58,7 +62,9 @@ struct Primitive {
 
 // The post-operation of an activation; false where oneDNN has none like it.
 bool append(const Library& library, Handle ops, const Epilogue& e) {
-  const auto add = [&](int algorithm, float alpha = 0, float beta = 0) { return library.post_ops_append_eltwise(ops, algorithm, alpha, beta) == 0; };
+  const auto add = [&](int algorithm, float alpha = 0, float beta = 0) {
+    return library.post_ops_append_eltwise(ops, algorithm, alpha, beta) == 0;
+  };
   switch (e.activation) {
     case Activation::none: return true;
     case Activation::relu: return add(onednn::kRelu);
@@ -97,7 +103,8 @@ Status pack(Primitive& made, Handle plain, const void* from) {
   Objects objects(library);
   Handle desc = nullptr, reorder = nullptr, stream = nullptr, source = nullptr, target = nullptr;
   const auto failed = Status(Code::internal, "oneDNN cannot reorder the weights");
-  if (library.reorder_primitive_desc_create(&desc, plain, library.engine, made.weights, library.engine, nullptr) != 0) return failed;
+  if (library.reorder_primitive_desc_create(&desc, plain, library.engine, made.weights, library.engine, nullptr) != 0)
+    return failed;
   objects.keep(desc, library.primitive_desc_destroy);
   if (library.primitive_create(&reorder, desc) != 0) return failed;
   objects.keep(reorder, library.primitive_destroy);
@@ -135,13 +142,15 @@ Result<std::shared_ptr<Primitive>> make_primitive(const Problem& p, const Machin
   const auto end_pad = [](int o, int in_size, int kernel, int stride, int pad, int dilation) {
     return int64_t{o - 1} * stride + int64_t{kernel - 1} * dilation + 1 - in_size - pad;
   };
-  const int64_t strides[] = {s.stride_h, s.stride_w}, dilations[] = {s.dilation_h - 1, s.dilation_w - 1}, begins[] = {s.pad_top, s.pad_left};
+  const int64_t strides[] = {s.stride_h, s.stride_w}, dilations[] = {s.dilation_h - 1, s.dilation_w - 1},
+                begins[] = {s.pad_top, s.pad_left};
   const int64_t ends[] = {end_pad(s.out_h, s.in_h, s.kernel_h, s.stride_h, s.pad_top, s.dilation_h),
                           end_pad(s.out_w, s.in_w, s.kernel_w, s.stride_w, s.pad_left, s.dilation_w)};
   if (library->set_threads) library->set_threads(machine.threads);
   Handle desc = nullptr;
-  if (library->convolution_forward_primitive_desc_create(&desc, library->engine, onednn::kForwardInference, onednn::kConvolutionDirect,
-                                                         made->source, any, made->bias, made->destination, strides, dilations, begins, ends, attributes) != 0)
+  if (library->convolution_forward_primitive_desc_create(
+          &desc, library->engine, onednn::kForwardInference, onednn::kConvolutionDirect, made->source, any, made->bias,
+          made->destination, strides, dilations, begins, ends, attributes) != 0)
     return failed;
   made->objects.keep(desc, library->primitive_desc_destroy);
   made->weights = library->primitive_desc_query_md(desc, onednn::kWeightsDesc, 0);
@@ -160,7 +169,8 @@ Verdict supports(const Problem& p, const Machine& machine) {
   ConvShape shape;
   if (Verdict verdict = blocked_convolution(p, machine, shape); !verdict) return verdict;
   if (elements(p.outputs[0].shape) == 0 || elements(p.inputs[0].shape) == 0) return no("nothing to do");
-  if (shape.groups > 1 && (shape.in_channels % machine.channel_block() || shape.out_channels % machine.channel_block())) return no("groups whose channels do not fill blocks");
+  if (shape.groups > 1 && (shape.in_channels % machine.channel_block() || shape.out_channels % machine.channel_block()))
+    return no("groups whose channels do not fill blocks");
   const auto made = make_primitive(p, machine, false);
   return made.ok() ? yes() : no(made.status().message());
 }
@@ -174,9 +184,11 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
   VIVACE_ASSIGN(const std::shared_ptr<Primitive> made, make_primitive(p, machine, true));
   Bound bound;
   bound.workspace = made->workspace;
-  bound.run = [made, bias = made->bias ? p.inputs[2].constant->data() : nullptr, bytes = p.outputs[0].bytes()](const Launch& launch) {
+  bound.run = [made, bias = made->bias ? p.inputs[2].constant->data() : nullptr,
+               bytes = p.outputs[0].bytes()](const Launch& launch) {
     const Library& library = made->library;
-    if (made->residual && launch.inputs[3] != launch.outputs[0]) std::memcpy(launch.outputs[0], launch.inputs[3], bytes);
+    if (made->residual && launch.inputs[3] != launch.outputs[0])
+      std::memcpy(launch.outputs[0], launch.inputs[3], bytes);
     if (library.set_threads) library.set_threads(launch.pool.size());
     Objects objects(library);
     onednn::Argument arguments[5];
@@ -195,7 +207,8 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
     Handle stream = nullptr;
     ok = ok && library.stream_create(&stream, library.engine, onednn::kInOrder) == 0;
     if (ok) objects.keep(stream, library.stream_destroy);
-    ok = ok && library.primitive_execute(made->primitive, stream, count, arguments) == 0 && library.stream_wait(stream) == 0;
+    ok = ok && library.primitive_execute(made->primitive, stream, count, arguments) == 0 &&
+         library.stream_wait(stream) == 0;
     return ok ? Status() : Status(Code::internal, "oneDNN failed to run a convolution");
   };
   return bound;
@@ -204,8 +217,14 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
 }  // namespace
 
 extern const Tactic onednn_conv_tactic{
-    .name = "onednn_conv", .version = 1, .operators = {"Conv", "vivace.FusedConv"},
-    .supports = supports, .configurations = nullptr, .estimate = estimate, .prepare = nullptr, .bind = bind,
+    .name = "onednn_conv",
+    .version = 1,
+    .operators = {"Conv", "vivace.FusedConv"},
+    .supports = supports,
+    .configurations = nullptr,
+    .estimate = estimate,
+    .prepare = nullptr,
+    .bind = bind,
 };
 
 }  // namespace vivace::cpu

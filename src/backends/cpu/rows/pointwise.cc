@@ -26,7 +26,8 @@ struct Plan {
 };
 
 // Blocked tensors are [N, C/c, H*W, c] to the kernel.
-Verdict blocked_operands(const Problem& p, int inputs, Shape& dims, std::vector<Strides>& strides, std::vector<int>& packed) {
+Verdict blocked_operands(const Problem& p, int inputs, Shape& dims, std::vector<Strides>& strides,
+                         std::vector<int>& packed) {
   const Shape& out = p.outputs[0].shape;
   const int64_t c = p.outputs[0].channel_block, blocks = blocks_of(out[1], c);
   dims = {out[0], blocks, out[2] * out[3], c};
@@ -43,7 +44,8 @@ Verdict blocked_operands(const Problem& p, int inputs, Shape& dims, std::vector<
       return no("an operand is row-major");
     } else if (in.shape == out) {
       strides.push_back(strides_of(dims));
-    } else if (in.shape.size() == 4 && in.shape[0] == out[0] && in.shape[1] == out[1] && in.shape[2] == 1 && in.shape[3] == 1) {
+    } else if (in.shape.size() == 4 && in.shape[0] == out[0] && in.shape[1] == out[1] && in.shape[2] == 1 &&
+               in.shape[3] == 1) {
       strides.push_back({blocks * c, c, 0, 1});
     } else {
       return no("an operand broadcasts in a way that blocks do not allow");
@@ -109,20 +111,23 @@ void clear_padding(float* y, int64_t batch, int64_t channels, int64_t pixels, in
 
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>& packed, const Machine& machine) {
   auto made = std::make_shared<Plan>();
-  if (const Verdict verdict = make_plan(p, *made); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  if (const Verdict verdict = make_plan(p, *made); !verdict)
+    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
   for (const int i : made->packed)
-    if (i >= static_cast<int>(packed.size())) return Status(Code::corrupt_file, p.node->describe() + ": its packed constants are missing");
+    if (i >= static_cast<int>(packed.size()))
+      return Status(Code::corrupt_file, p.node->describe() + ": its packed constants are missing");
   const PointwiseKernels& kernels = pointwise_kernels(machine.isa);
   const Shape& out = p.outputs[0].shape;
   const int64_t c = p.outputs[0].channel_block;
   const bool padded = c && out[1] % c;
   Bound bound;
   bound.workspace = static_cast<size_t>(kernels.scratch_size(made->plan, machine.threads)) * sizeof(float);
-  bound.run = [made, packed, run = kernels.run, padded, c, batch = out.empty() ? 1 : out[0], channels = out.size() > 1 ? out[1] : 1,
-               pixels = padded ? out[2] * out[3] : 0](const Launch& launch) {
+  bound.run = [made, packed, run = kernels.run, padded, c, batch = out.empty() ? 1 : out[0],
+               channels = out.size() > 1 ? out[1] : 1, pixels = padded ? out[2] * out[3] : 0](const Launch& launch) {
     const float* inputs[kPointwiseInputs];
     for (size_t i = 0; i < made->packed.size(); ++i)
-      inputs[i] = made->packed[i] >= 0 ? packed[static_cast<size_t>(made->packed[i])].as<const float>() : static_cast<const float*>(launch.inputs[i]);
+      inputs[i] = made->packed[i] >= 0 ? packed[static_cast<size_t>(made->packed[i])].as<const float>()
+                                       : static_cast<const float*>(launch.inputs[i]);
     auto* y = static_cast<float*>(launch.outputs[0]);
     run(made->plan, inputs, y, static_cast<float*>(launch.workspace), launch.pool);
     if (padded) clear_padding(y, batch, channels, pixels, c);
@@ -134,8 +139,14 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
 }  // namespace
 
 extern const Tactic pointwise_tactic{
-    .name = "pointwise", .version = 1, .operators = {},
-    .supports = supports, .configurations = nullptr, .estimate = estimate, .prepare = prepare, .bind = bind,
+    .name = "pointwise",
+    .version = 1,
+    .operators = {},
+    .supports = supports,
+    .configurations = nullptr,
+    .estimate = estimate,
+    .prepare = prepare,
+    .bind = bind,
 };
 
 }  // namespace vivace::cpu

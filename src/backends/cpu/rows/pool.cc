@@ -12,13 +12,15 @@ bool is_global(const Problem& p) { return p.node->op.starts_with("Global"); }
 
 Verdict shape_of(const Problem& p, PoolShape& shape) {
   if (p.inputs[0].type != DType::f32 || p.inputs[0].shape.size() != 4) return no("f32 images only");
-  if (p.outputs.size() > 1 && p.outputs[1].present() && !p.node->output(1)->unused()) return no("indices are asked for");
+  if (p.outputs.size() > 1 && p.outputs[1].present() && !p.node->output(1)->unused())
+    return no("indices are asked for");
   if (p.inputs[0].channel_block != p.outputs[0].channel_block) return no("input and output are laid out differently");
   const Shape &x = p.inputs[0].shape, &y = p.outputs[0].shape;
   for (const int64_t d : x)
     if (d > std::numeric_limits<int>::max()) return no("a dimension is beyond 2^31");
   const auto as_int = [](int64_t v) { return static_cast<int>(v); };
-  const std::vector<int64_t> kernel = is_global(p) ? std::vector<int64_t>{x[2], x[3]} : p.attributes().integers("kernel_shape");
+  const std::vector<int64_t> kernel =
+      is_global(p) ? std::vector<int64_t>{x[2], x[3]} : p.attributes().integers("kernel_shape");
   const Result<ops::Window> window = ops::window_of(*p.node, {ir::Dim(x[2]), ir::Dim(x[3])}, kernel);
   if (!window.ok()) return no(window.status().message());
   ConvShape& s = shape.window;
@@ -51,7 +53,8 @@ Verdict shape_of(const Problem& p, PoolShape& shape) {
 
 Verdict supports(const Problem& p, const Machine& machine) {
   PoolShape shape;
-  if (p.inputs[0].channel_block && p.inputs[0].channel_block != machine.channel_block()) return no("blocks of another machine");
+  if (p.inputs[0].channel_block && p.inputs[0].channel_block != machine.channel_block())
+    return no("blocks of another machine");
   return shape_of(p, shape);
 }
 
@@ -61,14 +64,17 @@ double estimate(const Problem& p, const std::string&, const Machine& machine) {
 
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
   PoolShape shape;
-  if (const Verdict verdict = shape_of(p, shape); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  if (const Verdict verdict = shape_of(p, shape); !verdict)
+    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
   const ConvKernels& kernels = conv_kernels(machine.isa);
   const bool blocked = p.inputs[0].channel_block != 0;
   Bound bound;
   // A mean over whole images has a quicker kernel; its output is row-major, which is the same where blocks are full.
   if (is_global(p) && (!blocked || shape.window.in_channels % machine.channel_block() == 0)) {
-    bound.run = [run = blocked ? kernels.global_average_blocked : kernels.global_average_plain, s = shape.window](const Launch& launch) {
-      run(s.batch, s.in_channels, int64_t{s.in_h} * s.in_w, static_cast<const float*>(launch.inputs[0]), static_cast<float*>(launch.outputs[0]), launch.pool);
+    bound.run = [run = blocked ? kernels.global_average_blocked : kernels.global_average_plain,
+                 s = shape.window](const Launch& launch) {
+      run(s.batch, s.in_channels, int64_t{s.in_h} * s.in_w, static_cast<const float*>(launch.inputs[0]),
+          static_cast<float*>(launch.outputs[0]), launch.pool);
       return Status();
     };
     return bound;
@@ -83,8 +89,14 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
 }  // namespace
 
 extern const Tactic pool_tactic{
-    .name = "pool", .version = 1, .operators = {"MaxPool", "AveragePool", "GlobalAveragePool"},
-    .supports = supports, .configurations = nullptr, .estimate = estimate, .prepare = nullptr, .bind = bind,
+    .name = "pool",
+    .version = 1,
+    .operators = {"MaxPool", "AveragePool", "GlobalAveragePool"},
+    .supports = supports,
+    .configurations = nullptr,
+    .estimate = estimate,
+    .prepare = nullptr,
+    .bind = bind,
 };
 
 }  // namespace vivace::cpu

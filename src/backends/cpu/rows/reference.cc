@@ -45,8 +45,14 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
 }  // namespace
 
 extern const Tactic reference_tactic{
-    .name = "reference", .version = 1, .operators = {},
-    .supports = supports, .configurations = nullptr, .estimate = estimate, .prepare = nullptr, .bind = bind,
+    .name = "reference",
+    .version = 1,
+    .operators = {},
+    .supports = supports,
+    .configurations = nullptr,
+    .estimate = estimate,
+    .prepare = nullptr,
+    .bind = bind,
 };
 
 }  // namespace vivace::cpu

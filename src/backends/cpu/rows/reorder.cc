@@ -9,7 +9,8 @@ namespace {
 Verdict supports(const Problem& p, const Machine& machine) {
   if (p.inputs[0].type != DType::f32 || p.inputs[0].shape.size() < 2) return no("f32 images only");
   const int from = p.inputs[0].channel_block, to = p.outputs[0].channel_block;
-  if (from == to || (from && to) || from + to != machine.channel_block()) return no("not between row-major and this machine's blocks");
+  if (from == to || (from && to) || from + to != machine.channel_block())
+    return no("not between row-major and this machine's blocks");
   return yes();
 }
 
@@ -24,7 +25,8 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
   Bound bound;
   bound.run = [kernel, batch = static_cast<int>(shape[0]), channels = static_cast<int>(shape[1]),
                pixels = elements(std::span(shape).subspan(2))](const Launch& launch) {
-    kernel(batch, channels, pixels, static_cast<const float*>(launch.inputs[0]), static_cast<float*>(launch.outputs[0]), launch.pool);
+    kernel(batch, channels, pixels, static_cast<const float*>(launch.inputs[0]), static_cast<float*>(launch.outputs[0]),
+           launch.pool);
     return Status();
   };
   return bound;
@@ -33,8 +35,14 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
 }  // namespace
 
 extern const Tactic reorder_tactic{
-    .name = "reorder", .version = 1, .operators = {"vivace.Reorder"},
-    .supports = supports, .configurations = nullptr, .estimate = estimate, .prepare = nullptr, .bind = bind,
+    .name = "reorder",
+    .version = 1,
+    .operators = {"vivace.Reorder"},
+    .supports = supports,
+    .configurations = nullptr,
+    .estimate = estimate,
+    .prepare = nullptr,
+    .bind = bind,
 };
 
 }  // namespace vivace::cpu

@@ -41,7 +41,8 @@ Axis axis_of(const ops::ResizeTaps& taps, int64_t in) {
 
 Verdict image_of(const Problem& p, Image& image) {
   const Shape& in = p.inputs[0].shape;
-  if (p.inputs[0].type != DType::f32 || p.inputs[0].channel_block || p.outputs[0].channel_block) return no("row-major f32 only");
+  if (p.inputs[0].type != DType::f32 || p.inputs[0].channel_block || p.outputs[0].channel_block)
+    return no("row-major f32 only");
   if (in.size() < 2 || in.back() > INT32_MAX || in[in.size() - 2] > INT32_MAX) return no("images only");
   TensorView parameters[4];
   for (size_t i = 1; i < 4; ++i) {
@@ -75,7 +76,8 @@ double estimate(const Problem& p, const std::string&, const Machine& machine) {
 
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
   auto image = std::make_shared<Image>();
-  if (const Verdict verdict = image_of(p, *image); !verdict) return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  if (const Verdict verdict = image_of(p, *image); !verdict)
+    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
   const MoveKernels& kernels = move_kernels(machine.isa);
   Bound bound;
   bound.workspace = image->nearest ? 0 : static_cast<size_t>(image->columns.in * machine.threads) * sizeof(float);
@@ -83,10 +85,12 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
     const auto* x = static_cast<const float*>(launch.inputs[0]);
     auto* y = static_cast<float*>(launch.outputs[0]);
     if (image->nearest)
-      kernels.resize_nearest(x, y, image->planes, image->rows.in, image->columns.in, image->rows.out, image->columns.out,
-                             image->rows.indices.data(), image->columns.indices.data(), launch.pool);
+      kernels.resize_nearest(x, y, image->planes, image->rows.in, image->columns.in, image->rows.out,
+                             image->columns.out, image->rows.indices.data(), image->columns.indices.data(),
+                             launch.pool);
     else
-      kernels.resize(x, y, image->planes, image->rows.view(), image->columns.view(), static_cast<float*>(launch.workspace), launch.pool);
+      kernels.resize(x, y, image->planes, image->rows.view(), image->columns.view(),
+                     static_cast<float*>(launch.workspace), launch.pool);
     return Status();
   };
   return bound;
@@ -95,8 +99,14 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
 }  // namespace
 
 extern const Tactic resize_tactic{
-    .name = "resize", .version = 1, .operators = {"Resize"},
-    .supports = supports, .configurations = nullptr, .estimate = estimate, .prepare = nullptr, .bind = bind,
+    .name = "resize",
+    .version = 1,
+    .operators = {"Resize"},
+    .supports = supports,
+    .configurations = nullptr,
+    .estimate = estimate,
+    .prepare = nullptr,
+    .bind = bind,
 };
 
 }  // namespace vivace::cpu
