@@ -21,6 +21,7 @@ _ML_DTYPES = {
 }  # fmt: skip
 _BITS = {"u4": 4, "i4": 4, "f4e2m1": 4, "u2": 2, "i2": 2}  # one element a byte in ml_dtypes, packed in Vivace
 _NAME_OF = {v: k for k, v in {**_NUMPY, **_ML_DTYPES}.items()}
+_NATIVE = frozenset(np.dtype(name) for name in _NUMPY.values() if name != "object")
 
 
 @functools.cache
@@ -66,6 +67,8 @@ def _unpack(data: np.ndarray, name: str, count: int) -> np.ndarray:
 
 def to_core(value: Any, wanted: int) -> Any:
     """An input as the module takes it. Lists and numbers become arrays of the wanted type; arrays keep theirs."""
+    if isinstance(value, np.ndarray) and value.dtype in _NATIVE and value.flags.c_contiguous:
+        return value
     if not isinstance(value, np.ndarray):
         if hasattr(value, "__dlpack__") and not isinstance(value, np.generic):
             return value
@@ -77,7 +80,7 @@ def to_core(value: Any, wanted: int) -> Any:
         value = value.astype(value.dtype.newbyteorder("="))
     name = _NAME_OF.get(value.dtype.name)
     if name in _NUMPY:
-        return np.ascontiguousarray(value).reshape(value.shape) if not value.flags.c_contiguous else value
+        return np.ascontiguousarray(value).reshape(value.shape)
     if name is None:
         raise TypeError(f"Vivace has no element type for {value.dtype}")
     flat = np.ascontiguousarray(value).reshape(-1)

@@ -128,7 +128,9 @@ class Engine:
             if missing:
                 raise KeyError(f"input {missing[0]!r} is missing")
             inputs = [inputs[name] for name in names]
-        return [arrays.to_core(x, number) for x, number in zip(inputs, [*self._numbers, *[1] * len(inputs)])]
+        if len(inputs) != len(self._numbers):
+            return list(inputs)  # the engine says how many it takes
+        return [arrays.to_core(x, number) for x, number in zip(inputs, self._numbers)]
 
 
 def load(
