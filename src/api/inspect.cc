@@ -85,6 +85,22 @@ std::string describe_text(const ir::Graph& graph) {
   return text;
 }
 
+// Memory a layer works with; outputs whose sizes are not fixed count nothing.
+struct LayerBytes {
+  size_t weights = 0, outputs = 0;
+};
+
+LayerBytes bytes_of(const ir::Node& node, const plan::Choice& choice) {
+  LayerBytes bytes;
+  for (const Tensor& packed : choice.packed) bytes.weights += packed.bytes();
+  if (choice.packed.empty())
+    for (const ir::Value* v : node.inputs())
+      if (v && v->is_constant()) bytes.weights += v->constant().bytes();
+  for (const ir::Value* v : node.outputs())
+    if (const std::optional<Shape> shape = v->type.shape()) bytes.outputs += byte_size(v->type.dtype, elements(*shape));
+  return bytes;
+}
+
 Json describe_json(const runtime::Engine& engine, const cpu::MemoryUse& memory) {
   const plan::Plan& plan = engine.plan();
   Json json = {{"name", plan.name},
@@ -113,8 +129,10 @@ Json describe_json(const runtime::Engine& engine, const cpu::MemoryUse& memory) 
   size_t i = 0;
   for (const auto& node : program.graph->nodes()) {
     const plan::Choice& choice = program.choices[i++];
+    const LayerBytes bytes = bytes_of(*node, choice);
     json["layers"].push_back({{"name", node->name}, {"op", node->op}, {"tactic", choice.tactic},
                               {"configuration", choice.configuration}, {"milliseconds", choice.seconds * 1e3},
+                              {"weight_bytes", bytes.weights}, {"output_bytes", bytes.outputs},
                               {"inputs", names_of(node->inputs())}, {"outputs", names_of(node->outputs())},
                               {"shapes", shapes_text(*node)}});
   }
@@ -144,12 +162,15 @@ std::string describe_text(const runtime::Engine& engine, const cpu::MemoryUse& m
                       "are in use at the fullest moment\n\n",
                       mebibytes(memory.constant_bytes), mebibytes(memory.arena_bytes), mebibytes(memory.largest_live));
   const plan::Program& program = engine.executor().program();
-  text += fmt::format("{:>10}  {:28} {:28} {:40} {}\n", "ms", "operator", "tactic", "layer", "shapes");
+  text += fmt::format("{:>10} {:>11} {:>11}  {:28} {:28} {:40} {}\n", "ms", "weights MiB", "outputs MiB", "operator",
+                      "tactic", "layer", "shapes");
   size_t i = 0;
   for (const auto& node : program.graph->nodes()) {
     const plan::Choice& choice = program.choices[i++];
     const std::string tactic = choice.tactic + (choice.configuration.empty() ? "" : " " + choice.configuration);
-    text += fmt::format("{:10.4f}  {:28} {:28} {:40} {}\n", choice.seconds * 1e3, node->op, tactic, node->name,
+    const LayerBytes bytes = bytes_of(*node, choice);
+    text += fmt::format("{:10.4f} {:11.2f} {:11.2f}  {:28} {:28} {:40} {}\n", choice.seconds * 1e3,
+                        mebibytes(bytes.weights), mebibytes(bytes.outputs), node->op, tactic, node->name,
                         shapes_text(*node));
   }
   return text;

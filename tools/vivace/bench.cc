@@ -69,8 +69,9 @@ Json latency_json(std::vector<double> seconds) {
 }  // namespace
 
 Exit run(const BenchCommand& command) {
+  auto start = Clock::now();
   const vivace::Plan plan = open_plan(command.model, command.build);
-  const auto start = Clock::now();
+  if (!vivace::Plan::is_plan_file(command.model)) start = Clock::now();  // a build is no part of loading
   const vivace::Engine engine = open_engine(plan, command.build.threads, command.strict);
   const double load = seconds_between(start, Clock::now());
   std::vector<Stream> streams(static_cast<size_t>(command.streams));
@@ -109,7 +110,8 @@ Exit run(const BenchCommand& command) {
     return kOk;
   }
   const Json& latency = json["latency_ms"];
-  std::string text = fmt::format("{}: {} threads, {} streams, {} runs\n", command.model, engine.threads(), command.streams, all.size());
+  std::string text = fmt::format("{}: loaded in {:.1f} ms; {} threads, {} streams, {} runs\n", command.model, load * 1e3,
+                                 engine.threads(), command.streams, all.size());
   for (const char* key : {"min", "mean", "p50", "p90", "p95", "p99", "max"})
     text += fmt::format("  {:5} {:10.3f} ms\n", key, latency[key].get<double>());
   text += fmt::format("  {:.1f} runs per second\n", throughput);
