@@ -14,7 +14,7 @@ import numpy as np
 from . import _core, arrays
 from .network import Network
 
-_FORMS = {"text": 0, "json": 1, "html": 2, "graph": 3, "dot": 4, "summary": 5}
+_FORMS = {"text": 0, "json": 1, "html": 2, "graph": 3, "dot": 4, "summary": 5, "svg": 6}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Engine:
         return [Layer(name, op, tactic, seconds / max(n, 1)) for name, op, tactic, seconds, n in context.profile()]
 
     def inspect(self, form: str = "json") -> Any:
-        """What the engine runs: layers with tactics, times, memory. A dict, or text for text, graph and dot."""
+        """What the engine runs: layers with tactics, times, memory. A dict, or text for text, graph, dot and svg."""
         text = self._core.inspect(_FORMS[form])
         return json.loads(text) if form == "json" else text
 

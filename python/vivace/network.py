@@ -79,8 +79,8 @@ class Network:
         return self._core.find_value(name)
 
     def describe(self, form: str = "text") -> str:
-        """The network as text (layers and shapes), json, graph (what from_text reads) or dot."""
-        return self._core.describe({"text": 0, "json": 1, "graph": 3, "dot": 4}[form])
+        """The network as text (layers and shapes), json, graph (what from_text reads), dot or svg."""
+        return self._core.describe({"text": 0, "json": 1, "graph": 3, "dot": 4, "svg": 6}[form])
 
     def run_reference(self, inputs: Sequence[Any]) -> list[np.ndarray]:
         """Runs the plain reference kernels: slow, and what everything else is compared with."""

@@ -114,11 +114,11 @@ TEST(Api, ReportsAndInspects) {
     EXPECT_FALSE(plan.report(format).empty()) << format;
   EXPECT_EQ(status_of([&] { plan.report(VIVACE_DOT); }), VIVACE_INVALID_ARGUMENT);
   const Engine engine(plan);
-  for (const vivace_format format : {VIVACE_TEXT, VIVACE_JSON, VIVACE_GRAPH, VIVACE_DOT})
+  for (const vivace_format format : {VIVACE_TEXT, VIVACE_JSON, VIVACE_GRAPH, VIVACE_DOT, VIVACE_SVG})
     EXPECT_NE(engine.inspect(format).find("MatMul"), std::string::npos) << format;
   EXPECT_GT(engine.memory().weight_bytes, 0u);
   const Network network = small_network();
-  for (const vivace_format format : {VIVACE_TEXT, VIVACE_JSON, VIVACE_GRAPH, VIVACE_DOT})
+  for (const vivace_format format : {VIVACE_TEXT, VIVACE_JSON, VIVACE_GRAPH, VIVACE_DOT, VIVACE_SVG})
     EXPECT_NE(network.describe(format).find("MatMul"), std::string::npos) << format;
 }
 
