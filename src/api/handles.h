@@ -83,8 +83,8 @@ struct vivace_attributes {
 
 struct vivace_network {
   std::unique_ptr<vivace::ir::Graph> graph;
-  std::unordered_set<const vivace::ir::Value*> handed_out;  // values the caller may pass
-  mutable vivace::api::Infos inputs, outputs;               // of the last look at each
+  mutable std::unordered_set<const vivace::ir::Value*> handed_out;  // values the caller may pass
+  mutable vivace::api::Infos inputs, outputs;                       // of the last look at each
 };
 
 struct vivace_config {

@@ -20,7 +20,7 @@ Result<ir::Value*> own_value(const vivace_network& network, vivace_value* value)
   return own;
 }
 
-vivace_value* hand_out(vivace_network& network, ir::Value* value) {
+vivace_value* hand_out(const vivace_network& network, ir::Value* value) {
   network.handed_out.insert(value);
   return handle(value);
 }
@@ -169,8 +169,7 @@ vivace_value* vivace_network_find_value(const vivace_network* network, const cha
   (void)api::guard([&]() -> Status {
     for (ir::Value* value : network->graph->values()) {
       if (value->name != name) continue;
-      // Being findable makes a value usable; no other property of the network changes.
-      found = hand_out(const_cast<vivace_network&>(*network), value);
+      found = hand_out(*network, value);
       break;
     }
     return {};
