@@ -447,6 +447,20 @@ def attention(file, count):
         else:
             caches = [values([batch, length, half]), values([batch, length, half])]
         case(file, "RotaryEmbedding", [x] + caches, attributes, how="ref", opset=23)
+    for rule in ("linear", "gated", "delta", "gated_delta"):
+        for _ in range(count):
+            batch, steps, kv_heads, group, key, value = 2, integer(1, 3), integer(1, 2), pick(1, 2), integer(1, 3), integer(1, 3)
+            gate = values([batch, steps, kv_heads * pick(1, key)], low=-16, high=0) if rule.startswith("gated") else None
+            rate = values([batch, steps, pick(1, kv_heads)], low=0, high=8) if rule.endswith("delta") else None
+            inputs = [values([batch, steps, kv_heads * group * key]), values([batch, steps, kv_heads * key]),
+                      values([batch, steps, kv_heads * value]), pick(None, values([batch, kv_heads, key, value])), gate, rate]
+            case(file, "LinearAttention", inputs, {"q_num_heads": kv_heads * group, "kv_num_heads": kv_heads, "update_rule": rule,
+                                                   "scale": pick(None, 0.5)}, outputs=(True, True), how="ref", opset=27)
+    for _ in range(2 * count):
+        channels, kernel = integer(1, 3), integer(1, 4)
+        case(file, "CausalConvWithState", [values([2, channels, integer(1, 5)]), values([channels, 1, kernel]), pick(None, values([channels])),
+                                           pick(None, values([2, channels, kernel - 1]))],
+             {"activation": pick("none", "silu")}, outputs=(True, True), how="ref", opset=27)
 
 
 def image(file, count):
