@@ -82,6 +82,7 @@ Status infer_concat(Inference& in) {
 
 Status reference_concat(Call& call) {
   const TensorView& y = call.output();
+  if (y.count() == 0) return {};
   const int axis = normalized_axis(call.attributes.integer("axis"), y.rank());
   const AxisSplit out = split_at(y.shape, axis);
   int64_t done = 0;  // along the axis
@@ -141,6 +142,7 @@ Status infer_split(Inference& in) {
 Status reference_split(Call& call) {
   VIVACE_TRY(size_outputs(call));
   const TensorView& x = call.input(0);
+  if (x.count() == 0) return {};  // whose other dimensions may be huge
   const int axis = normalized_axis(call.attributes.integer("axis"), x.rank());
   const AxisSplit all = split_at(x.shape, axis);
   int64_t done = 0;
@@ -267,6 +269,7 @@ Status infer_slice(Inference& in) {
 Status reference_slice(Call& call) {
   VIVACE_TRY(size_outputs(call));
   const TensorView &x = call.input(0), &y = call.output();
+  if (y.count() == 0) return {};
   const std::vector<int64_t> starts = to_int64(call.input(1)), ends = to_int64(call.input(2));
   Shape strides = strides_of(x.shape);
   int64_t offset = 0;

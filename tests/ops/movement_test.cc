@@ -38,6 +38,7 @@ TEST(Movement, ConcatAndSplit) {
       "Split(f32[4]; i64[1]{3}) -> error: sums to",
       "Split(f32[4]; i64[1]{-4}) -> error: negative",
       "Split(f32[4]; i64[3]{1,2,1}) -> error: elements for",
+      "Split{axis=1}(f32[0,9223372036854775806]; i64[2]{4,9223372036854775802}) -> f32[0,4]; f32[0,9223372036854775802]",
       "Split{axis=1}(f32[4]) -> error: out of range",
       "Split{num_outputs=2}(f32[4]) -> error: num_outputs",
   });
