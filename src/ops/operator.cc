@@ -184,7 +184,10 @@ Status check_against_manifest(const Operator& row, const Inference& in) {
   return {};
 }
 
-Status infer_types(const ir::Node& node, Inference& in) {
+}  // namespace
+
+Status infer(Inference& in) {
+  const ir::Node& node = in.node;
   const Operator* row = find_operator(node.op);
   if (!row) {
     std::string message = node.describe() + ": Vivace does not know this operator";
@@ -196,11 +199,9 @@ Status infer_types(const ir::Node& node, Inference& in) {
   return row->infer(in);
 }
 
-}  // namespace
-
 Status infer_node(ir::Node& node) {
   Inference in(node);
-  VIVACE_TRY(infer_types(node, in));
+  VIVACE_TRY(infer(in));
   for (size_t i = 0; i < node.outputs().size(); ++i) {
     VIVACE_TRY(merge(node, *node.outputs()[i], in.outputs[i]));
     if (in.output_knowns[i]) node.outputs()[i]->known = in.output_knowns[i];
@@ -225,7 +226,7 @@ Result<std::vector<Tensor>> run_reference(const ir::Node& node, const std::vecto
       in.knowns[i] = ir::Dims(numbers.begin(), numbers.end());
     }
   }
-  VIVACE_TRY(infer_types(node, in));
+  VIVACE_TRY(infer(in));
   std::vector<Tensor> made(node.outputs().size());
   Call call(node);
   call.pool = pool;

@@ -106,6 +106,8 @@ std::span<const Operator> all_operators();
 /// Names close to an unknown one, best first, for messages.
 std::vector<std::string> similar_operators(std::string_view name);
 
+/// Runs the inference of the node's operator, after checking counts and types against the manifest.
+Status infer(Inference& in);
 /// Infers the types of a node's outputs from its inputs' types and writes them, checking counts and types against the
 /// manifest. Unknown operators are an error (unsupported, with suggestions).
 Status infer_node(ir::Node& node);

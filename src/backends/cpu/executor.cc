@@ -301,9 +301,7 @@ Status Executor::run_when_known(size_t i, std::vector<Tensor>& values, ThreadPoo
     else
       in.constants[k] = &values[index(v)];
   }
-  const ops::Operator* row = ops::find_operator(node.op);
-  if (!row) return {Code::unsupported, node.describe() + ": Vivace does not know this operator"};
-  VIVACE_TRY(row->infer(in));
+  VIVACE_TRY(ops::infer(in));
   call.outputs.resize(node.outputs().size());
   call.allocate = [&](size_t k, DType type, const Shape& shape) -> Status {
     Tensor& to = values[index(node.outputs()[k])];
@@ -320,7 +318,7 @@ Status Executor::run_when_known(size_t i, std::vector<Tensor>& values, ThreadPoo
   };
   for (size_t k = 0; k < node.outputs().size(); ++k)
     if (const auto shape = in.outputs[k].shape()) VIVACE_TRY(call.allocate(k, in.outputs[k].dtype, *shape));
-  return row->reference(call);
+  return ops::find_operator(node.op)->reference(call);
 }
 
 Result<std::vector<Tensor>> Executor::run_tensors(const std::vector<Tensor>& inputs, ThreadPool& pool) const {

@@ -81,9 +81,7 @@ Result<ConcreteGraph> concretize(const ir::Graph& graph, const std::vector<Shape
         in.knowns[i] = ir::Dims(numbers.begin(), numbers.end());
       }
     }
-    const ops::Operator* row = ops::find_operator(node->op);
-    if (!row) return Status(Code::unsupported, node->describe() + ": Vivace does not know this operator");
-    VIVACE_TRY(row->infer(in));
+    VIVACE_TRY(ops::infer(in));
     int64_t size = 0;
     bool shapes_known = true;
     for (size_t i = 0; i < node->outputs().size(); ++i) {
