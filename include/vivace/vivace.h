@@ -23,13 +23,20 @@
 #define VIVACE_API
 #endif
 
+/* Whatever integer a program passes is a value of the type, and is checked. */
+#ifdef __cplusplus
+#define VIVACE_ENUM(name) enum name : int
+#else
+#define VIVACE_ENUM(name) enum name
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /* ---- Errors, version, log ------------------------------------------------------------------------------------- */
 
-typedef enum vivace_status {
+typedef VIVACE_ENUM(vivace_status) {
   VIVACE_OK = 0,
   VIVACE_INVALID_ARGUMENT = 1,   /* the caller asked for something that makes no sense */
   VIVACE_INVALID_MODEL = 2,      /* the model contradicts itself or the standard */
@@ -53,7 +60,7 @@ VIVACE_API const char* vivace_last_error(void);
 /** Frees text and bytes that a function handed out. */
 VIVACE_API void vivace_free(void* memory);
 
-typedef enum vivace_severity {
+typedef VIVACE_ENUM(vivace_severity) {
   VIVACE_LOG_ERROR = 0,
   VIVACE_LOG_WARNING = 1,
   VIVACE_LOG_INFO = 2,
@@ -66,7 +73,7 @@ VIVACE_API void vivace_set_logger(vivace_logger logger, void* user, vivace_sever
 /* ---- Tensors -------------------------------------------------------------------------------------------------- */
 
 /** Element types, numbered as in ONNX's TensorProto.DataType. */
-typedef enum vivace_dtype {
+typedef VIVACE_ENUM(vivace_dtype) {
   VIVACE_UNDEFINED = 0, VIVACE_F32 = 1, VIVACE_U8 = 2, VIVACE_I8 = 3, VIVACE_U16 = 4, VIVACE_I16 = 5, VIVACE_I32 = 6,
   VIVACE_I64 = 7, VIVACE_STRING = 8, VIVACE_BOOL = 9, VIVACE_F16 = 10, VIVACE_F64 = 11, VIVACE_U32 = 12,
   VIVACE_U64 = 13, VIVACE_C64 = 14, VIVACE_C128 = 15, VIVACE_BF16 = 16, VIVACE_F8E4M3FN = 17, VIVACE_F8E4M3FNUZ = 18,
@@ -118,7 +125,7 @@ typedef struct vivace_tensor_info {
   const int64_t* max;
 } vivace_tensor_info;
 
-typedef enum vivace_format {
+typedef VIVACE_ENUM(vivace_format) {
   VIVACE_TEXT = 0,   /* for people */
   VIVACE_JSON = 1,   /* for programs */
   VIVACE_HTML = 2,   /* one self-contained page; reports only */
@@ -210,7 +217,7 @@ typedef struct vivace_config vivace_config;
 typedef struct vivace_plan vivace_plan;
 
 /** What a plan may compute in beside the model's own types. */
-typedef enum vivace_precision {
+typedef VIVACE_ENUM(vivace_precision) {
   VIVACE_PRECISION_FP32 = 0, /* the model's own types */
   VIVACE_PRECISION_FP16 = 1,
   VIVACE_PRECISION_BF16 = 2,
