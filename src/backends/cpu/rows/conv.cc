@@ -6,6 +6,27 @@
 
 namespace vivace::cpu {
 
+ConvShape window_shape(const Shape& x, const Shape& y, const ops::Window& window) {
+  const auto as_int = [](int64_t v) { return static_cast<int>(v); };
+  ConvShape shape;
+  shape.batch = as_int(x[0]);
+  shape.in_channels = as_int(x[1]);
+  shape.out_channels = as_int(y[1]);
+  shape.in_h = as_int(x[2]);
+  shape.in_w = as_int(x[3]);
+  shape.out_h = as_int(y[2]);
+  shape.out_w = as_int(y[3]);
+  shape.kernel_h = as_int(window.kernel[0]);
+  shape.kernel_w = as_int(window.kernel[1]);
+  shape.stride_h = as_int(window.strides[0]);
+  shape.stride_w = as_int(window.strides[1]);
+  shape.pad_top = as_int(window.pads[0]);
+  shape.pad_left = as_int(window.pads[1]);
+  shape.dilation_h = as_int(window.dilations[0]);
+  shape.dilation_w = as_int(window.dilations[1]);
+  return shape;
+}
+
 Verdict blocked_convolution(const Problem& p, const Machine& machine, ConvShape& shape) {
   if (p.inputs[0].type != DType::f32 || p.outputs[0].type != DType::f32) return no("f32 only");
   if (p.inputs[0].shape.size() != 4) return no("two spatial dimensions only");
@@ -19,23 +40,8 @@ Verdict blocked_convolution(const Problem& p, const Machine& machine, ConvShape&
   for (const Shape* s : {&x, &w, &y})
     for (const int64_t d : *s)
       if (d > std::numeric_limits<int>::max()) return no("a dimension is beyond 2^31");
-  const auto as_int = [](int64_t v) { return static_cast<int>(v); };
-  shape.batch = as_int(x[0]);
-  shape.in_channels = as_int(x[1]);
-  shape.out_channels = as_int(w[0]);
-  shape.groups = as_int(p.attributes().integer("group", 1));
-  shape.in_h = as_int(x[2]);
-  shape.in_w = as_int(x[3]);
-  shape.out_h = as_int(y[2]);
-  shape.out_w = as_int(y[3]);
-  shape.kernel_h = as_int(w[2]);
-  shape.kernel_w = as_int(w[3]);
-  shape.stride_h = as_int(window->strides[0]);
-  shape.stride_w = as_int(window->strides[1]);
-  shape.pad_top = as_int(window->pads[0]);
-  shape.pad_left = as_int(window->pads[1]);
-  shape.dilation_h = as_int(window->dilations[0]);
-  shape.dilation_w = as_int(window->dilations[1]);
+  shape = window_shape(x, y, *window);
+  shape.groups = static_cast<int>(p.attributes().integer("group", 1));
   return yes();
 }
 

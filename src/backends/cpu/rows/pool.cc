@@ -1,8 +1,7 @@
 // Maximum and average pooling of images in f32, row-major and blocked.
 #include <limits>
 
-#include "backends/cpu/kernels/conv.h"
-#include "backends/cpu/rows/rows.h"
+#include "backends/cpu/rows/conv.h"
 
 namespace vivace::cpu {
 
@@ -18,28 +17,14 @@ Verdict shape_of(const Problem& p, PoolShape& shape) {
   const Shape &x = p.inputs[0].shape, &y = p.outputs[0].shape;
   for (const int64_t d : x)
     if (d > std::numeric_limits<int>::max()) return no("a dimension is beyond 2^31");
-  const auto as_int = [](int64_t v) { return static_cast<int>(v); };
   const std::vector<int64_t> kernel =
       is_global(p) ? std::vector<int64_t>{x[2], x[3]} : p.attributes().integers("kernel_shape");
   const Result<ops::Window> window = ops::window_of(*p.node, {ir::Dim(x[2]), ir::Dim(x[3])}, kernel);
   if (!window.ok()) return no(window.status().message());
   ConvShape& s = shape.window;
-  s.batch = as_int(x[0]);
-  s.in_channels = s.out_channels = as_int(x[1]);
-  s.in_h = as_int(x[2]);
-  s.in_w = as_int(x[3]);
-  s.out_h = as_int(y[2]);
-  s.out_w = as_int(y[3]);
-  s.kernel_h = as_int(window->kernel[0]);
-  s.kernel_w = as_int(window->kernel[1]);
-  s.stride_h = as_int(window->strides[0]);
-  s.stride_w = as_int(window->strides[1]);
-  s.pad_top = as_int(window->pads[0]);
-  s.pad_left = as_int(window->pads[1]);
-  s.dilation_h = as_int(window->dilations[0]);
-  s.dilation_w = as_int(window->dilations[1]);
-  shape.pad_bottom = as_int(window->pads[2]);
-  shape.pad_right = as_int(window->pads[3]);
+  s = window_shape(x, y, *window);
+  shape.pad_bottom = static_cast<int>(window->pads[2]);
+  shape.pad_right = static_cast<int>(window->pads[3]);
   const bool padded = p.attributes().integer("count_include_pad") != 0;
   shape.pooling = p.node->op == "MaxPool" ? Pooling::max : padded ? Pooling::average_with_padding : Pooling::average;
   const auto touches = [](int in, int out, int kernel, int stride, int pad, int dilation) {
