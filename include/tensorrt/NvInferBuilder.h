@@ -1,0 +1,370 @@
+// The builder and its configuration.
+// An interface of Vivace's own making that speaks TensorRT's names; see docs/tensorrt.md.
+#pragma once
+
+#include <cstddef>
+
+#include "NvInferCallbacks.h"
+#include "NvInferNetwork.h"
+
+namespace nvinfer1 {
+
+// Values are those of generation 8 below major 10 and those of generation 10 from there on; names that a generation
+// lacks follow after its own.
+#if VIVACE_TENSORRT_MAJOR < 10
+/// What the builder may do. Precisions are accepted without effect: computation is in 32-bit floats.
+enum class BuilderFlag : int32_t {
+  kFP16 = 0,
+  kINT8 = 1,
+  kDEBUG = 2,
+  kGPU_FALLBACK = 3,
+  kSTRICT_TYPES = 4,
+  kREFIT = 5,
+  kDISABLE_TIMING_CACHE = 6,
+  kTF32 = 7,
+  kSPARSE_WEIGHTS = 8,
+  kSAFETY_SCOPE = 9,
+  kOBEY_PRECISION_CONSTRAINTS = 10,
+  kPREFER_PRECISION_CONSTRAINTS = 11,
+  kDIRECT_IO = 12,
+  kREJECT_EMPTY_ALGORITHMS = 13,
+  kENABLE_TACTIC_HEURISTIC = 14,
+  kVERSION_COMPATIBLE = 15,
+  kEXCLUDE_LEAN_RUNTIME = 16,
+  kFP8 = 17,
+  kERROR_ON_TIMING_CACHE_MISS = 18,
+  kBF16 = 19,
+  kDISABLE_COMPILATION_CACHE = 20,
+  kWEIGHTLESS = 21,
+  kSTRIP_PLAN = 21,
+  kREFIT_IDENTICAL = 22,
+  kWEIGHT_STREAMING = 23,
+  kINT4 = 24,
+  kREFIT_INDIVIDUAL = 25,
+  kSTRICT_NANS = 26,
+  kMONITOR_MEMORY = 27,
+  kFP4 = 28,
+  kEDITABLE_TIMING_CACHE = 29,
+  kDISTRIBUTIVE_INDEPENDENCE = 30
+};
+template <>
+constexpr int32_t EnumMax<BuilderFlag>() noexcept {
+  return 31;
+}
+#else
+/// What the builder may do. Precisions are accepted without effect: computation is in 32-bit floats.
+enum class BuilderFlag : int32_t {
+  kFP16 = 0,
+  kINT8 = 1,
+  kDEBUG = 2,
+  kGPU_FALLBACK = 3,
+  kREFIT = 4,
+  kDISABLE_TIMING_CACHE = 5,
+  kTF32 = 6,
+  kSPARSE_WEIGHTS = 7,
+  kSAFETY_SCOPE = 8,
+  kOBEY_PRECISION_CONSTRAINTS = 9,
+  kPREFER_PRECISION_CONSTRAINTS = 10,
+  kDIRECT_IO = 11,
+  kREJECT_EMPTY_ALGORITHMS = 12,
+  kVERSION_COMPATIBLE = 13,
+  kEXCLUDE_LEAN_RUNTIME = 14,
+  kFP8 = 15,
+  kERROR_ON_TIMING_CACHE_MISS = 16,
+  kBF16 = 17,
+  kDISABLE_COMPILATION_CACHE = 18,
+  kSTRIP_PLAN = 19,
+  kWEIGHTLESS = 19,
+  kREFIT_IDENTICAL = 20,
+  kWEIGHT_STREAMING = 21,
+  kINT4 = 22,
+  kREFIT_INDIVIDUAL = 23,
+  kSTRICT_NANS = 24,
+  kMONITOR_MEMORY = 25,
+  kFP4 = 26,
+  kEDITABLE_TIMING_CACHE = 27,
+  kDISTRIBUTIVE_INDEPENDENCE = 28,
+  kSTRICT_TYPES = 29,
+  kENABLE_TACTIC_HEURISTIC = 30
+};
+template <>
+constexpr int32_t EnumMax<BuilderFlag>() noexcept {
+  return 31;
+}
+#endif
+
+/// A bit mask of `1U << BuilderFlag`.
+using BuilderFlags = uint32_t;
+
+/// How calibration is done.
+enum class QuantizationFlag : int32_t { kCALIBRATE_BEFORE_FUSION = 0 };
+template <>
+constexpr int32_t EnumMax<QuantizationFlag>() noexcept {
+  return 1;
+}
+
+/// A bit mask of `1U << QuantizationFlag`.
+using QuantizationFlags = uint32_t;
+
+/// Where the engine will run.
+enum class RuntimePlatform : int32_t { kSAME_AS_BUILD = 0, kWINDOWS_AMD64 = 1 };
+template <>
+constexpr int32_t EnumMax<RuntimePlatform>() noexcept {
+  return 2;
+}
+
+/// Kinds of memory with a limit each, in bytes.
+enum class MemoryPoolType : int32_t {
+  kWORKSPACE = 0,
+  kDLA_MANAGED_SRAM = 1,
+  kDLA_LOCAL_DRAM = 2,
+  kDLA_GLOBAL_DRAM = 3,
+  kTACTIC_DRAM = 4,
+  kTACTIC_SHARED_MEMORY = 5
+};
+template <>
+constexpr int32_t EnumMax<MemoryPoolType>() noexcept {
+  return 6;
+}
+
+#if VIVACE_TENSORRT_MAJOR < 10
+/// Features under trial. Accepted without effect.
+enum class PreviewFeature : int32_t {
+  kFASTER_DYNAMIC_SHAPES_0805 = 0,
+  kDISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805 = 1,
+  kPROFILE_SHARING_0806 = 2,
+  kALIASED_PLUGIN_IO_10_03 = 3,
+  kRUNTIME_ACTIVATION_RESIZE_10_10 = 4,
+  kMULTIDEVICE_RUNTIME_10_16 = 5
+};
+template <>
+constexpr int32_t EnumMax<PreviewFeature>() noexcept {
+  return 6;
+}
+#else
+/// Features under trial. Accepted without effect.
+enum class PreviewFeature : int32_t {
+  kPROFILE_SHARING_0806 = 0,
+  kALIASED_PLUGIN_IO_10_03 = 1,
+  kRUNTIME_ACTIVATION_RESIZE_10_10 = 2,
+  kMULTIDEVICE_RUNTIME_10_16 = 3,
+  kFASTER_DYNAMIC_SHAPES_0805 = 4,
+  kDISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805 = 5
+};
+template <>
+constexpr int32_t EnumMax<PreviewFeature>() noexcept {
+  return 6;
+}
+#endif
+
+/// Which other devices the engine must run on.
+enum class HardwareCompatibilityLevel : int32_t { kNONE = 0, kAMPERE_PLUS = 1, kSAME_COMPUTE_CAPABILITY = 2 };
+template <>
+constexpr int32_t EnumMax<HardwareCompatibilityLevel>() noexcept {
+  return 3;
+}
+
+/// How hard the builder looks for tilings. Accepted without effect.
+enum class TilingOptimizationLevel : int32_t { kNONE = 0, kFAST = 1, kMODERATE = 2, kFULL = 3 };
+template <>
+constexpr int32_t EnumMax<TilingOptimizationLevel>() noexcept {
+  return 4;
+}
+
+/// Names an entry of a timing cache.
+struct TimingCacheKey {
+  uint8_t data[16];
+};
+
+/// An entry of a timing cache.
+struct TimingCacheValue {
+  uint64_t tacticHash;
+  float timingMSec;
+  static constexpr uint64_t kINVALID_TACTIC_HASH = UINT64_MAX;
+};
+
+/// What a build learned of tactics' times; a later build with it measures less.
+class ITimingCache {
+ public:
+  virtual ~ITimingCache() noexcept = default;
+  virtual IHostMemory* serialize() const noexcept = 0;
+  virtual bool combine(ITimingCache const& inputCache, bool ignoreMismatch) noexcept = 0;
+  virtual bool reset() noexcept = 0;
+  virtual int64_t queryKeys(TimingCacheKey* keyBuffer, int64_t capacity) const noexcept = 0;
+  virtual TimingCacheValue query(TimingCacheKey const& key) const noexcept = 0;
+  virtual bool update(TimingCacheKey const& key, TimingCacheValue const& value) noexcept = 0;
+  void destroy() noexcept { delete this; }
+};
+
+/// Ranges of shapes, and of the values of shape tensors, that an engine must serve and is tuned for.
+class IOptimizationProfile {
+ public:
+  virtual ~IOptimizationProfile() noexcept = default;
+  virtual bool setDimensions(char const* inputName, OptProfileSelector select, Dims const& dims) noexcept = 0;
+  virtual Dims getDimensions(char const* inputName, OptProfileSelector select) const noexcept = 0;
+  virtual bool setShapeValues(char const* inputName, OptProfileSelector select, int32_t const* values,
+                              int32_t nbValues) noexcept = 0;
+  virtual int32_t getNbShapeValues(char const* inputName) const noexcept = 0;
+  virtual int32_t const* getShapeValues(char const* inputName, OptProfileSelector select) const noexcept = 0;
+  virtual bool setExtraMemoryTarget(float target) noexcept = 0;
+  virtual float getExtraMemoryTarget() const noexcept = 0;
+  virtual bool isValid() const noexcept = 0;
+  virtual bool setShapeValuesV2(char const* inputName, OptProfileSelector select, int64_t const* values,
+                                int32_t nbValues) noexcept = 0;
+  virtual int64_t const* getShapeValuesV2(char const* inputName, OptProfileSelector select) const noexcept = 0;
+};
+
+/// How an engine is built.
+class IBuilderConfig {
+ public:
+  virtual ~IBuilderConfig() noexcept = default;
+  virtual void setAvgTimingIterations(int32_t avgTiming) noexcept = 0;
+  virtual int32_t getAvgTimingIterations() const noexcept = 0;
+  virtual void setEngineCapability(EngineCapability capability) noexcept = 0;
+  virtual EngineCapability getEngineCapability() const noexcept = 0;
+  virtual void setInt8Calibrator(IInt8Calibrator* calibrator) noexcept = 0;
+  virtual IInt8Calibrator* getInt8Calibrator() const noexcept = 0;
+  virtual void setFlags(BuilderFlags builderFlags) noexcept = 0;
+  virtual BuilderFlags getFlags() const noexcept = 0;
+  virtual void clearFlag(BuilderFlag builderFlag) noexcept = 0;
+  virtual void setFlag(BuilderFlag builderFlag) noexcept = 0;
+  virtual bool getFlag(BuilderFlag builderFlag) const noexcept = 0;
+  virtual void setDeviceType(ILayer const* layer, DeviceType deviceType) noexcept = 0;
+  virtual DeviceType getDeviceType(ILayer const* layer) const noexcept = 0;
+  virtual bool isDeviceTypeSet(ILayer const* layer) const noexcept = 0;
+  virtual void resetDeviceType(ILayer const* layer) noexcept = 0;
+  virtual bool canRunOnDLA(ILayer const* layer) const noexcept = 0;
+  virtual void setDLACore(int32_t dlaCore) noexcept = 0;
+  virtual int32_t getDLACore() const noexcept = 0;
+  virtual void setDefaultDeviceType(DeviceType deviceType) noexcept = 0;
+  virtual DeviceType getDefaultDeviceType() const noexcept = 0;
+  virtual void reset() noexcept = 0;
+  virtual void setProfileStream(const cudaStream_t stream) noexcept = 0;
+  virtual cudaStream_t getProfileStream() const noexcept = 0;
+  virtual int32_t addOptimizationProfile(IOptimizationProfile const* profile) noexcept = 0;
+  virtual int32_t getNbOptimizationProfiles() const noexcept = 0;
+  virtual void setProfilingVerbosity(ProfilingVerbosity verbosity) noexcept = 0;
+  virtual ProfilingVerbosity getProfilingVerbosity() const noexcept = 0;
+  virtual void setAlgorithmSelector(IAlgorithmSelector* selector) noexcept = 0;
+  virtual IAlgorithmSelector* getAlgorithmSelector() const noexcept = 0;
+  virtual bool setCalibrationProfile(IOptimizationProfile const* profile) noexcept = 0;
+  virtual IOptimizationProfile const* getCalibrationProfile() noexcept = 0;
+  virtual void setQuantizationFlags(QuantizationFlags flags) noexcept = 0;
+  virtual QuantizationFlags getQuantizationFlags() const noexcept = 0;
+  virtual void clearQuantizationFlag(QuantizationFlag flag) noexcept = 0;
+  virtual void setQuantizationFlag(QuantizationFlag flag) noexcept = 0;
+  virtual bool getQuantizationFlag(QuantizationFlag flag) const noexcept = 0;
+  virtual bool setTacticSources(TacticSources tacticSources) noexcept = 0;
+  virtual TacticSources getTacticSources() const noexcept = 0;
+  virtual ITimingCache* createTimingCache(void const* blob, std::size_t size) const noexcept = 0;
+  virtual bool setTimingCache(ITimingCache const& cache, bool ignoreMismatch) noexcept = 0;
+  virtual ITimingCache const* getTimingCache() const noexcept = 0;
+  virtual void setMemoryPoolLimit(MemoryPoolType pool, std::size_t poolSize) noexcept = 0;
+  virtual std::size_t getMemoryPoolLimit(MemoryPoolType pool) const noexcept = 0;
+  virtual void setPreviewFeature(PreviewFeature feature, bool enable) noexcept = 0;
+  virtual bool getPreviewFeature(PreviewFeature feature) const noexcept = 0;
+  virtual void setBuilderOptimizationLevel(int32_t level) noexcept = 0;
+  virtual int32_t getBuilderOptimizationLevel() noexcept = 0;
+  virtual void setHardwareCompatibilityLevel(HardwareCompatibilityLevel hardwareCompatibilityLevel) noexcept = 0;
+  virtual HardwareCompatibilityLevel getHardwareCompatibilityLevel() const noexcept = 0;
+  virtual void setPluginsToSerialize(char const* const* paths, int32_t nbPaths) noexcept = 0;
+  virtual char const* getPluginToSerialize(int32_t index) const noexcept = 0;
+  virtual int32_t getNbPluginsToSerialize() const noexcept = 0;
+  virtual int32_t getMaxAuxStreams() const noexcept = 0;
+  virtual void setProgressMonitor(IProgressMonitor* monitor) noexcept = 0;
+  virtual IProgressMonitor* getProgressMonitor() const noexcept = 0;
+  virtual void setRuntimePlatform(RuntimePlatform runtimePlatform) noexcept = 0;
+  virtual RuntimePlatform getRuntimePlatform() const noexcept = 0;
+  virtual void setMaxNbTactics(int32_t maxNbTactics) noexcept = 0;
+  virtual int32_t getMaxNbTactics() const noexcept = 0;
+  virtual bool setTilingOptimizationLevel(TilingOptimizationLevel level) noexcept = 0;
+  virtual TilingOptimizationLevel getTilingOptimizationLevel() const noexcept = 0;
+  virtual bool setL2LimitForTiling(int64_t size) noexcept = 0;
+  virtual int64_t getL2LimitForTiling() const noexcept = 0;
+  virtual bool setRemoteAutoTuningConfig(char const* config) noexcept = 0;
+  virtual char const* getRemoteAutoTuningConfig() const noexcept = 0;
+  virtual bool setBuildRoute(char const* buildRoute) noexcept = 0;
+  virtual char const* getBuildRoute() const noexcept = 0;
+  virtual char const* getAllBuildRoutes() const noexcept = 0;
+  /// @return generation 11: whether the number is taken; earlier clients have no use for it
+  virtual bool setMaxAuxStreams(int32_t nbStreams) noexcept = 0;
+
+  // Up to generation 9.
+  virtual void setMaxWorkspaceSize(std::size_t workspaceSize) noexcept = 0;
+  virtual std::size_t getMaxWorkspaceSize() const noexcept = 0;
+  virtual void setMinTimingIterations(int32_t minTiming) noexcept = 0;
+  virtual int32_t getMinTimingIterations() const noexcept = 0;
+  void destroy() noexcept { delete this; }
+};
+
+/// Makes networks, configurations, and engines of them.
+class IBuilder {
+ public:
+  virtual ~IBuilder() noexcept = default;
+  virtual bool platformHasFastFp16() const noexcept = 0;
+  virtual bool platformHasFastInt8() const noexcept = 0;
+  virtual int32_t getMaxDLABatchSize() const noexcept = 0;
+  virtual int32_t getNbDLACores() const noexcept = 0;
+  virtual void setGpuAllocator(IGpuAllocator* allocator) noexcept = 0;
+  virtual IBuilderConfig* createBuilderConfig() noexcept = 0;
+  virtual INetworkDefinition* createNetworkV2(NetworkDefinitionCreationFlags flags) noexcept = 0;
+  virtual IOptimizationProfile* createOptimizationProfile() noexcept = 0;
+  virtual void setErrorRecorder(IErrorRecorder* recorder) noexcept = 0;
+  virtual IErrorRecorder* getErrorRecorder() const noexcept = 0;
+  virtual void reset() noexcept = 0;
+  virtual bool platformHasTf32() const noexcept = 0;
+  virtual IHostMemory* buildSerializedNetwork(INetworkDefinition& network, IBuilderConfig& config) noexcept = 0;
+  virtual bool buildSerializedNetworkToStream(INetworkDefinition& network, IBuilderConfig& config,
+                                              IStreamWriter& writer) noexcept = 0;
+  virtual IHostMemory* buildSerializedNetwork(INetworkDefinition& network, IBuilderConfig& config,
+                                              IHostMemory*& kernelText) noexcept = 0;
+  virtual ICudaEngine* buildEngineWithConfig(INetworkDefinition& network, IBuilderConfig& config) noexcept = 0;
+  virtual bool isNetworkSupported(INetworkDefinition const& network, IBuilderConfig const& config) const noexcept = 0;
+  virtual ILogger* getLogger() const noexcept = 0;
+  virtual bool setMaxThreads(int32_t maxThreads) noexcept = 0;
+  virtual int32_t getMaxThreads() const noexcept = 0;
+  virtual IPluginRegistry& getPluginRegistry() noexcept = 0;
+
+  // Up to generation 9.
+  virtual void setMaxBatchSize(int32_t batchSize) noexcept = 0;
+  virtual int32_t getMaxBatchSize() const noexcept = 0;
+  void destroy() noexcept { delete this; }
+
+  // Generation 7: the builder is its own configuration.
+  virtual INetworkDefinition* createNetwork() noexcept = 0;
+  virtual ICudaEngine* buildCudaEngine(INetworkDefinition& network) noexcept = 0;
+  virtual void setMaxWorkspaceSize(std::size_t workspaceSize) noexcept = 0;
+  virtual std::size_t getMaxWorkspaceSize() const noexcept = 0;
+  virtual void setHalf2Mode(bool mode) noexcept = 0;
+  virtual bool getHalf2Mode() const noexcept = 0;
+  virtual void setFp16Mode(bool mode) noexcept = 0;
+  virtual bool getFp16Mode() const noexcept = 0;
+  virtual void setInt8Mode(bool mode) noexcept = 0;
+  virtual bool getInt8Mode() const noexcept = 0;
+  virtual void setInt8Calibrator(IInt8Calibrator* calibrator) noexcept = 0;
+  virtual void setDebugSync(bool sync) noexcept = 0;
+  virtual bool getDebugSync() const noexcept = 0;
+  virtual void setMinFindIterations(int32_t minFind) noexcept = 0;
+  virtual int32_t getMinFindIterations() const noexcept = 0;
+  virtual void setAverageFindIterations(int32_t avgFind) noexcept = 0;
+  virtual int32_t getAverageFindIterations() const noexcept = 0;
+  virtual void setDeviceType(ILayer* layer, DeviceType deviceType) noexcept = 0;
+  virtual DeviceType getDeviceType(ILayer const* layer) const noexcept = 0;
+  virtual bool isDeviceTypeSet(ILayer const* layer) const noexcept = 0;
+  virtual void resetDeviceType(ILayer* layer) noexcept = 0;
+  virtual bool canRunOnDLA(ILayer const* layer) const noexcept = 0;
+  virtual void setDefaultDeviceType(DeviceType deviceType) noexcept = 0;
+  virtual DeviceType getDefaultDeviceType() const noexcept = 0;
+  virtual void setDLACore(int32_t dlaCore) noexcept = 0;
+  virtual int32_t getDLACore() const noexcept = 0;
+  virtual void allowGPUFallback(bool setFallBackMode) noexcept = 0;
+  virtual void setRefittable(bool canRefit) noexcept = 0;
+  virtual bool getRefittable() const noexcept = 0;
+  virtual void setStrictTypeConstraints(bool mode) noexcept = 0;
+  virtual bool getStrictTypeConstraints() const noexcept = 0;
+  virtual void setEngineCapability(EngineCapability capability) noexcept = 0;
+  virtual EngineCapability getEngineCapability() const noexcept = 0;
+  virtual void reset(INetworkDefinition& network) noexcept = 0;
+};
+
+}  // namespace nvinfer1
