@@ -52,6 +52,7 @@ struct Plan {
   std::map<std::string, std::string> options;        // what the build was asked for; needed to lower again
   std::string report;                                // the build report, JSON
   uint64_t memory_limit = 0;                         // bytes; 0: none
+  std::map<std::string, std::string> metadata;       // what an interface keeps beside the model; the engine ignores it
 };
 
 /// Serializes; the same plan gives the same bytes. Tensors that share memory or have equal contents are stored once,

@@ -358,6 +358,18 @@ struct Reader {
     return {};
   }
 
+  Status read(const flatbuffers::Vector<flatbuffers::Offset<format::Option>>* from,
+              std::map<std::string, std::string>& into, const char* what) {
+    if (!from) return {};
+    for (const format::Option* option : *from) {
+      std::string key, value;
+      VIVACE_TRY(read(option->key(), key));
+      VIVACE_TRY(read(option->value(), value));
+      if (!into.emplace(std::move(key), std::move(value)).second) return corrupt(std::string(what) + " comes twice");
+    }
+    return {};
+  }
+
   Status read(const format::Plan& from, Plan& into) {
     VIVACE_TRY(read(from.library_version(), into.origin.library_version));
     VIVACE_TRY(read(from.device(), into.origin.device));
@@ -383,14 +395,8 @@ struct Reader {
     if (into.portable && (lowered.inputs().size() != into.portable->inputs().size() ||
                           lowered.outputs().size() != into.portable->outputs().size()))
       return corrupt("the program and the portable graph have different inputs or outputs");
-    if (from.options()) {
-      for (const format::Option* option : *from.options()) {
-        std::string key, value;
-        VIVACE_TRY(read(option->key(), key));
-        VIVACE_TRY(read(option->value(), value));
-        if (!into.options.emplace(std::move(key), std::move(value)).second) return corrupt("an option comes twice");
-      }
-    }
+    VIVACE_TRY(read(from.options(), into.options, "an option"));
+    VIVACE_TRY(read(from.metadata(), into.metadata, "an entry of its metadata"));
     into.memory_limit = from.memory_limit();
     return {};
   }

@@ -64,6 +64,15 @@ struct Writer {
     return format::CreateTexts(to, c, l);
   }
 
+  Offset<flatbuffers::Vector<Offset<format::Option>>> pairs(const std::map<std::string, std::string>& from) {
+    std::vector<Offset<format::Option>> made;
+    for (const auto& [key, value] : from) {
+      const auto k = text(key), v = text(value);
+      made.push_back(format::CreateOption(to, k, v));
+    }
+    return to.CreateVector(made);
+  }
+
   uint32_t blob(const Tensor& tensor) {
     const uint64_t bytes = tensor.bytes();
     const auto [at, fresh] = blob_by_pointer.try_emplace(Key{tensor.data(), bytes}, 0);
@@ -230,20 +239,15 @@ struct Writer {
       const auto low = vector(range.min), middle = vector(range.opt), high = vector(range.max);
       ranges.push_back(format::CreateRange(to, low, middle, high));
     }
-    std::vector<Offset<format::Option>> options;
-    for (const auto& [key, value] : plan.options) {
-      const auto k = text(key), v = text(value);
-      options.push_back(format::CreateOption(to, k, v));
-    }
     const auto portable = plan.portable ? graph(*plan.portable) : 0;
     const auto lowered = program(plan.program);
     const auto r = to.CreateVector(ranges);
-    const auto o = to.CreateVector(options);
+    const auto o = pairs(plan.options), m = pairs(plan.metadata);
     const auto s = texts(symbols);
     const auto t = to.CreateVector(tensors);
     const auto b = to.CreateVectorOfStructs(blobs);
     to.Finish(format::CreatePlan(to, version, device, machine, name, r, portable, lowered, o, report,
-                                 plan.memory_limit, s, t, b));
+                                 plan.memory_limit, s, t, b, m));
   }
 
   Header header() const {

@@ -97,6 +97,7 @@ void expect_same(const Plan& a, const Plan& b) {
   EXPECT_EQ(a.options, b.options);
   EXPECT_EQ(a.report, b.report);
   EXPECT_EQ(a.memory_limit, b.memory_limit);
+  EXPECT_EQ(a.metadata, b.metadata);
   ASSERT_EQ(a.ranges.size(), b.ranges.size());
   for (size_t i = 0; i < a.ranges.size(); ++i) {
     EXPECT_EQ(a.ranges[i].min, b.ranges[i].min);

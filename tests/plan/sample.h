@@ -75,6 +75,7 @@ inline Plan sample_plan() {
   plan.options = {{"effort", "3"}, {"threads", "2"}};
   plan.report = "{}";
   plan.memory_limit = uint64_t{5} << 32;
+  plan.metadata = {{"bindings", std::string("x\0any", 5)}, {"empty", ""}};
   return plan;
 }
 
