@@ -126,6 +126,11 @@ std::vector<std::string> similar_operators(std::string_view name) {
   return names;
 }
 
+namespace {
+// Shapes and axes are followed through the graph, longer integer tensors are data.
+constexpr int64_t kMostKnown = 64;
+}  // namespace
+
 Inference::Inference(const ir::Node& n) : node(n), attributes(n.attributes) {
   for (const ir::Value* input : n.inputs()) {
     present.push_back(input != nullptr);
@@ -149,12 +154,21 @@ std::optional<std::vector<int64_t>> Inference::numbers(size_t i) const {
   return elements ? ir::to_shape(*elements) : std::nullopt;
 }
 
+void Inference::set_input(size_t i, ir::Type type, const Tensor* value) {
+  types[i] = std::move(type);
+  constants[i] = value;
+  knowns[i] = std::nullopt;
+  if (!value || !is_integer(value->type()) || value->shape().size() > 1 || value->count() > kMostKnown) return;
+  const std::vector<int64_t> numbers = to_int64(*value);
+  knowns[i] = ir::Dims(numbers.begin(), numbers.end());
+}
+
 void Inference::set(size_t i, ir::Type type) {
   if (i < outputs.size()) outputs[i] = std::move(type);
 }
 void Inference::set(size_t i, DType dtype, ir::Dims dims) { set(i, ir::Type::tensor(dtype, std::move(dims))); }
 void Inference::set_known(size_t i, ir::Dims elements) {
-  if (i < output_knowns.size() && elements.size() <= 64) output_knowns[i] = std::move(elements);
+  if (i < output_knowns.size() && static_cast<int64_t>(elements.size()) <= kMostKnown) output_knowns[i] = std::move(elements);
 }
 Status Inference::error(const std::string& what) const { return {Code::invalid_model, node.describe() + ": " + what}; }
 Status Call::error(const std::string& what) const { return {Code::invalid_argument, node.describe() + ": " + what}; }
@@ -214,18 +228,17 @@ Status infer_graph(ir::Graph& graph) {
   return {};
 }
 
+Status compute(Call& call) {
+  const auto empty = [](const TensorView& t) { return t.type != DType::undefined && t.count() == 0; };
+  if (!call.outputs.empty() && std::all_of(call.outputs.begin(), call.outputs.end(), empty)) return {};
+  return find_operator(call.node.op)->reference(call);
+}
+
 Result<std::vector<Tensor>> run_reference(const ir::Node& node, const std::vector<Tensor>& inputs, ThreadPool* pool) {
   Inference in(node);
-  for (size_t i = 0; i < in.types.size() && i < inputs.size(); ++i) {
-    if (!in.present[i]) continue;
-    in.types[i] = ir::Type::tensor(inputs[i].type(), ir::to_dims(inputs[i].shape()));
-    in.constants[i] = &inputs[i];
-    in.knowns[i] = std::nullopt;
-    if (is_integer(inputs[i].type()) && inputs[i].shape().size() <= 1 && inputs[i].count() <= 64) {
-      const std::vector<int64_t> numbers = to_int64(inputs[i]);
-      in.knowns[i] = ir::Dims(numbers.begin(), numbers.end());
-    }
-  }
+  for (size_t i = 0; i < in.types.size() && i < inputs.size(); ++i)
+    if (in.present[i])
+      in.set_input(i, ir::Type::tensor(inputs[i].type(), ir::to_dims(inputs[i].shape())), &inputs[i]);
   VIVACE_TRY(infer(in));
   std::vector<Tensor> made(node.outputs().size());
   Call call(node);
@@ -246,7 +259,7 @@ Result<std::vector<Tensor>> run_reference(const ir::Node& node, const std::vecto
   };
   for (size_t i = 0; i < made.size(); ++i)
     if (const auto shape = in.outputs[i].shape()) VIVACE_TRY(call.allocate(i, in.outputs[i].dtype, *shape));
-  VIVACE_TRY(find_operator(node.op)->reference(call));
+  VIVACE_TRY(compute(call));
   return made;
 }
 

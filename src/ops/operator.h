@@ -37,6 +37,9 @@ class Inference {
   /// The elements of an integer input where all are known numbers.
   std::optional<std::vector<int64_t>> numbers(size_t i) const;
 
+  /// What is known of input i now: its type, and its elements where `value` is given (it must outlive this).
+  void set_input(size_t i, ir::Type type, const Tensor* value);
+
   void set(size_t i, DType dtype, ir::Dims dims);
   void set(size_t i, ir::Type type);
   void set_unknown_rank(size_t i, DType dtype) { set(i, ir::Type::tensor_of_any_rank(dtype)); }
@@ -115,6 +118,9 @@ Status infer_node(ir::Node& node);
 /// where the two clash it is an error (invalid_model).
 Status infer_graph(ir::Graph& graph);
 
+/// Runs the reference kernel of the call's operator. Where every output is known to be empty there is nothing to run:
+/// the dimensions beside a 0 may be too large to walk.
+Status compute(Call& call);
 /// Runs a node's reference kernel on tensors; used for constant folding and tests. `outputs` come back allocated.
 Result<std::vector<Tensor>> run_reference(const ir::Node& node, const std::vector<Tensor>& inputs,
                                           ThreadPool* pool = nullptr);

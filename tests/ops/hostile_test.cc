@@ -132,6 +132,21 @@ bool small(const Case& c, const ir::Node& node) {
   return work < (1 << 16);
 }
 
+// The dimensions beside a 0 may be beyond counting: nobody may walk them, least of all in an unoptimized build.
+TEST(Hostile, AnEmptyTensorIsNotWalkedHoweverLargeItsOtherDimensions) {
+  Case c;
+  c.op = "LpNormalization";
+  c.attributes["axis"] = int64_t{0};
+  c.inputs.push_back(Tensor::allocate(DType::f32, {0, int64_t{1} << 60, 3}).value());
+  c.outputs.resize(1);
+  ir::Graph graph;
+  ir::Node* node =
+      make_node(graph, c, [](const Tensor& t) { return ir::Type::tensor(t.type(), ir::to_dims(t.shape())); });
+  const auto made = run_reference(*node, c.inputs);
+  ASSERT_TRUE(made.ok()) << made.status().message();
+  EXPECT_EQ(made.value()[0].shape(), c.inputs[0].shape());
+}
+
 TEST(Hostile, MutatedNodesAreRefusedOrRunButNeverCrash) {
   const char* rounds_text = std::getenv("VIVACE_HOSTILE_ROUNDS");
   const int rounds = rounds_text ? std::atoi(rounds_text) : 4;

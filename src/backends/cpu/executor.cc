@@ -143,8 +143,13 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
   const auto when_known = [&](const ir::Node& node) {
     return !at.concrete(node) || has_subgraph(node) || holds_strings(node, at);
   };
+  // Outputs without elements need no work, and the dimensions beside a 0 may be too large to walk.
+  const auto makes_nothing = [&](const ir::Node& node) {
+    return std::all_of(node.outputs().begin(), node.outputs().end(),
+                       [&](const ir::Value* v) { return elements(concrete_shape(*at.type(v))) == 0; });
+  };
   for (size_t i = 0; i < nodes_.size(); ++i) {
-    if (at.settled(*nodes_[i]) || when_known(*nodes_[i])) continue;
+    if (at.settled(*nodes_[i]) || when_known(*nodes_[i]) || makes_nothing(*nodes_[i])) continue;
     VIVACE_ASSIGN(bounds[i], bind(i, problem_of(*nodes_[i], at)));
     workspaces[i] = bounds[i].workspace;
   }
@@ -156,7 +161,7 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
   };
   for (size_t i = 0; i < nodes_.size(); ++i) {
     const ir::Node& node = *nodes_[i];
-    if (at.settled(node) || made->placement.is_view[i]) continue;
+    if (at.settled(node) || made->placement.is_view[i] || (!when_known(node) && makes_nothing(node))) continue;
     Instance::Step step;
     step.node = i;
     step.when_known = when_known(node);
@@ -284,22 +289,14 @@ Status Executor::run_when_known(size_t i, std::vector<Tensor>& values, ThreadPoo
   ops::Inference in(node);
   ops::Call call(node);
   call.pool = &pool;
+  const Tensor none;
   for (size_t k = 0; k < node.inputs().size(); ++k) {
     const ir::Value* v = node.inputs()[k];
-    const Tensor tensor = !v ? Tensor() : v->is_constant() ? v->constant() : values[index(v)];
+    const Tensor& tensor = !v ? none : v->is_constant() ? v->constant() : values[index(v)];
     if (v && !tensor.valid()) return {Code::internal, node.describe() + ": input '" + v->name + "' was never made"};
     call.inputs.push_back(tensor.view());
     if (!v || k >= in.types.size()) continue;
-    in.types[k] = ir::Type::tensor(tensor.type(), ir::to_dims(tensor.shape()));
-    in.knowns[k] = std::nullopt;
-    if (is_integer(tensor.type()) && tensor.shape().size() <= 1 && tensor.count() <= 64) {
-      const std::vector<int64_t> numbers = to_int64(tensor);
-      in.knowns[k] = ir::Dims(numbers.begin(), numbers.end());
-    }
-    if (v->is_constant())
-      in.constants[k] = &v->constant();
-    else
-      in.constants[k] = &values[index(v)];
+    in.set_input(k, ir::Type::tensor(tensor.type(), ir::to_dims(tensor.shape())), &tensor);
   }
   VIVACE_TRY(ops::infer(in));
   call.outputs.resize(node.outputs().size());
@@ -318,7 +315,7 @@ Status Executor::run_when_known(size_t i, std::vector<Tensor>& values, ThreadPoo
   };
   for (size_t k = 0; k < node.outputs().size(); ++k)
     if (const auto shape = in.outputs[k].shape()) VIVACE_TRY(call.allocate(k, in.outputs[k].dtype, *shape));
-  return ops::find_operator(node.op)->reference(call);
+  return ops::compute(call);
 }
 
 Result<std::vector<Tensor>> Executor::run_tensors(const std::vector<Tensor>& inputs, ThreadPool& pool) const {

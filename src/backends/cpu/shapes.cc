@@ -65,21 +65,11 @@ Result<ConcreteGraph> concretize(const ir::Graph& graph, const std::vector<Shape
     for (size_t i = 0; i < in.types.size(); ++i) {
       const ir::Value* v = node->inputs()[i];
       if (!v) continue;
-      if (const ir::Type* type = at.type(v)) {
-        in.types[i] = *type;
-        in.types[i].channel_block = 0;  // inference sees logical shapes
-      } else {
-        all_typed = false;
-        in.types[i].channel_block = 0;
-      }
-      in.constants[i] = at.value(v);
-      in.knowns[i] = std::nullopt;
-      if (const Tensor* value = at.value(v); !value) {
-        all_known = false;
-      } else if (is_integer(value->type()) && value->shape().size() <= 1 && value->count() <= 64) {
-        const std::vector<int64_t> numbers = to_int64(*value);
-        in.knowns[i] = ir::Dims(numbers.begin(), numbers.end());
-      }
+      ir::Type type = at.type(v) ? *at.type(v) : v->type;
+      type.channel_block = 0;  // inference sees logical shapes
+      in.set_input(i, std::move(type), at.value(v));
+      all_typed = all_typed && at.type(v);
+      all_known = all_known && at.value(v);
     }
     VIVACE_TRY(ops::infer(in));
     int64_t size = 0;

@@ -17,14 +17,13 @@ double estimate(const Problem& p, const std::string&, const Machine& machine) {
 }
 
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine&) {
-  const ops::Operator* row = ops::find_operator(p.node->op);
   const auto views = [](const std::vector<TensorInfo>& tensors) {
     std::vector<TensorView> list;
     for (const TensorInfo& tensor : tensors) list.push_back({tensor.type, tensor.shape, nullptr});
     return list;
   };
   Bound bound;
-  bound.run = [row, node = p.node, inputs = views(p.inputs), outputs = views(p.outputs)](const Launch& launch) {
+  bound.run = [node = p.node, inputs = views(p.inputs), outputs = views(p.outputs)](const Launch& launch) {
     ops::Call call(*node);
     call.inputs = inputs;
     call.outputs = outputs;
@@ -37,7 +36,7 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
                  ? Status()
                  : call.error("an output's shape is not what inference said");
     };
-    return row->reference(call);
+    return ops::compute(call);
   };
   return bound;
 }
