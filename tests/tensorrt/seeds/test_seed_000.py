@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from seed_place import SMALL_MODELS
+from place import SMALL_MODELS
 
 PROGRAMS = ["trt_onnx_parser", "trt_infer_plan", "trt_bench_plan"]
 PIXELS = 3 * 224 * 224

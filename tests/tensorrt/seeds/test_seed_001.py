@@ -6,7 +6,7 @@ Its torch, torchvision, cv2 and matplotlib are stand-ins of ours: `model(x)` is 
 import re
 
 import pytest
-from seed_place import BUILD, STAND_INS
+from place import BUILD, STAND_INS
 
 
 @pytest.fixture(scope="module")

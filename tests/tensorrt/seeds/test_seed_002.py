@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from seed_place import BUILD
+from place import BUILD
 
 BATCH = 3
 

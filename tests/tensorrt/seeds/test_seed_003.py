@@ -17,6 +17,7 @@ CORRECTIONS = [
     ("setMaxBatchSize(1)", f"setMaxBatchSize({MAX_BATCH})"),
     ("DataType::kFloat", "DataType::kFLOAT"),
     ("Dims3{...}", "Dims3{4, 8, 8}"),
+    ("addPooling(in,", "addPooling(*in, "),
     ("PoolingType:kMAX,...)", "PoolingType::kMAX, DimsHW{2, 2})"),
     ("void* buffers = malloc(", "void** buffers = (void**)malloc("),
     ("getNbBings", "getNbBindings"),
@@ -121,7 +122,8 @@ profile.set_shape_input("shape", [1], [2], [3])
 def listed_names(text, first, last):
     """The names that the document lists between two headings."""
     part = text[text.index(first) : text.index(last)]
-    rows = re.findall(r"^\| `(\w+)`-", part, re.MULTILINE) + re.findall(r"^- `(\w+)`: `\w+`", part, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)`-", part, re.MULTILINE)
+    rows += re.findall(r"^- `(\w+)`: `(?:int|bool)`", part, re.MULTILINE)
     return rows + re.findall(r"^> `(\w+)\(self", part, re.MULTILINE)
 
 

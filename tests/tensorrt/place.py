@@ -7,11 +7,11 @@ import sys
 
 import numpy as np
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHARED = pathlib.Path(os.environ.get("VIVACE_SHARED", ROOT.parent / "shared"))
 BUILD = pathlib.Path(os.environ.get("VIVACE_BUILD", ROOT / "build"))
 LIB = BUILD / "lib"
-STAND_INS = pathlib.Path(__file__).resolve().parent / "stand_ins"
+STAND_INS = pathlib.Path(__file__).resolve().parent / "seeds" / "stand_ins"
 SMALL_MODELS = ["mobilenet_v3_small", "resnet18", "squeezenet1_1"]
 TIMEOUT_SECONDS = 1500
 
@@ -20,6 +20,7 @@ class Place:
     """Runs programs, with our headers and libraries where the documents have NVIDIA's."""
 
     def __init__(self):
+        self.build = BUILD
         self.all_models = os.environ.get("VIVACE_SEEDS") == "all"
         self.environment = dict(os.environ)
         folders = [str(LIB), str(LIB / "cudart")]

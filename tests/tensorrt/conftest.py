@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from seed_documents import open_document
-from seed_place import BUILD, HAS_PYTHON, LIB, SHARED, STAND_INS, Place
+from documents import open_document
+from place import BUILD, HAS_PYTHON, LIB, SHARED, STAND_INS, Place
 
 
 @pytest.fixture(scope="session")
