@@ -173,7 +173,8 @@ std::vector<std::pair<std::string, nvinfer1::DataType>> to_layer_types(const std
 std::string nearest(const std::string& text, const Strings& choices) {
   const std::string wanted = lower(text);
   std::string best;
-  size_t best_distance = std::max<size_t>(2, text.size() / 3) + 1;
+  // A third of the letters may differ; the dashes are no letters.
+  size_t best_distance = std::max<size_t>(1, (std::max<size_t>(text.size(), 2) - 2) / 3) + 1;
   for (const std::string& choice : choices) {
     const std::string other = lower(choice);
     // Levenshtein's distance, one row at a time.
