@@ -103,8 +103,8 @@ void add_build(Lines& lines, const Options& o) {
   std::map<std::string, std::string> ranges;
   for (size_t p = 0; p < b.profiles.size(); ++p) {
     for (const auto& [name, opt] : b.profiles[p].opt) {
-      const std::string text =
-          fmt::format("{}+{}+{}", to_text(b.profiles[p].min.at(name)), to_text(opt), to_text(b.profiles[p].max.at(name)));
+      const std::string text = fmt::format("{}+{}+{}", to_text(b.profiles[p].min.at(name)), to_text(opt),
+                                           to_text(b.profiles[p].max.at(name)));
       std::string& range = ranges[name];
       range += (range.empty() ? "" : ", ") + text;
     }

@@ -59,8 +59,7 @@ bool matches(const std::string& pattern, const std::string& name) {
 }
 
 /// Sets what the last fitting row says; a name without '*' goes before a pattern.
-void set_layer_types(nvinfer1::INetworkDefinition& network,
-                     const std::vector<std::pair<std::string, DataType>>& types,
+void set_layer_types(nvinfer1::INetworkDefinition& network, const std::vector<std::pair<std::string, DataType>>& types,
                      const std::function<void(nvinfer1::ILayer&, DataType)>& apply) {
   if (types.empty()) return;
   for (int i = 0; i < network.getNbLayers(); ++i) {

@@ -31,7 +31,7 @@ Read choice(std::function<void(size_t)> set, Strings words) {
   };
 }
 
-Read shapes_of_profile(Options::Build& build, Shapes Profile::* which) {
+Read shapes_of_profile(Options::Build& build, Shapes Profile::*which) {
   return [&build, which](const std::string& value) {
     build.profiles[static_cast<size_t>(build.current_profile)].*which = to_shapes(value);
   };
@@ -54,32 +54,30 @@ Section model_flags(Options& o) {
 Section shape_flags(Options& o) {
   auto& b = o.build;
   const Note no_batch{"an ONNX model has its batch in its shapes; give --optShapes and --shapes"};
-  return {
-      "Shapes",
-      {
-          {"--minShapes", "SHAPES", shapes_of_profile(b, &Profile::min), "Smallest shapes the engine is built for"},
-          {"--optShapes", "SHAPES", shapes_of_profile(b, &Profile::opt), "Shapes it is tuned for"},
-          {"--maxShapes", "SHAPES", shapes_of_profile(b, &Profile::max), "Largest shapes it is built for"},
-          {"--shapes", "SHAPES", &o.inference.shapes,
-           "Shapes to run, as name:1x3x224x224,other:8; quote names that have commas: 'a,b':1x3"},
-          {"--profile", "N",
-           Read([&b](const std::string& value) {
-             const int index = to_int(value);
-             if (index < 0 || index > 99) throw Failure("profiles are numbered from 0 on");
-             b.current_profile = index;
-             b.profiles.resize(std::max(b.profiles.size(), static_cast<size_t>(index) + 1));
-           }),
-           "The min/opt/maxShapes that follow belong to optimization profile N (default 0)"},
-          {"--useProfile", "N", &o.inference.use_profile, "Run with optimization profile N (default 0)"},
-          {"--minShapesCalib", "SHAPES", kNoCalibration, "Shapes of calibration"},
-          {"--optShapesCalib", "SHAPES", kNoCalibration, "Shapes of calibration"},
-          {"--maxShapesCalib", "SHAPES", kNoCalibration, "Shapes of calibration"},
-          {"--calibProfile", "N", kNoCalibration, "Profile of calibration"},
-          {"--explicitBatch", "", Note{"ONNX models always have an explicit batch"}, "Legacy"},
-          {"--explicitPrecision", "", kImplied, "Legacy"},
-          {"--maxBatch", "N", no_batch, "Legacy: largest batch of a model with an implicit batch"},
-          {"--batch", "N", &o.inference.batch, "Batch to run, of an engine with an implicit batch"},
-      }};
+  return {"Shapes",
+          {
+              {"--minShapes", "SHAPES", shapes_of_profile(b, &Profile::min), "Smallest shapes the engine is built for"},
+              {"--optShapes", "SHAPES", shapes_of_profile(b, &Profile::opt), "Shapes it is tuned for"},
+              {"--maxShapes", "SHAPES", shapes_of_profile(b, &Profile::max), "Largest shapes it is built for"},
+              {"--shapes", "SHAPES", &o.inference.shapes,
+               "Shapes to run, as name:1x3x224x224,other:8; quote names that have commas: 'a,b':1x3"},
+              {"--profile", "N", Read([&b](const std::string& value) {
+                 const int index = to_int(value);
+                 if (index < 0 || index > 99) throw Failure("profiles are numbered from 0 on");
+                 b.current_profile = index;
+                 b.profiles.resize(std::max(b.profiles.size(), static_cast<size_t>(index) + 1));
+               }),
+               "The min/opt/maxShapes that follow belong to optimization profile N (default 0)"},
+              {"--useProfile", "N", &o.inference.use_profile, "Run with optimization profile N (default 0)"},
+              {"--minShapesCalib", "SHAPES", kNoCalibration, "Shapes of calibration"},
+              {"--optShapesCalib", "SHAPES", kNoCalibration, "Shapes of calibration"},
+              {"--maxShapesCalib", "SHAPES", kNoCalibration, "Shapes of calibration"},
+              {"--calibProfile", "N", kNoCalibration, "Profile of calibration"},
+              {"--explicitBatch", "", Note{"ONNX models always have an explicit batch"}, "Legacy"},
+              {"--explicitPrecision", "", kImplied, "Legacy"},
+              {"--maxBatch", "N", no_batch, "Legacy: largest batch of a model with an implicit batch"},
+              {"--batch", "N", &o.inference.batch, "Batch to run, of an engine with an implicit batch"},
+          }};
 }
 
 Section precision_flags(Options& o) {
@@ -101,13 +99,14 @@ Section precision_flags(Options& o) {
           {"--stronglyTyped", "", &b.strongly_typed, "Every tensor keeps the type that the model gives it"},
           {"--directIO", "", &b.direct_io, "No reformatting at inputs and outputs"},
           {"--precisionConstraints", "MODE",
-           choice([&b](size_t i) { b.precision_constraints = i == 0 ? "obey" : i == 1 ? "prefer" : "none"; },
+           choice([&b](size_t i) { b.precision_constraints = i == 0   ? "obey"
+                                                             : i == 1 ? "prefer"
+                                                                      : "none"; },
                   {"obey", "prefer", "none"}),
            "obey, prefer or none: what --layerPrecisions and --layerOutputTypes mean"},
           {"--layerPrecisions", "SPEC", Read([&b](const std::string& v) { b.layer_precisions = to_layer_types(v); }),
            "Precision by layer as conv1:fp16,*:fp32; a name may have one *"},
-          {"--layerOutputTypes", "SPEC",
-           Read([&b](const std::string& v) { b.layer_output_types = to_layer_types(v); }),
+          {"--layerOutputTypes", "SPEC", Read([&b](const std::string& v) { b.layer_output_types = to_layer_types(v); }),
            "Types of the outputs by layer"},
           {"--layerDeviceTypes", "SPEC", kOneDevice, "Device by layer"},
           {"--decomposableAttentions", "SPEC", kImplied, "Attentions that may be decomposed"},
@@ -139,8 +138,7 @@ Section build_flags(Options& o) {
            "Print the version that made the plan"},
           {"--builderOptimizationLevel", "N", &b.level, "0 (fast build) to 5 (fast engine)"},
           {"--workspace", "N", &b.workspace, "Legacy: workspace in MiB; use --memPoolSize=workspace:N"},
-          {"--memPoolSize", "SPEC",
-           Read([&b](const std::string& v) {
+          {"--memPoolSize", "SPEC", Read([&b](const std::string& v) {
              for (const auto& [name, size] : to_pools(v)) (name == "workspace" ? b.workspace : b.pools[name]) = size;
            }),
            "Caps as workspace:1024,tacticSharedMem:8; in MiB, or with a suffix B, K, M, G"},
@@ -178,7 +176,8 @@ Section build_flags(Options& o) {
           {"--safe", "", kOneRuntime, "Build for the safety runtime"},
           {"--restricted", "", kOneRuntime, "Safety scope"},
           {"--consistency", "", kOneRuntime, "Check a safe engine"},
-          {"--serialized", "FILE", Note{"networks are not written by themselves; see --saveEngine"}, "Save the network"},
+          {"--serialized", "FILE", Note{"networks are not written by themselves; see --saveEngine"},
+           "Save the network"},
           {"--distributiveIndependence", "", kImplied, "The same results wherever an element stands"},
           {"--tilingOptimizationLevel", "N", kNoTiling, "0 to 3"},
           {"--l2LimitForTiling", "N", kNoTiling, "Bytes of L2 cache"},
@@ -196,38 +195,37 @@ Section build_flags(Options& o) {
 
 Section inference_flags(Options& o) {
   auto& i = o.inference;
-  return {
-      "Inference Options",
-      {
-          {"--loadInputs", "SPEC", Read([&i](const std::string& v) {
-             for (const std::string& part : split(v, ',')) i.load.insert(split_name(part));
-           }),
-           "Raw bytes of inputs, as name:file,other:file; the rest gets random values"},
-          {"--iterations", "N", &i.iterations, "Run at least so often (default 10)"},
-          {"--warmUp", "MS", &i.warm_up_ms, "Run so long before times count (default 200)"},
-          {"--duration", "S", &i.duration_s, "Run at least so long after that (default 3); -1: until interrupted"},
-          {"--sleepTime", "MS", &i.sleep_ms, "Wait before the first inference"},
-          {"--idleTime", "MS", &i.idle_ms, "Wait after each inference"},
-          {"--infStreams", "N", &i.streams, "Contexts that run at the same time (default 1)"},
-          {"--streams", "N", &i.streams, "Legacy name of --infStreams"},
-          {"--threads", "", &i.threads, "A thread for each context; on a CPU always so"},
-          {"--noDataTransfers", "", Off{&i.transfers}, "Do not copy inputs and outputs"},
-          {"--useCudaGraph", "", &i.graph, "Replay launches from a graph; nothing to replay on a CPU"},
-          {"--useSpinWait", "", &i.spin, "Spin instead of waiting"},
-          {"--exposeDMA", "", &i.expose_dma, "Do not overlap copies with inference"},
-          {"--useManagedMemory", "", kOwnMemory, "Managed memory instead of copies"},
-          {"--timeDeserialize", "", &i.time_deserialize, "Time how long the plan takes to load, and stop"},
-          {"--timeRefit", "", Note{"weights are replaced in place, which takes as long as copying them"},
-           "Time how long a refit takes"},
-          {"--separateProfileRun", "", &i.separate_profile, "Measure layers in a run of its own"},
-          {"--persistentCacheRatio", "R", kOwnMemory, "Part of the L2 cache to keep"},
-          {"--allocationStrategy", "NAME", kOwnMemory, "static, profile or runtime"},
-          {"--weightStreamingBudget", "N", kNoStreaming, "Bytes of weights on the device"},
-          {"--saveDebugTensors", "SPEC", kNoDebugTensors, "Write watched tensors"},
-          {"--saveAllDebugTensors", "SPEC", kNoDebugTensors, "Write all watched tensors"},
-          {"--refitFromOnnx", "FILE", Note{"use vivace refit"}, "Take new weights from a model"},
-          {"--asyncFileReader", "", kImplied, "Read the plan in parts"},
-      }};
+  return {"Inference Options",
+          {
+              {"--loadInputs", "SPEC", Read([&i](const std::string& v) {
+                 for (const std::string& part : split(v, ',')) i.load.insert(split_name(part));
+               }),
+               "Raw bytes of inputs, as name:file,other:file; the rest gets random values"},
+              {"--iterations", "N", &i.iterations, "Run at least so often (default 10)"},
+              {"--warmUp", "MS", &i.warm_up_ms, "Run so long before times count (default 200)"},
+              {"--duration", "S", &i.duration_s, "Run at least so long after that (default 3); -1: until interrupted"},
+              {"--sleepTime", "MS", &i.sleep_ms, "Wait before the first inference"},
+              {"--idleTime", "MS", &i.idle_ms, "Wait after each inference"},
+              {"--infStreams", "N", &i.streams, "Contexts that run at the same time (default 1)"},
+              {"--streams", "N", &i.streams, "Legacy name of --infStreams"},
+              {"--threads", "", &i.threads, "A thread for each context; on a CPU always so"},
+              {"--noDataTransfers", "", Off{&i.transfers}, "Do not copy inputs and outputs"},
+              {"--useCudaGraph", "", &i.graph, "Replay launches from a graph; nothing to replay on a CPU"},
+              {"--useSpinWait", "", &i.spin, "Spin instead of waiting"},
+              {"--exposeDMA", "", &i.expose_dma, "Do not overlap copies with inference"},
+              {"--useManagedMemory", "", kOwnMemory, "Managed memory instead of copies"},
+              {"--timeDeserialize", "", &i.time_deserialize, "Time how long the plan takes to load, and stop"},
+              {"--timeRefit", "", Note{"weights are replaced in place, which takes as long as copying them"},
+               "Time how long a refit takes"},
+              {"--separateProfileRun", "", &i.separate_profile, "Measure layers in a run of its own"},
+              {"--persistentCacheRatio", "R", kOwnMemory, "Part of the L2 cache to keep"},
+              {"--allocationStrategy", "NAME", kOwnMemory, "static, profile or runtime"},
+              {"--weightStreamingBudget", "N", kNoStreaming, "Bytes of weights on the device"},
+              {"--saveDebugTensors", "SPEC", kNoDebugTensors, "Write watched tensors"},
+              {"--saveAllDebugTensors", "SPEC", kNoDebugTensors, "Write all watched tensors"},
+              {"--refitFromOnnx", "FILE", Note{"use vivace refit"}, "Take new weights from a model"},
+              {"--asyncFileReader", "", kImplied, "Read the plan in parts"},
+          }};
 }
 
 Section reporting_flags(Options& o) {

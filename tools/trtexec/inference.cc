@@ -174,8 +174,8 @@ void Stream::set_shape(Engine& engine, const Options& options, Binding& binding)
       is_given ? to_dims(given->second)
                : engine.getProfileShape(name, options.inference.use_profile, nvinfer1::OptProfileSelector::kOPT);
   if (!context_->setInputShape(name, dims)) {
-    throw Failure(fmt::format("input '{}' is {} in the engine and cannot be {}", name, to_text(declared),
-                              to_text(dims)));
+    throw Failure(
+        fmt::format("input '{}' is {} in the engine and cannot be {}", name, to_text(declared), to_text(dims)));
   }
 }
 
@@ -190,7 +190,8 @@ void Stream::fill(const Options& options, Log* log, Binding& binding) const {
     }
     std::memcpy(binding.host.data(), bytes.data(), bytes.size());
     if (log) log->info("Using values loaded from {} for input {}", loaded->second, binding.name);
-  } else if (shape != options.inference.shapes.end() && context_->getEngine().isShapeInferenceIO(binding.name.c_str())) {
+  } else if (shape != options.inference.shapes.end() &&
+             context_->getEngine().isShapeInferenceIO(binding.name.c_str())) {
     const int64_t count = std::min<int64_t>(volume(binding.dims), static_cast<int64_t>(shape->second.size()));
     for (int64_t i = 0; i < count; ++i) {
       const int64_t value = shape->second[static_cast<size_t>(i)];
@@ -205,7 +206,8 @@ void Stream::fill(const Options& options, Log* log, Binding& binding) const {
     if (log) log->info("Using random values for input {}", binding.name);
   }
   // Here once, for runs without data transfers.
-  if (!binding.on_host) std::memcpy(binding.device.data(), binding.host.data(), static_cast<size_t>(binding.host.bytes()));
+  if (!binding.on_host)
+    std::memcpy(binding.device.data(), binding.host.data(), static_cast<size_t>(binding.host.bytes()));
 }
 
 bool Stream::enqueue() {

@@ -42,8 +42,8 @@ struct Binding {
   std::string name;
   nvinfer1::DataType type = nvinfer1::DataType::kFLOAT;
   bool is_input = false;
-  bool on_host = false;     ///< the engine reads or writes the host's buffer itself
-  nvinfer1::Dims dims{};    ///< with the batch where that is implicit
+  bool on_host = false;   ///< the engine reads or writes the host's buffer itself
+  nvinfer1::Dims dims{};  ///< with the batch where that is implicit
   Buffer host, device;
   std::unique_ptr<GrowingOutput> growing;  ///< instead of the two buffers
 

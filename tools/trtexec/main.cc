@@ -68,8 +68,9 @@ void infer(const Options& options, Loaded& loaded, Log& log) {
   log.info("Starting inference");
   const std::vector<Trace> traces = run(streams, options.inference);
   if (profiling && !options.inference.separate_profile) {
-    log.info("Times of the whole network are not reported, for the profiler costs time. Add --separateProfileRun for "
-             "both.");
+    log.info(
+        "Times of the whole network are not reported, for the profiler costs time. Add --separateProfileRun for "
+        "both.");
   } else {
     report_times(traces, options, log);
   }

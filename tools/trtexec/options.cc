@@ -18,16 +18,14 @@ template <class... F>
 Overloaded(F...) -> Overloaded<F...>;
 
 void set(const Flag& flag, const std::string& value, Options& options) {
-  std::visit(Overloaded{[&](bool* target) { *target = to_switch(value); },
-                        [&](Off off) { *off.target = !to_switch(value); },
-                        [&](int* target) { *target = to_int(value); },
-                        [&](double* target) { *target = to_number(value); },
-                        [&](std::string* target) { *target = value; },
-                        [&](Strings* target) { target->push_back(value); },
-                        [&](Shapes* target) { *target = to_shapes(value); },
-                        [&](const Note& note) { options.notes.push_back(fmt::format("{}: {}", flag.name, note.why)); },
-                        [&](const Read& read) { read(value); }},
-             flag.target);
+  std::visit(
+      Overloaded{[&](bool* target) { *target = to_switch(value); }, [&](Off off) { *off.target = !to_switch(value); },
+                 [&](int* target) { *target = to_int(value); }, [&](double* target) { *target = to_number(value); },
+                 [&](std::string* target) { *target = value; }, [&](Strings* target) { target->push_back(value); },
+                 [&](Shapes* target) { *target = to_shapes(value); },
+                 [&](const Note& note) { options.notes.push_back(fmt::format("{}: {}", flag.name, note.why)); },
+                 [&](const Read& read) { read(value); }},
+      flag.target);
 }
 
 /// What to say of an argument that is no flag.
@@ -43,10 +41,9 @@ std::string unknown(const std::string& argument, const std::vector<Section>& sec
   for (const Section& section : sections) {
     for (const Flag& flag : section.flags) names.emplace_back(flag.name);
   }
-  const std::string near = nearest("--" + name.substr(name.find_first_not_of('-') == std::string::npos
-                                                           ? name.size()
-                                                           : name.find_first_not_of('-')),
-                                   names);
+  const std::string near = nearest(
+      "--" + name.substr(name.find_first_not_of('-') == std::string::npos ? name.size() : name.find_first_not_of('-')),
+      names);
   return near.empty() ? fmt::format("Unknown option: {}\n  trtexec --help lists all", argument)
                       : fmt::format("Unknown option: {}\n  did you mean {}?", argument, near);
 }
@@ -84,7 +81,8 @@ void finish(Options& o) {
   if (!b.load.empty() && !b.save.empty()) {
     throw Failure("--loadEngine and --saveEngine exclude each other: a plan that is loaded is there already");
   }
-  if (o.model.onnx.empty() && b.load.empty()) throw Failure("no model: give --onnx=FILE, or a plan by --loadEngine=FILE");
+  if (o.model.onnx.empty() && b.load.empty())
+    throw Failure("no model: give --onnx=FILE, or a plan by --loadEngine=FILE");
   if (b.load.empty() && i.batch > 0) {
     throw Failure("--batch is for engines with an implicit batch, and ONNX models have none: give --shapes");
   }
@@ -93,9 +91,8 @@ void finish(Options& o) {
   check_range(o.reporting.average, 1, "--avgRuns");
 
   if (b.best) b.fp16 = b.bf16 = b.int8 = true;
-  const bool given = std::any_of(b.profiles.begin(), b.profiles.end(), [](const Profile& p) {
-    return !p.min.empty() || !p.opt.empty() || !p.max.empty();
-  });
+  const bool given = std::any_of(b.profiles.begin(), b.profiles.end(),
+                                 [](const Profile& p) { return !p.min.empty() || !p.opt.empty() || !p.max.empty(); });
   if (!given && !i.shapes.empty()) b.profiles[0].opt = i.shapes;  // built for what is run
   for (Profile& profile : b.profiles) complete(profile);
   if (i.use_profile < 0) throw Failure("--useProfile: profiles are numbered from 0 on");

@@ -42,7 +42,7 @@ struct Options {
     int current_profile = 0;
     std::vector<IoFormat> inputs, outputs;
 
-    double workspace = -1;            ///< MiB; below 0: the builder's default
+    double workspace = -1;                ///< MiB; below 0: the builder's default
     std::map<std::string, double> pools;  ///< the others, MiB
     int level = -1, min_timing = 1, avg_timing = 8, max_aux_streams = -1, max_tactics = -1;
     bool no_timing_cache = false;

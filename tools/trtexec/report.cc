@@ -117,10 +117,18 @@ void export_times(const std::vector<Trace>& traces, const std::string& path) {
   const char* separator = "  ";
   for (const Trace& t : traces) {
     const std::pair<const char*, double> values[] = {
-        {"startEnqMs", t.enqueue_start},     {"endEnqMs", t.enqueue_end},     {"startH2dMs", t.h2d_start},
-        {"endH2dMs", t.h2d_end},             {"startComputeMs", t.compute_start}, {"endComputeMs", t.compute_end},
-        {"startD2hMs", t.d2h_start},         {"endD2hMs", t.d2h_end},         {"h2dMs", t.h2d()},
-        {"computeMs", t.compute()},          {"d2hMs", t.d2h()},              {"latencyMs", t.latency()},
+        {"startEnqMs", t.enqueue_start},
+        {"endEnqMs", t.enqueue_end},
+        {"startH2dMs", t.h2d_start},
+        {"endH2dMs", t.h2d_end},
+        {"startComputeMs", t.compute_start},
+        {"endComputeMs", t.compute_end},
+        {"startD2hMs", t.d2h_start},
+        {"endD2hMs", t.d2h_end},
+        {"h2dMs", t.h2d()},
+        {"computeMs", t.compute()},
+        {"d2hMs", t.d2h()},
+        {"latencyMs", t.latency()},
     };
     text += fmt::format("{}{{ ", separator);
     separator = "";
@@ -175,8 +183,8 @@ void write_raw(const std::vector<Binding>& bindings, Log& log) {
 
 void report_times(const std::vector<Trace>& traces, const Options& options, Log& log) {
   const double warm_up = options.inference.warm_up_ms;
-  const auto first = std::find_if(traces.begin(), traces.end(),
-                                  [&](const Trace& trace) { return trace.compute_start >= warm_up; });
+  const auto first =
+      std::find_if(traces.begin(), traces.end(), [&](const Trace& trace) { return trace.compute_start >= warm_up; });
   const std::vector<Trace> counted(first, traces.end());
   double end = 0;
   for (const Trace& trace : counted) end = std::max(end, trace.d2h_end);

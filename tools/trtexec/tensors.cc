@@ -20,10 +20,10 @@ struct TypeRow {
 };
 
 constexpr TypeRow kTypes[] = {
-    {DataType::kFLOAT, "fp32", 32}, {DataType::kHALF, "fp16", 16},  {DataType::kINT8, "int8", 8},
-    {DataType::kINT32, "int32", 32}, {DataType::kBOOL, "bool", 8},   {DataType::kUINT8, "uint8", 8},
-    {DataType::kFP8, "fp8", 8},     {DataType::kBF16, "bf16", 16},  {DataType::kINT64, "int64", 64},
-    {DataType::kINT4, "int4", 4},   {DataType::kFP4, "fp4", 4},
+    {DataType::kFLOAT, "fp32", 32},  {DataType::kHALF, "fp16", 16}, {DataType::kINT8, "int8", 8},
+    {DataType::kINT32, "int32", 32}, {DataType::kBOOL, "bool", 8},  {DataType::kUINT8, "uint8", 8},
+    {DataType::kFP8, "fp8", 8},      {DataType::kBF16, "bf16", 16}, {DataType::kINT64, "int64", 64},
+    {DataType::kINT4, "int4", 4},    {DataType::kFP4, "fp4", 4},
 };
 
 const TypeRow& row_of(DataType type) {

@@ -45,18 +45,24 @@ T by_name(const Name<T> (&names)[n], const std::string& text, const char* kind) 
 }
 
 constexpr Name<nvinfer1::TensorFormat> kFormats[] = {
-    {"chw", nvinfer1::TensorFormat::kLINEAR},         {"chw2", nvinfer1::TensorFormat::kCHW2},
-    {"chw4", nvinfer1::TensorFormat::kCHW4},          {"hwc8", nvinfer1::TensorFormat::kHWC8},
-    {"chw16", nvinfer1::TensorFormat::kCHW16},        {"chw32", nvinfer1::TensorFormat::kCHW32},
-    {"dhwc8", nvinfer1::TensorFormat::kDHWC8},        {"cdhw32", nvinfer1::TensorFormat::kCDHW32},
-    {"hwc", nvinfer1::TensorFormat::kHWC},            {"dhwc", nvinfer1::TensorFormat::kDHWC},
-    {"dla_linear", nvinfer1::TensorFormat::kDLA_LINEAR}, {"dla_hwc4", nvinfer1::TensorFormat::kDLA_HWC4},
+    {"chw", nvinfer1::TensorFormat::kLINEAR},
+    {"chw2", nvinfer1::TensorFormat::kCHW2},
+    {"chw4", nvinfer1::TensorFormat::kCHW4},
+    {"hwc8", nvinfer1::TensorFormat::kHWC8},
+    {"chw16", nvinfer1::TensorFormat::kCHW16},
+    {"chw32", nvinfer1::TensorFormat::kCHW32},
+    {"dhwc8", nvinfer1::TensorFormat::kDHWC8},
+    {"cdhw32", nvinfer1::TensorFormat::kCDHW32},
+    {"hwc", nvinfer1::TensorFormat::kHWC},
+    {"dhwc", nvinfer1::TensorFormat::kDHWC},
+    {"dla_linear", nvinfer1::TensorFormat::kDLA_LINEAR},
+    {"dla_hwc4", nvinfer1::TensorFormat::kDLA_HWC4},
     {"hwc16", nvinfer1::TensorFormat::kHWC16},
 };
 
 constexpr Name<nvinfer1::DataType> kTypes[] = {
-    {"fp32", nvinfer1::DataType::kFLOAT}, {"fp16", nvinfer1::DataType::kHALF},  {"bf16", nvinfer1::DataType::kBF16},
-    {"int8", nvinfer1::DataType::kINT8},  {"int32", nvinfer1::DataType::kINT32}, {"int64", nvinfer1::DataType::kINT64},
+    {"fp32", nvinfer1::DataType::kFLOAT},  {"fp16", nvinfer1::DataType::kHALF},   {"bf16", nvinfer1::DataType::kBF16},
+    {"int8", nvinfer1::DataType::kINT8},   {"int32", nvinfer1::DataType::kINT32}, {"int64", nvinfer1::DataType::kINT64},
     {"uint8", nvinfer1::DataType::kUINT8}, {"bool", nvinfer1::DataType::kBOOL},
 };
 
