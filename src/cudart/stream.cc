@@ -57,7 +57,7 @@ cudaError_t check_stream(cudaStream_t stream) {
 }
 
 /// True, with an error for the caller in `result`, or none, if a capture took the work down.
-bool take_down(const std::shared_ptr<Capture>& capture, Work&& work, cudaError_t* result) {
+bool take_down(const std::shared_ptr<Capture>& capture, Work& work, cudaError_t* result) {
   std::lock_guard lock(capture->mutex);
   if (!capture->active) return false;
   if (capture->invalidated) {
@@ -110,7 +110,7 @@ std::shared_ptr<Capture> capture_of(cudaStream_t stream) {
 cudaError_t enqueue(cudaStream_t stream, Work work) {
   if (const cudaError_t error = check_stream(stream)) return error;
   cudaError_t result = cudaSuccess;
-  if (const auto capture = capture_of(stream); capture && take_down(capture, std::move(work), &result)) return result;
+  if (const auto capture = capture_of(stream); capture && take_down(capture, work, &result)) return result;
   if (work) work();
   return cudaSuccess;
 }
