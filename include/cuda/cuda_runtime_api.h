@@ -175,6 +175,11 @@ cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t*
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
 
+/// For libraries that do work of their own on a stream, found by dlsym: if the stream is being captured, takes down
+/// fn(data) for every launch of the graph, and drop(data) for when no graph has it any more, and gives 1. Else 0:
+/// do the work now.
+int cudaVivaceCaptureWork(cudaStream_t stream, void (*fn)(void* data), void* data, void (*drop)(void* data));
+
 // --- the profiler ------------------------------------------------------------------------------------------------
 
 /// Accepted without effect.

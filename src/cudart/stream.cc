@@ -350,3 +350,14 @@ cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t*
 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) { return all<CUgraph_st>().remove(graph); }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) { return all<CUgraphExec_st>().remove(exec); }
+
+int cudaVivaceCaptureWork(cudaStream_t stream, void (*fn)(void*), void* data, void (*drop)(void*)) {
+  const auto capture = capture_of(stream);
+  if (capture == nullptr) return 0;
+  const std::shared_ptr<void> kept(data, drop);
+  Work work = [fn, kept] { fn(kept.get()); };
+  cudaError_t result = cudaSuccess;
+  // A capture that has just ended, or cannot end well, has no use for the work, nor has anybody else.
+  take_down(capture, work, &result);
+  return 1;
+}

@@ -309,6 +309,33 @@ TEST(Graphs, ReplayWhatWasCaptured) {
   ASSERT_OK(cudaStreamDestroy(side));
 }
 
+TEST(Graphs, TakeWorkOfLibraries) {
+  struct Calls {
+    int done = 0, dropped = 0;
+  } calls;
+  const auto work = [](void* data) { ++static_cast<Calls*>(data)->done; };
+  const auto drop = [](void* data) { ++static_cast<Calls*>(data)->dropped; };
+  cudaStream_t stream = nullptr;
+  ASSERT_OK(cudaStreamCreate(&stream));
+  EXPECT_EQ(cudaVivaceCaptureWork(stream, work, &calls, drop), 0);
+  EXPECT_EQ(cudaVivaceCaptureWork(nullptr, work, &calls, drop), 0);
+  ASSERT_OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+  EXPECT_EQ(cudaVivaceCaptureWork(stream, work, &calls, drop), 1);
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t exec = nullptr;
+  ASSERT_OK(cudaStreamEndCapture(stream, &graph));
+  ASSERT_OK(cudaGraphInstantiate(&exec, graph));
+  ASSERT_OK(cudaGraphDestroy(graph));
+  EXPECT_EQ(calls.done, 0);
+  ASSERT_OK(cudaGraphLaunch(exec, stream));
+  ASSERT_OK(cudaGraphLaunch(exec, stream));
+  EXPECT_EQ(calls.done, 2);
+  EXPECT_EQ(calls.dropped, 0);
+  ASSERT_OK(cudaGraphExecDestroy(exec));
+  EXPECT_EQ(calls.dropped, 1);
+  ASSERT_OK(cudaStreamDestroy(stream));
+}
+
 TEST(Graphs, AreNotMadeOfWaits) {
   cudaStream_t stream = nullptr;
   ASSERT_OK(cudaStreamCreate(&stream));
