@@ -205,7 +205,7 @@ Status infer_loop(Inference& in) {
   const bool starts = !in.has(1) || (in.constant(1) && *in.constant(1)->as<bool>());
   if (in.has(1) && in.constant(1) && !starts)
     trips = 0;
-  else if (limit && starts && goes_on(*body))
+  else if (limit && limit->size() == 1 && starts && goes_on(*body))
     trips = std::max<int64_t>(0, limit->at(0));
   for (size_t i = carried; i < in.output_count(); ++i) {
     ir::Type type = types[1 + i];

@@ -9,7 +9,8 @@ namespace {
 
 Result<PointwiseProgram> program_of(const ir::Node& node) {
   Result<PointwiseProgram> program = parse_pointwise(node.attributes.text("program"));
-  if (!program.ok()) return program.status().within(node.describe() + ", attribute 'program'");
+  if (!program.ok())
+    return Status(Code::invalid_model, node.describe() + ", attribute 'program': " + program.status().message());
   if (static_cast<size_t>(program->inputs) != node.inputs().size())
     return Status(Code::invalid_model, node.describe() + ": the program has " + std::to_string(program->inputs) +
                                            " inputs, the node " + std::to_string(node.inputs().size()));

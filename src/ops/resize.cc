@@ -53,7 +53,9 @@ Result<std::vector<Along>> resized(const ir::Node& node, const Shape& shape, con
   if (scales.empty() == sizes.empty()) return bad("exactly one of scales and sizes must be given");
   if (std::max(scales.size(), sizes.size()) != axes.size())
     return bad("scales or sizes must have one element for each of " + std::to_string(axes.size()) + " axes");
-  if (!roi.empty() && roi.size() != 2 * axes.size()) return bad("roi must have a begin and an end for each axis");
+  // Other modes leave the region of interest alone, whatever it holds.
+  const bool crops = !roi.empty() && node.attributes.text("coordinate_transformation_mode") == "tf_crop_and_resize";
+  if (crops && roi.size() != 2 * axes.size()) return bad("roi must have a begin and an end for each axis");
   double common = 0;  // the scale of all axes where the aspect ratio is kept
   if (!sizes.empty() && preserves_aspect(node)) {
     const bool larger = node.attributes.text("keep_aspect_ratio_policy") == "not_smaller";
@@ -78,7 +80,7 @@ Result<std::vector<Along>> resized(const ir::Node& node, const Shape& shape, con
     if (!(d.scale >= 0) || !(out >= 0) || out > kMostElements || (d.in == 0 && out > 0))
       return bad("cannot resize " + std::to_string(d.in) + " elements by " + std::to_string(d.scale));
     d.out = static_cast<int64_t>(out);
-    if (!roi.empty()) {
+    if (crops) {
       d.begin = roi[i];
       d.end = roi[axes.size() + i];
     }

@@ -73,6 +73,24 @@ std::optional<double> splat_of(const ir::Value* value) {
   return found;
 }
 
+std::optional<double> filled_with(const ir::Value* value) {
+  const auto keeps_values = [](const ir::Node& n) {
+    return n.op == "Expand" || n.op == "Slice" || n.op == "Reshape" || n.op == "Unsqueeze" || n.op == "Squeeze";
+  };
+  while (value->producer() && keeps_values(*value->producer())) value = value->producer()->input(0);
+  if (const auto splat = splat_of(value)) return splat;
+  const ir::Node* node = value->producer();
+  if (node && node->op == "ConstantOfShape") {
+    const auto* tensor = node->attributes.get<Tensor>("value");
+    if (!tensor) return 0.0;
+    const std::vector<double> real = to_double(*tensor);
+    const std::vector<int64_t> whole = to_int64(*tensor);
+    if (real.size() == 1) return real[0];
+    if (whole.size() == 1) return static_cast<double>(whole[0]);
+  }
+  return std::nullopt;
+}
+
 std::optional<std::vector<double>> per_channel(const ir::Value* value, int rank, int axis, int64_t channels) {
   if (!value || !value->is_constant() || !is_float(value->type.dtype) || channels <= 0) return std::nullopt;
   const Shape& shape = value->constant().shape();

@@ -25,6 +25,9 @@ bool all_finite(const Tensor& x);
 /// The one value all elements of a float or integer constant have; empty for NaN too.
 std::optional<double> splat_of(const ir::Value* value);
 
+/// The one value all elements have, where that follows from constants even if the size does not.
+std::optional<double> filled_with(const ir::Value* value);
+
 /// The elements along `axis` of a float constant that broadcasts to `rank` dimensions and is the same along all others:
 /// `channels` numbers. Empty where it is no such constant.
 std::optional<std::vector<double>> per_channel(const ir::Value* value, int rank, int axis, int64_t channels);

@@ -135,22 +135,6 @@ bool square(const ir::Value* mask) {
   return std::all_of(dims->begin(), dims->end() - 2, [](const ir::Dim& d) { return d.is(1); });
 }
 
-// The value all elements have, also where the size is not known yet.
-std::optional<double> filled_with(const ir::Value* value) {
-  while (value->producer() && value->producer()->op == "Expand") value = value->producer()->input(0);
-  if (const auto splat = splat_of(value)) return splat;
-  const ir::Node* node = value->producer();
-  if (node && node->op == "ConstantOfShape") {
-    const auto* tensor = node->attributes.get<Tensor>("value");
-    if (!tensor) return 0.0;
-    const std::vector<double> real = to_double(*tensor);
-    const std::vector<int64_t> whole = to_int64(*tensor);
-    if (real.size() == 1) return real[0];
-    if (whole.size() == 1) return static_cast<double>(whole[0]);
-  }
-  return std::nullopt;
-}
-
 // 0 (true) on and below the diagonal, at most -10000 (false) above it.
 bool is_causal(const ir::Value* mask) {
   if (!square(mask)) return false;

@@ -17,8 +17,8 @@ Result<int> sink_constants_into_subgraphs(ir::Graph& graph, PassContext& context
 
 // simplify.cc
 extern const Rule eliminate_identity, eliminate_dropout, eliminate_cast, eliminate_view, eliminate_slice, eliminate_pad,
-    eliminate_pool, eliminate_single_input, eliminate_neutral_operand, unit_transpose_to_reshape, merge_transposes,
-    merge_views, sink_transposes, transpose_residual, select_constant_where;
+    eliminate_pool, eliminate_zero_state, eliminate_single_input, eliminate_neutral_operand, unit_transpose_to_reshape,
+    merge_transposes, merge_views, sink_transposes, transpose_residual, select_constant_where;
 
 // algebra.cc
 extern const Rule power_to_products, divide_to_multiply, subtract_to_add, merge_scalar_factors, merge_added_constants,

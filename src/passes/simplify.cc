@@ -73,6 +73,23 @@ const Rule eliminate_pad{
     .build = replace_by_input,
 };
 
+const Rule eliminate_zero_state{
+    .name = "eliminate_zero_state",
+    .purpose = "an initial state of zeros, and no state at all, are the same to a recurrent network",
+    .pattern = op("LSTM|GRU|RNN").where([](const ir::Node& node) { return node.input(5) || node.input(6); }),
+    .build = [](const Match& m, Rewriter& to) {
+      std::vector<ir::Value*> inputs = m.root_node()->inputs();
+      bool changed = false;
+      for (size_t i = 5; i < std::min<size_t>(inputs.size(), 7); ++i) {
+        if (!inputs[i] || filled_with(inputs[i]) != 0.0) continue;
+        inputs[i] = nullptr;
+        changed = true;
+      }
+      while (!inputs.back()) inputs.pop_back();
+      return changed && to.replace(m.root(), to.add(m.root_node()->op, inputs, m.root_node()->attributes));
+    },
+};
+
 const Rule eliminate_pool{
     .name = "eliminate_pool",
     .purpose = "pooling over windows of one element",

@@ -134,6 +134,15 @@ TEST(Loop, InfersTripCountAndChangingShapes) {
   fixed.graph.set_input(fixed.node, 0, fixed.graph.add_constant(Tensor::scalar<int64_t>(4)));
   ASSERT_TRUE(infer_node(*fixed.node).ok());
   EXPECT_EQ(fixed.node->output(1)->type.to_string(), "f32[4,1,2]");
+  // A trip count whose elements are known without being constant, and are not one number.
+  for (const Dims& dims : {Dims{}, Dims{4, 5}}) {
+    Iterations odd(false);
+    ir::Node* shape = odd.graph.add_node("Shape", {odd.graph.add_input("s", f32(dims))}, 1, {}, "", odd.node);
+    ASSERT_TRUE(infer_node(*shape).ok());
+    odd.graph.set_input(odd.node, 0, shape->output());
+    ASSERT_TRUE(infer_node(*odd.node).ok());
+    EXPECT_EQ(odd.node->output(1)->type.to_string(), "f32[?,1,2]");
+  }
 
   // A carried value that is padded in every iteration.
   auto body = empty_graph();

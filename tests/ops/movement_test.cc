@@ -71,6 +71,17 @@ TEST(Movement, Slice) {
   });
 }
 
+TEST(Movement, ResizeReadsARegionOnlyWhereItCrops) {
+  check_ops({
+      "Resize{coordinate_transformation_mode='asymmetric'}(f32[2]{1,2}; f32[3]{0,0,9}; f32[1]{2.0}) -> "
+      "f32[4]{1,1,2,2}",
+      "Resize{coordinate_transformation_mode='tf_crop_and_resize',nearest_mode='floor'}(f32[4]{iota}; f32[2]{0,0.5}; "
+      "f32[1]{0.5}) -> f32[2]{0,1}",
+      "Resize{coordinate_transformation_mode='tf_crop_and_resize'}(f32[2]{1,2}; f32[3]{0,0,9}; f32[1]{2.0}) -> error: "
+      "roi",
+  });
+}
+
 TEST(Movement, GatherAndTrilu) {
   check_ops({
       "Gather(f32[3,2]{iota}; i64[2]{2,-3}) -> f32[2,2]{4,5,0,1}",

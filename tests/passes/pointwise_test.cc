@@ -130,6 +130,22 @@ TEST(FusePointwise, DeepTruthValuesDoNotExhaustTheStack) {
   EXPECT_EQ(*changes, 0);
 }
 
+TEST(Pointwise, SaysWhatIsWrongWithItsProgram) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"vivace.Pointwise(%x) {program=\"add x0 x1\"}", "has 2 inputs, the node 1"},
+      {"vivace.Pointwise(%x) {program=\"nonsense x0\"}", "attribute 'program'"},
+      {"vivace.Pointwise(%x)", "attribute 'program'"},
+      {"vivace.Pointwise(%x, %h) {program=\"add x0 x1\"}", "all have one type"},
+  };
+  for (const auto& [node, message] : cases) {
+    const auto graph = ir::parse(std::string("graph (%x: f32[2], %h: f16[2]) { %y = ") + node + " return %y }");
+    ASSERT_TRUE(graph.ok());
+    const Status status = ops::infer_graph(**graph);
+    EXPECT_EQ(status.code(), Code::invalid_model) << node;
+    EXPECT_NE(status.message().find(message), std::string::npos) << status.message();
+  }
+}
+
 TEST(FusePointwise, LeavesOthersAlone) {
   expect_no_rewrite(fuse(), "graph (%x: i32[7]) { %y = Add(%x, %x) return %y }");
   expect_no_rewrite(fuse(), "graph (%x: f32[7]) { %y = Swish(%x) {alpha=1.5} return %y }");

@@ -63,6 +63,24 @@ TEST(Simplify, PoolOfOneElement) {
       "graph (%x: f32[1,2,3,3]) { %y = AveragePool(%x) {kernel_shape=[1, 1], strides=[2, 2]} return %y }");
 }
 
+TEST(Simplify, StatesOfZeros) {
+  const std::string lstm = "LSTM(%x, const f32[1,8,3] random(1), const f32[1,8,2] random(2), const f32[1,16] random(3)";
+  const std::string zeros =
+      "%n = Shape(%x) {start=1, end=2} %d = Concat(const i64[1] {2}, %n, const i64[1] {2}) {axis=0} %z = "
+      "ConstantOfShape(%d) ";
+  expect_rewrite(eliminate_zero_state,
+                 "graph (%x: f32[s,b,3]) { " + zeros +
+                     "%h = Slice(%z, const i64[1] {0}, const i64[1] {1}, const i64[1] {0}) %y = " + lstm +
+                     ", _, %h, %h) {hidden_size=2} return %y }",
+                 "graph (%x: f32[s,b,3]) { %y = " + lstm + ") {hidden_size=2} return %y }");
+  expect_rewrite(eliminate_zero_state,
+                 "graph (%x: f32[4,5,3], %c: f32[1,5,2]) { %y = " + lstm +
+                     ", _, const f32[1,5,2] splat(0), %c) {hidden_size=2} return %y }",
+                 "graph (%x: f32[4,5,3], %c: f32[1,5,2]) { %y = " + lstm + ", _, _, %c) {hidden_size=2} return %y }");
+  expect_no_rewrite(eliminate_zero_state, "graph (%x: f32[4,5,3], %c: f32[1,5,2]) { %y = " + lstm +
+                                              ", _, %c, %c) {hidden_size=2} return %y }");
+}
+
 TEST(Simplify, SlicesOfSymbolicDimensions) {
   expect_no_rewrite(
       eliminate_slice,
