@@ -2,6 +2,7 @@
 // expects to cost, how it wants its weights, and how it runs.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <span>
 #include <string>
@@ -58,17 +59,21 @@ struct Bound {
 };
 
 struct Tactic {
+  bool runs(std::string_view op) const {
+    return operators.empty() || std::find(operators.begin(), operators.end(), op) != operators.end();
+  }
+
   std::string_view name;
   int version;                              // changes when packed weights or results do
   std::vector<std::string_view> operators;  // it may run; empty: any
   Verdict (*supports)(const Problem&, const Machine&);
   /// Variants worth timing, most promising first; nullptr: one, the empty text.
-  std::vector<std::string> (*configurations)(const Problem&, const Machine&);
+  std::vector<std::string> (*configurations)(const Problem&, const Machine&) = nullptr;
   /// Expected seconds of one run.
   double (*estimate)(const Problem&, const std::string& configuration, const Machine&);
   /// Constants as this tactic wants them; nullptr: it takes them as they are. Must not depend on dimensions that the
   /// constants do not have (batch, image size): one packing serves all shapes.
-  Result<std::vector<Tensor>> (*prepare)(const Problem&, const std::string& configuration, const Machine&);
+  Result<std::vector<Tensor>> (*prepare)(const Problem&, const std::string& configuration, const Machine&) = nullptr;
   Result<Bound> (*bind)(const Problem&, const std::string& configuration, const std::vector<Tensor>& packed,
                         const Machine&);
 };

@@ -57,11 +57,6 @@ Verdict problem_for(const Problem& p, AttentionProblem& a) {
   return yes();
 }
 
-Verdict supports(const Problem& p, const Machine&) {
-  AttentionProblem a;
-  return problem_for(p, a);
-}
-
 double estimate(const Problem& p, const std::string&, const Machine& machine) {
   AttentionProblem a;
   if (!problem_for(p, a)) return 1;
@@ -71,9 +66,7 @@ double estimate(const Problem& p, const std::string&, const Machine& machine) {
 }
 
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
-  AttentionProblem a;
-  if (const Verdict verdict = problem_for(p, a); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const AttentionProblem a, job_of(p, problem_for));
   const AttentionKernels& kernels = attention_kernels(machine.isa);
   Bound bound;
   bound.workspace = static_cast<size_t>(kernels.scratch_size(a, machine.threads)) * sizeof(float);
@@ -92,10 +85,8 @@ extern const Tactic attention_tactic{
     .name = "attention",
     .version = 1,
     .operators = {"Attention"},
-    .supports = supports,
-    .configurations = nullptr,
+    .supports = supports_job<problem_for>,
     .estimate = estimate,
-    .prepare = nullptr,
     .bind = bind,
 };
 

@@ -27,19 +27,8 @@ Verdict copy_of(const Problem& p, Copy& copy) {
   return yes();
 }
 
-Verdict supports(const Problem& p, const Machine&) {
-  Copy copy;
-  return copy_of(p, copy);
-}
-
-double estimate(const Problem& p, const std::string&, const Machine& machine) {
-  return roofline_seconds(0, bytes_of(p), 1, machine);
-}
-
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine&) {
-  Copy copy;
-  if (const Verdict verdict = copy_of(p, copy); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const Copy copy, job_of(p, copy_of));
   size_t row = 0;
   std::vector<size_t> begins;
   for (const size_t bytes : copy.bytes) {
@@ -74,10 +63,8 @@ extern const Tactic concat_tactic{
     .name = "concat",
     .version = 1,
     .operators = {"Concat"},
-    .supports = supports,
-    .configurations = nullptr,
-    .estimate = estimate,
-    .prepare = nullptr,
+    .supports = supports_job<copy_of>,
+    .estimate = estimate_bytes,
     .bind = bind,
 };
 

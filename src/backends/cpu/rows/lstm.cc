@@ -133,7 +133,6 @@ extern const Tactic lstm_tactic{
     .version = 1,
     .operators = {"LSTM"},
     .supports = supports,
-    .configurations = nullptr,
     .estimate = estimate,
     .prepare = prepare,
     .bind = bind,

@@ -77,9 +77,7 @@ Verdict product_of(const Problem& p, Product& product) {
 }
 
 Result<Bound> bind_product(const Problem& p, const Tensor* packed, const Machine& machine) {
-  Product product;
-  if (const Verdict verdict = product_of(p, product); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(Product product, job_of(p, product_of));
   const GemmKernels& kernels = gemm_kernels(machine.isa);
   product.gemm.packed_b = packed != nullptr;
   if (packed &&
@@ -97,17 +95,11 @@ Result<Bound> bind_product(const Problem& p, const Tensor* packed, const Machine
   return bound;
 }
 
-Verdict supports_any(const Problem& p, const Machine&) {
-  Product product;
-  return product_of(p, product);
-}
-
 Verdict supports_packed(const Problem& p, const Machine&) {
   if (!p.inputs[1].constant) return no("B is not constant");
   if (elements(std::span(p.inputs[1].shape).first(std::max<size_t>(p.inputs[1].shape.size(), 2) - 2)) != 1)
     return no("B is a batch of matrices");
-  Product product;
-  return product_of(p, product);
+  return verdict_of(p, product_of);
 }
 
 double estimate_any(const Problem& p, const std::string&, const Machine& machine) {
@@ -133,9 +125,7 @@ Result<Bound> bind_packed(const Problem& p, const std::string&, const std::vecto
 }
 
 Result<std::vector<Tensor>> prepare(const Problem& p, const std::string&, const Machine& machine) {
-  Product product;
-  if (const Verdict verdict = product_of(p, product); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const Product product, job_of(p, product_of));
   const GemmProblem& g = product.gemm;
   const GemmKernels& kernels = gemm_kernels(machine.isa);
   VIVACE_ASSIGN(Tensor packed, packed_buffer(static_cast<size_t>(kernels.packed_size(g.k, g.n))));
@@ -151,7 +141,6 @@ extern const Tactic matmul_packed_tactic{
     .version = 1,
     .operators = {"MatMul", "Gemm", "vivace.FusedMatMul"},
     .supports = supports_packed,
-    .configurations = nullptr,
     .estimate = estimate_packed,
     .prepare = prepare,
     .bind = bind_packed,
@@ -160,10 +149,8 @@ extern const Tactic matmul_tactic{
     .name = "matmul",
     .version = 1,
     .operators = {"MatMul", "Gemm", "vivace.FusedMatMul"},
-    .supports = supports_any,
-    .configurations = nullptr,
+    .supports = supports_job<product_of>,
     .estimate = estimate_any,
-    .prepare = nullptr,
     .bind = bind_any,
 };
 

@@ -11,10 +11,6 @@ namespace vivace::cpu {
 
 namespace {
 
-double estimate(const Problem& p, const std::string&, const Machine& machine) {
-  return roofline_seconds(0, 2 * bytes_of(p), 1, machine);
-}
-
 int element_bytes(const Problem& p) { return bits_of(p.inputs[0].type) % 8 ? 0 : bits_of(p.inputs[0].type) / 8; }
 
 // A strided copy from input 0 to each output.
@@ -77,15 +73,9 @@ Verdict copies_of(const Problem& p, Copies& copies) {
   return yes();
 }
 
-Verdict copy_supports(const Problem& p, const Machine&) {
-  Copies copies;
-  return copies_of(p, copies);
-}
-
 Result<Bound> copy_bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
-  auto copies = std::make_shared<Copies>();
-  if (const Verdict verdict = copies_of(p, *copies); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(Copies made, job_of(p, copies_of));
+  const auto copies = std::make_shared<const Copies>(std::move(made));
   Bound bound;
   bound.run = [copies, run = move_kernels(machine.isa).copy, bytes = element_bytes(p)](const Launch& launch) {
     for (size_t i = 0; i < copies->plans.size(); ++i)
@@ -127,10 +117,8 @@ extern const Tactic copy_tactic{
     .name = "copy",
     .version = 1,
     .operators = {"Transpose", "Slice", "Split", "Expand"},
-    .supports = copy_supports,
-    .configurations = nullptr,
-    .estimate = estimate,
-    .prepare = nullptr,
+    .supports = supports_job<copies_of>,
+    .estimate = estimate_bytes<200>,
     .bind = copy_bind,
 };
 extern const Tactic gather_tactic{
@@ -138,9 +126,7 @@ extern const Tactic gather_tactic{
     .version = 1,
     .operators = {"Gather"},
     .supports = gather_supports,
-    .configurations = nullptr,
-    .estimate = estimate,
-    .prepare = nullptr,
+    .estimate = estimate_bytes<200>,
     .bind = gather_bind,
 };
 

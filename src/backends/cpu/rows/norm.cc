@@ -7,10 +7,6 @@ namespace vivace::cpu {
 
 namespace {
 
-double estimate(const Problem& p, const std::string&, const Machine& machine) {
-  return roofline_seconds(0, 1.5 * bytes_of(p), 1, machine);
-}
-
 Verdict dense_f32(const Problem& p, size_t inputs) {
   if (p.outputs[0].type != DType::f32 || p.outputs[0].channel_block) return no("row-major f32 only");
   for (size_t i = 0; i < inputs && i < p.inputs.size(); ++i)
@@ -151,14 +147,11 @@ Verdict reduction_split(const Problem& p, ops::AxisSplit& split) {
 
 Verdict reduce_supports(const Problem& p, const Machine&) {
   if (Verdict verdict = dense_f32(p, 1); !verdict) return verdict;
-  ops::AxisSplit split;
-  return reduction_split(p, split);
+  return verdict_of(p, reduction_split);
 }
 
 Result<Bound> reduce_bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
-  ops::AxisSplit split;
-  if (const Verdict verdict = reduction_split(p, split); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const ops::AxisSplit split, job_of(p, reduction_split));
   Bound bound;
   bound.run = [run = norm_kernels(machine.isa).reduce, reduction = *reduction_of(p.node->op),
                split](const Launch& launch) {
@@ -175,9 +168,7 @@ Tactic row(std::string_view name, std::vector<std::string_view> operators,
           .version = 1,
           .operators = std::move(operators),
           .supports = supports,
-          .configurations = nullptr,
-          .estimate = estimate,
-          .prepare = nullptr,
+          .estimate = estimate_bytes<150>,
           .bind = bind};
 }
 

@@ -221,9 +221,7 @@ extern const Tactic onednn_conv_tactic{
     .version = 1,
     .operators = {"Conv", "vivace.FusedConv"},
     .supports = supports,
-    .configurations = nullptr,
     .estimate = estimate,
-    .prepare = nullptr,
     .bind = bind,
 };
 

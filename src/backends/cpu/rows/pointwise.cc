@@ -75,15 +75,6 @@ Verdict make_plan(const Problem& p, Plan& made) {
   return yes();
 }
 
-Verdict supports(const Problem& p, const Machine&) {
-  Plan plan;
-  return make_plan(p, plan);
-}
-
-double estimate(const Problem& p, const std::string&, const Machine& machine) {
-  return roofline_seconds(0, bytes_of(p), 1, machine);
-}
-
 // Constants with one number per channel, padded to whole blocks with zeros.
 Result<std::vector<Tensor>> prepare(const Problem& p, const std::string&, const Machine&) {
   std::vector<Tensor> packed;
@@ -110,9 +101,8 @@ void clear_padding(float* y, int64_t batch, int64_t channels, int64_t pixels, in
 }
 
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>& packed, const Machine& machine) {
-  auto made = std::make_shared<Plan>();
-  if (const Verdict verdict = make_plan(p, *made); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(Plan plan, job_of(p, make_plan));
+  const auto made = std::make_shared<const Plan>(std::move(plan));
   for (const int i : made->packed)
     if (i >= static_cast<int>(packed.size()))
       return Status(Code::corrupt_file, p.node->describe() + ": its packed constants are missing");
@@ -142,9 +132,8 @@ extern const Tactic pointwise_tactic{
     .name = "pointwise",
     .version = 1,
     .operators = {},
-    .supports = supports,
-    .configurations = nullptr,
-    .estimate = estimate,
+    .supports = supports_job<make_plan>,
+    .estimate = estimate_bytes,
     .prepare = prepare,
     .bind = bind,
 };

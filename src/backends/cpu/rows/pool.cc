@@ -43,14 +43,8 @@ Verdict supports(const Problem& p, const Machine& machine) {
   return shape_of(p, shape);
 }
 
-double estimate(const Problem& p, const std::string&, const Machine& machine) {
-  return roofline_seconds(0, bytes_of(p), 1, machine);
-}
-
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
-  PoolShape shape;
-  if (const Verdict verdict = shape_of(p, shape); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const PoolShape shape, job_of(p, shape_of));
   const ConvKernels& kernels = conv_kernels(machine.isa);
   const bool blocked = p.inputs[0].channel_block != 0;
   Bound bound;
@@ -78,9 +72,7 @@ extern const Tactic pool_tactic{
     .version = 1,
     .operators = {"MaxPool", "AveragePool", "GlobalAveragePool"},
     .supports = supports,
-    .configurations = nullptr,
-    .estimate = estimate,
-    .prepare = nullptr,
+    .estimate = estimate_bytes,
     .bind = bind,
 };
 

@@ -14,10 +14,6 @@ Verdict supports(const Problem& p, const Machine& machine) {
   return yes();
 }
 
-double estimate(const Problem& p, const std::string&, const Machine& machine) {
-  return roofline_seconds(0, bytes_of(p), 1, machine);
-}
-
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
   const Shape& shape = p.inputs[0].shape;
   const bool to_blocked = p.outputs[0].channel_block != 0;
@@ -39,9 +35,7 @@ extern const Tactic reorder_tactic{
     .version = 1,
     .operators = {"vivace.Reorder"},
     .supports = supports,
-    .configurations = nullptr,
-    .estimate = estimate,
-    .prepare = nullptr,
+    .estimate = estimate_bytes,
     .bind = bind,
 };
 

@@ -65,19 +65,13 @@ Verdict image_of(const Problem& p, Image& image) {
   return yes();
 }
 
-Verdict supports(const Problem& p, const Machine&) {
-  Image image;
-  return image_of(p, image);
-}
-
 double estimate(const Problem& p, const std::string&, const Machine& machine) {
   return roofline_seconds(8 * flops_of(p), 2 * bytes_of(p), 0.2, machine);
 }
 
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
-  auto image = std::make_shared<Image>();
-  if (const Verdict verdict = image_of(p, *image); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(Image made, job_of(p, image_of));
+  const auto image = std::make_shared<const Image>(std::move(made));
   const MoveKernels& kernels = move_kernels(machine.isa);
   Bound bound;
   bound.workspace = image->nearest ? 0 : static_cast<size_t>(image->columns.in * machine.threads) * sizeof(float);
@@ -102,10 +96,8 @@ extern const Tactic resize_tactic{
     .name = "resize",
     .version = 1,
     .operators = {"Resize"},
-    .supports = supports,
-    .configurations = nullptr,
+    .supports = supports_job<image_of>,
     .estimate = estimate,
-    .prepare = nullptr,
     .bind = bind,
 };
 
