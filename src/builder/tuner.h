@@ -5,6 +5,7 @@
 #include <set>
 
 #include "builder/builder.h"
+#include "builder/timing.h"
 
 namespace vivace::builder {
 
@@ -20,19 +21,10 @@ class Tuner {
   Status check_all_forced() const;
 
  private:
-  struct Option {
-    const cpu::Tactic* tactic;
-    std::string configuration;
-    Candidate candidate;
-    std::vector<Tensor> packed;
-    cpu::Bound bound;
-  };
-
   Result<plan::Choice> choose(const ir::Node& node, const cpu::Problem& problem, const std::vector<cpu::Problem>& also,
                               LayerReport& layer);
-  Status list_options(const ir::Node& node, const cpu::Problem& problem, const std::vector<cpu::Problem>& also,
-                      std::vector<Option>& options, LayerReport& layer) const;
-  Status time_options(const cpu::Problem& problem, std::vector<Option*>& options);
+  Result<std::vector<Option>> options_of(const ir::Node& node, const cpu::Problem& problem,
+                                         const std::vector<cpu::Problem>& also, LayerReport& layer) const;
   std::string cache_key(const Option& option, const std::string& problem_key) const;
   bool out_of_time() const;
   const std::string* forced(const ir::Node& node) const;
