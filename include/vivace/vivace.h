@@ -298,6 +298,9 @@ typedef struct vivace_memory {
 VIVACE_API vivace_status vivace_engine_create(const vivace_plan* plan, const vivace_engine_options* options,
                                               vivace_engine** engine);
 VIVACE_API void vivace_engine_destroy(vivace_engine* engine);
+/** An engine of the same layers, tactics and weights that gives, after its own outputs, each value between its layers
+ * under the name the value has: to find where results go wrong. */
+VIVACE_API vivace_status vivace_engine_with_layer_outputs(const vivace_engine* engine, vivace_engine** shown);
 VIVACE_API size_t vivace_engine_input_count(const vivace_engine* engine);
 VIVACE_API size_t vivace_engine_output_count(const vivace_engine* engine);
 /** NULL where the index is out of range. */

@@ -437,9 +437,15 @@ class Engine {
     given.memory_limit = options.memory_limit;
     vivace_engine* made = nullptr;
     detail::check(vivace_engine_create(plan.get(), &given, &made));
-    handle_.reset(made);
-    for (size_t i = 0; i < vivace_engine_input_count(made); ++i) inputs_.emplace_back(*vivace_engine_input(made, i));
-    for (size_t i = 0; i < vivace_engine_output_count(made); ++i) outputs_.emplace_back(*vivace_engine_output(made, i));
+    take(made);
+  }
+  /// The same layers, giving each value between them as an output too.
+  Engine with_layer_outputs() const {
+    vivace_engine* made = nullptr;
+    detail::check(vivace_engine_with_layer_outputs(get(), &made));
+    Engine shown;
+    shown.take(made);
+    return shown;
   }
 
   const std::vector<TensorInfo>& inputs() const { return inputs_; }
@@ -470,6 +476,13 @@ class Engine {
   vivace_engine* get() const { return handle_.get(); }
 
  private:
+  Engine() : handle_(nullptr, vivace_engine_destroy) {}
+  void take(vivace_engine* made) {
+    handle_.reset(made);
+    for (size_t i = 0; i < vivace_engine_input_count(made); ++i) inputs_.emplace_back(*vivace_engine_input(made, i));
+    for (size_t i = 0; i < vivace_engine_output_count(made); ++i) outputs_.emplace_back(*vivace_engine_output(made, i));
+  }
+
   detail::Handle<vivace_engine> handle_;
   std::vector<TensorInfo> inputs_, outputs_;
 };

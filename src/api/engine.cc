@@ -3,6 +3,8 @@
 #include <cstring>
 
 #include "api/handles.h"
+#include "base/version.h"
+#include "builder/layer_outputs.h"
 
 using namespace vivace;
 
@@ -51,6 +53,18 @@ Result<std::vector<Shape>> shapes_of(const runtime::Engine& engine, const vivace
   return shapes;
 }
 
+std::unique_ptr<vivace_engine> handle_of(std::shared_ptr<runtime::Engine> engine) {
+  auto handle = std::make_unique<vivace_engine>();
+  for (size_t i = 0; i < engine->inputs().size(); ++i) {
+    const runtime::TensorSpec& spec = engine->inputs()[i];
+    handle->inputs.push_back(std::make_unique<api::Info>(spec.name, spec.type, spec.dims, &engine->ranges()[i]));
+  }
+  for (const runtime::TensorSpec& spec : engine->outputs())
+    handle->outputs.push_back(std::make_unique<api::Info>(spec.name, spec.type, spec.dims));
+  handle->engine = std::move(engine);
+  return handle;
+}
+
 const vivace_tensor_info* at(const api::Infos& infos, size_t index) {
   return index < infos.size() ? infos[index]->get() : nullptr;
 }
@@ -73,15 +87,26 @@ vivace_status vivace_engine_create(const vivace_plan* plan, const vivace_engine_
     made.memory_limit = given.memory_limit;
     made.lower_again = builder::lower_again;
     VIVACE_ASSIGN(std::shared_ptr<runtime::Engine> loaded, runtime::Engine::load(plan->plan, std::move(made)));
-    auto handle = std::make_unique<vivace_engine>();
-    for (size_t i = 0; i < loaded->inputs().size(); ++i) {
-      const runtime::TensorSpec& spec = loaded->inputs()[i];
-      handle->inputs.push_back(std::make_unique<api::Info>(spec.name, spec.type, spec.dims, &loaded->ranges()[i]));
-    }
-    for (const runtime::TensorSpec& spec : loaded->outputs())
-      handle->outputs.push_back(std::make_unique<api::Info>(spec.name, spec.type, spec.dims));
-    handle->engine = std::move(loaded);
-    *engine = handle.release();
+    *engine = handle_of(std::move(loaded)).release();
+    return {};
+  });
+}
+
+vivace_status vivace_engine_with_layer_outputs(const vivace_engine* engine, vivace_engine** shown) {
+  return api::guard([&]() -> Status {
+    VIVACE_NEED(engine);
+    VIVACE_NEED(shown);
+    plan::Plan plan = engine->engine->plan();
+    const cpu::Executor& executor = engine->engine->executor();
+    plan.program = builder::with_layer_outputs(executor.program());
+    plan.portable.reset();  // gives other outputs
+    plan.origin.library_version = version();
+    plan.origin.device = executor.machine().device();
+    plan.memory_limit = 0;  // it was meant for fewer outputs
+    runtime::EngineOptions options;
+    options.threads = engine->engine->threads();
+    VIVACE_ASSIGN(std::shared_ptr<runtime::Engine> loaded, runtime::Engine::load(std::move(plan), options));
+    *shown = handle_of(std::move(loaded)).release();
     return {};
   });
 }

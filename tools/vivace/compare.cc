@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -127,32 +128,37 @@ std::optional<std::vector<Tensor>> run_onnxruntime(const CompareCommand& command
   return outputs;
 }
 
-// Makes every value between two layers of the plan an output, and looks for the first one that differs from the
-// reference: optimizations stay as they are, since a value between two layers is stored anyway.
+// Runs the engine's layers with each value between them as an output, and looks for the first that differs from the
+// value of that name in the reference.
 std::optional<Difference> first_bad_layer(const CompareCommand& command, const vivace::Engine& engine,
                                           const std::vector<Tensor>& inputs) {
+  vivace::Engine shown = engine.with_layer_outputs();
+  std::map<std::string, Tensor> got;
+  std::vector<Tensor> results = shown.run(inputs);
+  for (size_t i = 0; i < results.size(); ++i) got[shown.outputs()[i].name] = std::move(results[i]);
+
   vivace::Network network = open_network(command.model);
   std::set<std::string> outputs;
   for (const vivace::TensorInfo& info : network.outputs()) outputs.insert(info.name);
-  const Json layers = Json::parse(engine.inspect(VIVACE_JSON))["layers"];
-  for (const Json& layer : layers) {
+  for (const auto& [name, tensor] : got) {
+    const vivace::Value value = outputs.count(name) ? nullptr : network.find_value(name);
+    if (value && outputs.insert(name).second) network.mark_output(value);
+  }
+  std::map<std::string, Tensor> want;
+  results = network.run_reference(inputs);
+  const std::vector<vivace::TensorInfo> infos = network.outputs();
+  for (size_t i = 0; i < results.size(); ++i) want[infos[i].name] = std::move(results[i]);
+
+  const Json description = Json::parse(engine.inspect(VIVACE_JSON));
+  for (const Json& layer : description["layers"]) {
     for (const Json& output : layer["outputs"]) {
       const std::string name = output.get<std::string>();
-      const vivace::Value value = name.empty() ? nullptr : network.find_value(name);
-      if (value && outputs.insert(name).second) network.mark_output(value);
-    }
-  }
-  vivace::Engine tapped = open_engine(build(network, command.build), command.build.threads, false);
-  const std::vector<Tensor> got = tapped.run(inputs), want = network.run_reference(inputs);
-  // In the order of the layers, not of the outputs.
-  for (const Json& layer : layers) {
-    for (const Json& output : layer["outputs"]) {
-      for (size_t i = 0; i < got.size(); ++i) {
-        if (tapped.outputs()[i].name != output.get<std::string>()) continue;
-        Difference found = difference(fmt::format("{} ({}, {})", layer["name"].get<std::string>(), layer["op"].get<std::string>(),
-                                                  layer["tactic"].get<std::string>()), got[i], want[i]);
-        if (found.relative > command.tolerance) return found;
-      }
+      if (!got.count(name) || !want.count(name)) continue;  // the optimizer's own
+      Difference found =
+          difference(fmt::format("{} ({}, {})", layer["name"].get<std::string>(), layer["op"].get<std::string>(),
+                                 layer["tactic"].get<std::string>()),
+                     got[name], want[name]);
+      if (!(found.relative <= command.tolerance)) return found;
     }
   }
   return std::nullopt;
