@@ -23,7 +23,8 @@ plan::Program with_layer_outputs(const plan::Program& program) {
         continue;
       }
       ir::Value* plain =
-          graph.add_node("vivace.Reorder", {value}, 1, {{"channel_block", int64_t{0}}}, value->name + ".shown")->output();
+          graph.add_node("vivace.Reorder", {value}, 1, {{"channel_block", int64_t{0}}}, value->name + ".shown")
+              ->output();
       plain->type = value->type;
       plain->type.channel_block = 0;
       graph.mark_output(plain, value->name);

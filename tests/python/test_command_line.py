@@ -19,12 +19,13 @@ MODEL = """<ir_version: 9, opset_import: ["" : 17]> small (float[n, 2] x) => (fl
 <float[2, 2] w = {1, -1, 1, 1}> { p = MatMul(x, w)  y = Relu(p) }"""
 
 
-def vivace(*arguments, code=0, **environment):
+def vivace(*arguments, code=0, stream=None, **environment):
+    """What the command prints to `stream`; stdout, or stderr where it fails, unless said."""
     done = subprocess.run(
         [TOOL, *map(str, arguments)], capture_output=True, text=True, timeout=120, env={**os.environ, **environment}
     )
     assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.stdout if code == 0 else done.stderr
+    return getattr(done, stream or ("stderr" if code else "stdout"))
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,66 @@ def test_compare(model):
     onnx.save(onnx.parser.parse_model(MODEL.replace("Relu", "Exp")), other)
     vivace("build", other, "--effort", 0)
     vivace("compare", model, "--plan", other.with_suffix(".plan"), "--effort", 0, "--against", "reference", code=4)
+
+
+LAYERS = {
+    # Several layers with a bias each, of fixed and of dynamic shapes; the biases are what is damaged.
+    "convolutions": """<ir_version: 9, opset_import: ["" : 17]> layers (float[1, 3, 16, 16] x) => (float[1, 8] y) {
+        [conv1] a = Conv <pads = [1, 1, 1, 1]> (x, w1, b1)  r = Relu(a)  [conv2] b = Conv <pads = [1, 1, 1, 1]> (r, w2, b2)
+        s = Add(b, r)  p = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (s)  [conv3] c = Conv (p, w3, b3)
+        g = GlobalAveragePool(c)  f = Flatten(g)  [gemm4] y = Gemm(f, w4, b4) }""",
+    "products": """<ir_version: 9, opset_import: ["" : 17]> layers (float[n, t, 16] x) => (float[n, t, 8] y) {
+        [m1] a = MatMul(x, w1)  [add1] c = Add(a, b1)  r = Tanh(c)  [m2] d = MatMul(r, w2)  [add2] e = Add(d, b2)
+        s = Softmax(e)  [m3] f = MatMul(s, w3)  [add3] g = Add(f, b3)  q = Sigmoid(g)
+        [m4] h = MatMul(q, w4)  [add4] y = Add(h, b4) }""",
+}
+WEIGHTS = {
+    "convolutions": [(16, 3, 3, 3), (16, 16, 3, 3), (32, 16, 1, 1), (32, 8)],
+    "products": [(16, 24), (24, 16), (16, 24), (24, 8)],
+}
+LAYER_NAMES = {"convolutions": ["conv1", "conv2", "conv3", "gemm4"], "products": ["m1", "m2", "m3", "m4"]}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_compare_names_the_first_bad_layer(kind, tmp_path):
+    random = np.random.default_rng(1)
+    model = onnx.parser.parse_model(LAYERS[kind])
+    biases = []
+    for i, shape in enumerate(WEIGHTS[kind], 1):
+        weights = random.standard_normal(shape).astype(np.float32) / 4
+        biases.append(random.standard_normal(shape[0] if len(shape) == 4 else shape[1]).astype(np.float32))
+        model.graph.initializer.append(onnx.numpy_helper.from_array(weights, f"w{i}"))
+        model.graph.initializer.append(onnx.numpy_helper.from_array(biases[-1], f"b{i}"))
+    onnx.save(model, tmp_path / "layers.onnx")
+    vivace("build", tmp_path / "layers.onnx", "-o", tmp_path / "good.plan", "--effort", 0)
+    compare = ["compare", tmp_path / "layers.onnx", "--against", "reference", "--json", "--plan"]
+    shapes = ["--shape", "x=2x5x16"] if kind == "products" else []
+    assert json.loads(vivace(*compare, tmp_path / "good.plan", *shapes))["same"]
+    for bias, layer in zip(biases, LAYER_NAMES[kind], strict=True):
+        plan = (tmp_path / "good.plan").read_bytes()
+        assert bias.tobytes() in plan
+        (tmp_path / "bad.plan").write_bytes(plan.replace(bias.tobytes(), bias[::-1].tobytes()))
+        result = json.loads(vivace(*compare, tmp_path / "bad.plan", *shapes, code=4, stream="stdout"))
+        assert not result["same"]
+        assert layer in result["first_bad_layer"]["name"], result["first_bad_layer"]
+
+
+def test_inspect_counts_weights_once(tmp_path):
+    model = onnx.parser.parse_model("""<ir_version: 9, opset_import: ["" : 17]> one (float[1, 32, 14, 14] x) => (y)
+        { y = Conv <pads = [1, 1, 1, 1]> (x, w, b) }""")
+    weights = np.random.default_rng(1).standard_normal((64, 32, 3, 3)).astype(np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(weights, "w"))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(64, np.float32), "b"))
+    onnx.save(model, tmp_path / "one.onnx")
+    for tactic, factor in (("conv_direct", 1), ("conv_winograd4", 4)):
+        vivace("build", tmp_path / "one.onnx", "--effort", 0, "--force-tactic", f"vivace.FusedConv={tactic}")
+        engine = json.loads(vivace("inspect", tmp_path / "one.plan", "--json"))
+        memory = engine["memory"]
+        assert memory["model_weight_bytes"] == weights.nbytes + 256
+        assert memory["packed_weight_bytes"] == factor * weights.nbytes
+        assert memory["weight_bytes"] == factor * weights.nbytes + 256
+        assert sum(layer["weight_bytes"] for layer in engine["layers"]) == memory["weight_bytes"]
+        assert "packed" in vivace("inspect", tmp_path / "one.plan")
 
 
 def test_lists():
