@@ -85,19 +85,11 @@ std::string describe_text(const ir::Graph& graph) {
   return text;
 }
 
-// Memory a layer works with; outputs whose sizes are not fixed count nothing.
-struct LayerBytes {
-  size_t weights = 0, outputs = 0;
-};
-
-LayerBytes bytes_of(const ir::Node& node, const plan::Choice& choice) {
-  LayerBytes bytes;
-  for (const Tensor& packed : choice.packed) bytes.weights += packed.bytes();
-  if (choice.packed.empty())
-    for (const ir::Value* v : node.inputs())
-      if (v && v->is_constant()) bytes.weights += v->constant().bytes();
+// Outputs whose sizes are not fixed count nothing.
+size_t output_bytes(const ir::Node& node) {
+  size_t bytes = 0;
   for (const ir::Value* v : node.outputs())
-    if (const std::optional<Shape> shape = v->type.shape()) bytes.outputs += byte_size(v->type.dtype, elements(*shape));
+    if (const std::optional<Shape> shape = v->type.shape()) bytes += byte_size(v->type.dtype, elements(*shape));
   return bytes;
 }
 
@@ -111,8 +103,12 @@ Json describe_json(const runtime::Engine& engine, const cpu::MemoryUse& memory) 
                {"notice", engine.notice()},
                {"inputs", Json::array()},
                {"outputs", Json::array()},
-               {"memory", {{"weight_bytes", memory.constant_bytes}, {"activation_bytes", memory.arena_bytes},
-                           {"largest_live_bytes", memory.largest_live}}},
+               {"memory",
+                {{"model_weight_bytes", memory.weights.model_bytes},
+                 {"weight_bytes", memory.constant_bytes},
+                 {"packed_weight_bytes", memory.weights.packed_bytes},
+                 {"activation_bytes", memory.arena_bytes},
+                 {"largest_live_bytes", memory.largest_live}}},
                {"options", plan.options},
                {"layers", Json::array()}};
   for (size_t i = 0; i < engine.inputs().size(); ++i) {
@@ -128,11 +124,11 @@ Json describe_json(const runtime::Engine& engine, const cpu::MemoryUse& memory) 
   const plan::Program& program = engine.executor().program();
   size_t i = 0;
   for (const auto& node : program.graph->nodes()) {
+    const size_t weights = memory.weights.by_node[i];
     const plan::Choice& choice = program.choices[i++];
-    const LayerBytes bytes = bytes_of(*node, choice);
     json["layers"].push_back({{"name", node->name}, {"op", node->op}, {"tactic", choice.tactic},
                               {"configuration", choice.configuration}, {"milliseconds", choice.seconds * 1e3},
-                              {"weight_bytes", bytes.weights}, {"output_bytes", bytes.outputs},
+                              {"weight_bytes", weights}, {"output_bytes", output_bytes(*node)},
                               {"inputs", names_of(node->inputs())}, {"outputs", names_of(node->outputs())},
                               {"shapes", shapes_text(*node)}});
   }
@@ -158,19 +154,22 @@ std::string describe_text(const runtime::Engine& engine, const cpu::MemoryUse& m
   }
   for (const runtime::TensorSpec& spec : engine.outputs())
     text += fmt::format("output   {}: {}\n", spec.name, type_text(spec.type, spec.dims));
-  text += fmt::format("memory   {:.1f} MiB of weights; {:.1f} MiB of activations for each run at once, of which {:.1f} "
-                      "are in use at the fullest moment\n\n",
-                      mebibytes(memory.constant_bytes), mebibytes(memory.arena_bytes), mebibytes(memory.largest_live));
+  text += fmt::format("weights  {:.1f} MiB in the graph; a run reads {:.1f} MiB, of which {:.1f} are packed as its tactics want\n",
+                      mebibytes(memory.weights.model_bytes), mebibytes(memory.constant_bytes),
+                      mebibytes(memory.weights.packed_bytes));
+  text += fmt::format("memory   {:.1f} MiB of activations for each run at once, of which {:.1f} are in use at the fullest "
+                      "moment\n\n",
+                      mebibytes(memory.arena_bytes), mebibytes(memory.largest_live));
   const plan::Program& program = engine.executor().program();
   text += fmt::format("{:>10} {:>11} {:>11}  {:28} {:28} {:40} {}\n", "ms", "weights MiB", "outputs MiB", "operator",
                       "tactic", "layer", "shapes");
   size_t i = 0;
   for (const auto& node : program.graph->nodes()) {
+    const size_t weights = memory.weights.by_node[i];
     const plan::Choice& choice = program.choices[i++];
     const std::string tactic = choice.tactic + (choice.configuration.empty() ? "" : " " + choice.configuration);
-    const LayerBytes bytes = bytes_of(*node, choice);
     text += fmt::format("{:10.4f} {:11.2f} {:11.2f}  {:28} {:28} {:40} {}\n", choice.seconds * 1e3,
-                        mebibytes(bytes.weights), mebibytes(bytes.outputs), node->op, tactic, node->name,
+                        mebibytes(weights), mebibytes(output_bytes(*node)), node->op, tactic, node->name,
                         shapes_text(*node));
   }
   return text;

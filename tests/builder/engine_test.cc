@@ -288,6 +288,61 @@ TEST(Build, IsTheSameBytesFromOneTimingCache) {
   EXPECT_EQ(plans[0], plans[1]);
 }
 
+TEST(Engine, CountsWeightsOnceAndAsTheyAreRead) {
+  const auto weights_of = [](const std::string& text, BuildConfig config) -> cpu::WeightUse {
+    config.disabled_passes = {"merge_sibling_matmuls"};
+    const auto engine = engine_of(text, config);
+    EXPECT_TRUE(engine.ok()) << engine.status().message();
+    if (!engine.ok()) return {};
+    std::vector<Shape> shapes;
+    for (const plan::ShapeRange& range : (*engine)->ranges()) shapes.push_back(range.opt);
+    const auto memory = (*engine)->memory_use(shapes);
+    EXPECT_TRUE(memory.ok());
+    EXPECT_EQ(memory->constant_bytes, memory->weights.read_bytes);
+    return memory->weights;
+  };
+  const auto forced = [](const char* rule) {
+    BuildConfig config = quick();
+    config.forced_tactics = {rule};
+    return config;
+  };
+  // As they are: weights and bias.
+  const std::string product = R"((%x: f32[4,32]) {
+    %y = Gemm(%x, const f32[32,48] random(1), const f32[48] random(2))
+    return %y })";
+  cpu::WeightUse use = weights_of(product, forced("*=matmul"));
+  EXPECT_EQ(use.model_bytes, (32u * 48 + 48) * 4);
+  EXPECT_EQ(use.read_bytes, use.model_bytes);
+  EXPECT_EQ(use.packed_bytes, 0u);
+  // Packed: the packed weights, not the plain ones beside them, and the bias.
+  use = weights_of(product, forced("*=matmul_packed"));
+  EXPECT_EQ(use.model_bytes, (32u * 48 + 48) * 4);
+  EXPECT_GE(use.packed_bytes, 32u * 48 * 4);
+  EXPECT_EQ(use.read_bytes, use.packed_bytes + 48 * 4);
+  // Winograd's F(4,3) holds 36 numbers for the 9 of a 3x3 window.
+  use = weights_of("(%x: f32[1,32,14,14]) { %y = Conv(%x, const f32[64,32,3,3] random(1)) {pads=[1,1,1,1]} return %y }",
+                   forced("vivace.FusedConv=conv_winograd4"));
+  EXPECT_EQ(use.model_bytes, 64u * 32 * 9 * 4);
+  EXPECT_EQ(use.packed_bytes, 64u * 32 * 36 * 4);
+  EXPECT_EQ(use.read_bytes, use.packed_bytes);
+  // One matrix for two layers, in subgraphs too.
+  use = weights_of(R"((%x: f32[4,32], %z: f32[4,32]) {
+    %w = const f32[32,48] random(1)
+    %a = MatMul(%x, %w) %b = MatMul(%z, %w) %y = Add(%a, %b)
+    return %y })",
+                   forced("vivace.FusedMatMul=matmul"));
+  EXPECT_EQ(use.read_bytes, 32u * 48 * 4);
+  EXPECT_EQ(use.by_node[0], 32u * 48 * 4);
+  EXPECT_EQ(use.by_node[1], 32u * 48 * 4);
+  use = weights_of(R"((%x: f32[2,3], %c: bool[]) {
+    %y = If(%c, %x) {captures=1, then_branch=graph (%o: f32[2,3]) { %a = Mul(%o, const f32[2,3] random(1)) return %a },
+      else_branch=graph (%o: f32[2,3]) { %a = Neg(%o) return %a }}
+    return %y })",
+                   quick());
+  EXPECT_EQ(use.model_bytes, 24u);
+  EXPECT_EQ(use.read_bytes, 24u);
+}
+
 TEST(Plan, OfAnotherMachineIsLoweredAgainOrRefused) {
   const auto built = build(parsed(kResidual), quick());
   ASSERT_TRUE(built.ok());

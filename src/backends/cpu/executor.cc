@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
-#include <unordered_set>
 
 #include "ops/operator.h"
 
@@ -100,24 +99,25 @@ Result<std::shared_ptr<const Executor>> Executor::create(plan::Program program, 
   return std::shared_ptr<const Executor>(std::move(made));
 }
 
-Result<Bound> Executor::bind(size_t i, const Problem& problem) const {
+Result<Executor::Ready> Executor::bind(size_t i, const Problem& problem) const {
   const plan::Choice& choice = program_.choices[i];
   if (!choice.tactic.empty()) {
     const Tactic* tactic = find_tactic(choice.tactic);
-    if (tactic->supports(problem, machine_))
-      return tactic->bind(problem, choice.configuration, choice.packed, machine_);
+    if (tactic->supports(problem, machine_)) {
+      VIVACE_ASSIGN(Bound bound, tactic->bind(problem, choice.configuration, choice.packed, machine_));
+      return Ready{tactic, choice.packed, std::move(bound)};
+    }
   }
   // The choice was made for another shape, or needs a library that is not here: the first that can run it does.
   for (const Tactic* tactic : all_tactics()) {
-    const auto& ops = tactic->operators;
-    if (!ops.empty() && std::find(ops.begin(), ops.end(), problem.node->op) == ops.end()) continue;
-    if (!tactic->supports(problem, machine_)) continue;
+    if (!tactic->runs(problem.node->op) || !tactic->supports(problem, machine_)) continue;
     const std::string configuration = tactic->configurations ? tactic->configurations(problem, machine_).front() : "";
     std::vector<Tensor> packed;
     if (tactic->prepare) {
       VIVACE_ASSIGN(packed, tactic->prepare(problem, configuration, machine_));
     }
-    return tactic->bind(problem, configuration, packed, machine_);
+    VIVACE_ASSIGN(Bound bound, tactic->bind(problem, configuration, packed, machine_));
+    return Ready{tactic, std::move(packed), std::move(bound)};
   }
   return Status(Code::internal, problem.node->describe() + ": no tactic can run it at this shape: " + problem.key());
 }
@@ -138,8 +138,9 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
   auto made = std::make_shared<Instance>();
   VIVACE_ASSIGN(made->at, concretize(graph(), inputs));
   const ConcreteGraph& at = made->at;
-  std::vector<Bound> bounds(nodes_.size());
+  std::vector<Ready> ready(nodes_.size());
   std::vector<size_t> workspaces(nodes_.size(), 0);
+  WeightCount weights(nodes_.size());
   const auto when_known = [&](const ir::Node& node) {
     return !at.concrete(node) || has_subgraph(node) || holds_strings(node, at);
   };
@@ -150,29 +151,25 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
   };
   for (size_t i = 0; i < nodes_.size(); ++i) {
     if (at.settled(*nodes_[i]) || when_known(*nodes_[i]) || makes_nothing(*nodes_[i])) continue;
-    VIVACE_ASSIGN(bounds[i], bind(i, problem_of(*nodes_[i], at)));
-    workspaces[i] = bounds[i].workspace;
+    VIVACE_ASSIGN(ready[i], bind(i, problem_of(*nodes_[i], at)));
+    workspaces[i] = ready[i].bound.workspace;
   }
   made->placement = place_values(graph(), at, workspaces);
   const auto place_of = [&](const ir::Value* v) { return v ? made->placement.places[index(v)] : Place{}; };
-  std::unordered_set<const void*> read;
-  const auto count_constant = [&](const Tensor& t) {
-    if (t.valid() && read.insert(t.data()).second) made->memory.constant_bytes += t.bytes();
-  };
   for (size_t i = 0; i < nodes_.size(); ++i) {
     const ir::Node& node = *nodes_[i];
     if (at.settled(node) || made->placement.is_view[i] || (!when_known(node) && makes_nothing(node))) continue;
     Instance::Step step;
     step.node = i;
     step.when_known = when_known(node);
-    step.bound = std::move(bounds[i]);
+    step.bound = std::move(ready[i].bound);
     step.workspace = made->placement.workspaces[i];
     for (const ir::Value* v : node.inputs()) step.inputs.push_back(place_of(v));
     for (const ir::Value* v : node.outputs()) step.outputs.push_back(place_of(v));
-    for (const Tensor& t : program_.choices[i].packed) count_constant(t);
-    if (program_.choices[i].packed.empty())
-      for (const ir::Value* v : node.inputs())
-        if (v && v->is_constant()) count_constant(v->constant());
+    if (step.when_known)
+      weights.add(i, node, program_);
+    else
+      weights.add(i, *ready[i].tactic, problem_of(node, at), ready[i].packed);
     made->steps.push_back(std::move(step));
   }
   const auto& places = made->placement.places;
@@ -183,6 +180,8 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
   made->memory.arena_bytes = made->arena_bytes;
   made->memory.largest_live = made->placement.largest_live;
   made->memory.live = made->placement.live;
+  made->memory.weights = weights.use();
+  made->memory.constant_bytes = made->memory.weights.read_bytes;
   return std::shared_ptr<const Instance>(std::move(made));
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backends/cpu/placement.h"
+#include "backends/cpu/weights.h"
 #include "plan/plan.h"
 
 namespace vivace::cpu {
@@ -32,8 +33,9 @@ using StepObserver = std::function<void(size_t node, double seconds)>;
 struct MemoryUse {
   size_t arena_bytes = 0;     // of one run
   size_t largest_live = 0;    // the most its values need at any one step
-  size_t constant_bytes = 0;  // weights, packed and plain, that steps read
+  size_t constant_bytes = 0;  // weights that steps read, packed or as they are, each once
   std::vector<size_t> live;   // bytes of the arena in use at each node
+  WeightUse weights;          // more about constant_bytes
 };
 
 class Executor {
@@ -61,7 +63,12 @@ class Executor {
  private:
   Executor() = default;
   Result<std::shared_ptr<const Instance>> make_instance(const std::vector<Shape>& inputs) const;
-  Result<Bound> bind(size_t node, const Problem& problem) const;
+  struct Ready {
+    const Tactic* tactic = nullptr;
+    std::vector<Tensor> packed;
+    Bound bound;
+  };
+  Result<Ready> bind(size_t node, const Problem& problem) const;
   Status run_when_known(size_t node, std::vector<Tensor>& values, ThreadPool& pool) const;
   Result<std::vector<Tensor>> run_tensors(const std::vector<Tensor>& inputs, ThreadPool& pool) const;
 

@@ -76,6 +76,8 @@ struct Tactic {
   Result<std::vector<Tensor>> (*prepare)(const Problem&, const std::string& configuration, const Machine&) = nullptr;
   Result<Bound> (*bind)(const Problem&, const std::string& configuration, const std::vector<Tensor>& packed,
                         const Machine&);
+  /// Whether what `prepare` gives stands for this constant input, so that no run reads the input itself.
+  bool (*packs)(const Problem&, size_t input) = nullptr;
 };
 
 /// All rows, in order of preference where estimates tie; the reference is the last.

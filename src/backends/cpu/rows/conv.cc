@@ -116,6 +116,8 @@ double estimate_direct(const Problem& p, const std::string& configuration, const
   return estimate<100, 75>(p, configuration, machine) * padded;
 }
 
+bool is_weights(const Problem&, size_t input) { return input == 1; }
+
 template <ConvKernel ConvKernels::*kKernel>
 constexpr Tactic row(std::string_view name, int version,
                      double (*estimate)(const Problem&, const std::string&, const Machine&)) {
@@ -127,7 +129,8 @@ constexpr Tactic row(std::string_view name, int version,
           .configurations = R::configurations,
           .estimate = estimate,
           .prepare = R::prepare,
-          .bind = R::bind};
+          .bind = R::bind,
+          .packs = is_weights};
 }
 
 }  // namespace

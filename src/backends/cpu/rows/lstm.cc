@@ -136,6 +136,7 @@ extern const Tactic lstm_tactic{
     .estimate = estimate,
     .prepare = prepare,
     .bind = bind,
+    .packs = [](const Problem&, size_t input) { return input >= 1 && input <= 3; },
 };
 
 }  // namespace vivace::cpu

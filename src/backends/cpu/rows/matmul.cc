@@ -144,6 +144,7 @@ extern const Tactic matmul_packed_tactic{
     .estimate = estimate_packed,
     .prepare = prepare,
     .bind = bind_packed,
+    .packs = [](const Problem&, size_t input) { return input == 1; },
 };
 extern const Tactic matmul_tactic{
     .name = "matmul",

@@ -91,6 +91,10 @@ Result<std::vector<Tensor>> prepare(const Problem& p, const std::string&, const 
   return packed;
 }
 
+bool packs(const Problem& p, size_t input) {
+  return p.outputs[0].channel_block && is_per_channel(p.inputs[input], p.outputs[0].shape);
+}
+
 // The lanes past the last channel are zero in every blocked tensor.
 void clear_padding(float* y, int64_t batch, int64_t channels, int64_t pixels, int64_t c) {
   const int64_t used = channels % c, blocks = blocks_of(channels, c);
@@ -136,6 +140,7 @@ extern const Tactic pointwise_tactic{
     .estimate = estimate_bytes,
     .prepare = prepare,
     .bind = bind,
+    .packs = packs,
 };
 
 }  // namespace vivace::cpu
