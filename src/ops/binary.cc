@@ -47,7 +47,9 @@ void fold(const Call& call, bool mean) {
   loop.run(call.pool, [&](const int64_t* offsets, int64_t n) {
     T* y = call.output().as<T>() + offsets[0];
     for (int64_t i = 0; i < n; ++i) {
-      const auto element = [&](size_t k) { return static_cast<W>(call.input(k).as<T>()[offsets[k + 1] + i * loop.row_stride(k + 1)]); };
+      const auto element = [&](size_t k) {
+        return static_cast<W>(call.input(k).as<T>()[offsets[k + 1] + i * loop.row_stride(k + 1)]);
+      };
       W sum = element(0);
       for (size_t k = 1; k < inputs; ++k) sum = static_cast<W>(F{}(sum, element(k)));
       y[i] = static_cast<T>(mean ? static_cast<W>(sum / static_cast<W>(inputs)) : sum);
@@ -108,15 +110,20 @@ T quotient(T a, T b) {  // b is not 0 for integers, which round toward zero
 }
 template <class T>
 T c_remainder(T a, T b) {  // the sign of a
-  if constexpr (!std::is_integral_v<T>) return std::fmod(a, b);
-  else if constexpr (std::is_signed_v<T>) return b == T(-1) ? T(0) : static_cast<T>(a % b);
-  else return static_cast<T>(a % b);
+  if constexpr (!std::is_integral_v<T>)
+    return std::fmod(a, b);
+  else if constexpr (std::is_signed_v<T>)
+    return b == T(-1) ? T(0) : static_cast<T>(a % b);
+  else
+    return static_cast<T>(a % b);
 }
 template <class T>
 T floor_remainder(T a, T b) {  // the sign of b
   const T r = c_remainder(a, b);
-  if constexpr (std::is_unsigned_v<T>) return r;
-  else return r != T(0) && (r < T(0)) != (b < T(0)) ? static_cast<T>(r + b) : r;
+  if constexpr (std::is_unsigned_v<T>)
+    return r;
+  else
+    return r != T(0) && (r < T(0)) != (b < T(0)) ? static_cast<T>(r + b) : r;
 }
 template <class T>
 T shifted(T x, T by, bool left) {
@@ -218,7 +225,8 @@ Status infer_arithmetic(Inference& in) {
     if (in.node.op == "Sub") return fitting(type, a - b);
     if (in.node.op == "Mul") return fitting(type, a * b);
     if (b.known() && b.value() <= 0) return {};
-    if (in.node.op == "Mod") return a.known() && b.known() && a.value() >= 0 ? ir::Dim(a.value() % b.value()) : ir::Dim();
+    if (in.node.op == "Mod")
+      return a.known() && b.known() && a.value() >= 0 ? ir::Dim(a.value() % b.value()) : ir::Dim();
     return a.known() && b.known() ? ir::Dim(a.value() / b.value()) : floor_div(a, b);  // a dimension is not negative
   });
   return {};
@@ -239,7 +247,8 @@ Status infer_prelu(Inference& in) {
     if (shape && all && all->size() != shape->size()) return in.error("the slope has more dimensions than the data");
     for (size_t i = 0; shape && all && i < shape->size(); ++i)
       if ((*all)[i].known() && (*all)[i].value() != (*shape)[i])
-        return in.error("the slope [" + ir::to_string(*in.dims(1)) + "] does not broadcast to [" + ir::to_string(*in.dims(0)) + "]");
+        return in.error("the slope [" + ir::to_string(*in.dims(1)) + "] does not broadcast to [" +
+                        ir::to_string(*in.dims(0)) + "]");
   }
   return {};
 }
@@ -333,18 +342,23 @@ int64_t integer_power(int64_t base, int64_t exponent) {
 template <class T>
 T power(T base, double exponent) {
   const double exact = std::pow(static_cast<double>(base), exponent);
-  if constexpr (!std::is_integral_v<T>) return static_cast<T>(exact);
-  else if (!(std::abs(exact) < 9.2e18)) return T(0);
-  else return static_cast<T>(static_cast<int64_t>(exact));
+  if constexpr (!std::is_integral_v<T>)
+    return static_cast<T>(exact);
+  else if (!(std::abs(exact) < 9.2e18))
+    return T(0);
+  else
+    return static_cast<T>(static_cast<int64_t>(exact));
 }
 
 struct Power {
   template <class T, class E>
   T operator()(T base, E exponent) const {
-    if constexpr (std::is_same_v<T, float> && std::is_same_v<E, float>) return std::pow(base, exponent);
+    if constexpr (std::is_same_v<T, float> && std::is_same_v<E, float>)
+      return std::pow(base, exponent);
     else if constexpr (std::is_integral_v<T> && std::is_integral_v<E>)
       return static_cast<T>(integer_power(static_cast<int64_t>(base), static_cast<int64_t>(exponent)));
-    else return power(base, static_cast<double>(exponent));
+    else
+      return power(base, static_cast<double>(exponent));
   }
 };
 }  // namespace
@@ -354,11 +368,14 @@ Status reference_pow(Call& call) {
   const TensorView& e = call.input(1);
   const DType base = call.input(0).type;
   if (e.type == base) return for_numbers(call, base, [&]<class T>() { map<Power, T>(call, e); });
-  const Tensor wide = is_integer(e.type) ? Tensor::of<int64_t>(to_int64(e), e.shape) : Tensor::of<double>(to_double(e), e.shape);
+  const Tensor wide =
+      is_integer(e.type) ? Tensor::of<int64_t>(to_int64(e), e.shape) : Tensor::of<double>(to_double(e), e.shape);
   if (!wide.valid()) return Status(Code::out_of_memory, call.node.describe() + ": no memory for the exponents");
   const bool done = visit_dtype<float, double, Float16, BFloat16, int32_t, int64_t>(base, [&]<class T>() {
-    if (is_integer(e.type)) map<Power, T, int64_t>(call, wide);
-    else map<Power, T, double>(call, wide);
+    if (is_integer(e.type))
+      map<Power, T, int64_t>(call, wide);
+    else
+      map<Power, T, double>(call, wide);
   });
   return done ? Status() : no_kernel_for(call, base);
 }

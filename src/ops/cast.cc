@@ -62,8 +62,8 @@ std::optional<double> number_of(std::string_view text) {
   if (end != text.data() + text.size() || text.empty()) return std::nullopt;
   if (failure == std::errc::result_out_of_range)  // overflow, or too small for anything but 0
     return text.find("e-") != text.npos || text.find("E-") != text.npos ? 0.0
-           : text.front() == '-' ? -std::numeric_limits<double>::infinity()
-                                 : std::numeric_limits<double>::infinity();
+           : text.front() == '-'                                        ? -std::numeric_limits<double>::infinity()
+                                                                        : std::numeric_limits<double>::infinity();
   return value;
 }
 std::optional<int64_t> integer_of(std::string_view text) {
@@ -79,7 +79,8 @@ Status cast_from_strings(const Call& call, const TensorView& x, const TensorView
     const std::optional<double> real = integer ? static_cast<double>(*integer) : number_of(text);
     if (!real) return call.error("'" + text.substr(0, 40) + "' is not a number");
     if (!visit_castable(y.type, [&]<class T>() {
-          y.as<T>()[i] = integer && std::is_integral_v<T> ? convert<T>(*integer) : static_cast<T>(convert<Wide<T>>(*real));
+          y.as<T>()[i] =
+              integer && std::is_integral_v<T> ? convert<T>(*integer) : static_cast<T>(convert<Wide<T>>(*real));
         }))
       return no_kernel_for(call, y.type);
   }
@@ -104,7 +105,8 @@ Status cast_plain(const Call& call, const TensorView& x, const TensorView& y) {
     known = visit_castable(y.type, [&]<class To>() {
       To* out = y.as<To>();
       parallel_for(call.pool, y.count(), 1 << 14, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) out[i] = static_cast<To>(convert<Wide<To>>(static_cast<Wide<From>>(in[i])));
+        for (int64_t i = begin; i < end; ++i)
+          out[i] = static_cast<To>(convert<Wide<To>>(static_cast<Wide<From>>(in[i])));
       });
     });
   });
@@ -132,15 +134,17 @@ void narrow(const Call& call, const TensorView& x, const TensorView& y) {
   const std::string round_mode = call.attributes.text("round_mode", "up");
   std::memset(y.data, 0, y.bytes());
   for (int64_t i = 0; i < y.count(); ++i)
-    put_bits(y, i, y.type == DType::f8e8m0     ? encode_exponent(x.as<float>()[i], round_mode, saturate)
-                   : is_small_float(y.type) ? encode_small_float(y.type, x.as<float>()[i], saturate)
-                                            : static_cast<uint8_t>(x.as<int64_t>()[i]));
+    put_bits(y, i,
+             y.type == DType::f8e8m0  ? encode_exponent(x.as<float>()[i], round_mode, saturate)
+             : is_small_float(y.type) ? encode_small_float(y.type, x.as<float>()[i], saturate)
+                                      : static_cast<uint8_t>(x.as<int64_t>()[i]));
 }
 
 Status infer_conversion(Inference& in, DType to) {
   if (to == DType::c64 || to == DType::c128) return in.error("there is no cast to complex numbers");
   const std::string round_mode = in.attributes.text("round_mode", "up");
-  if (round_mode != "up" && round_mode != "down" && round_mode != "nearest") return in.error("unknown round_mode '" + round_mode + "'");
+  if (round_mode != "up" && round_mode != "down" && round_mode != "nearest")
+    return in.error("unknown round_mode '" + round_mode + "'");
   in.set(0, ir::Type{ir::Kind::tensor, to, in.dims(0), 0, nullptr});
   const bool whole = is_integer(to) && bits_of(to) >= 32;
   if (auto known = in.known(0); known && whole && (in.rank(0) == 0 || in.rank(0) == 1)) {
@@ -187,8 +191,10 @@ Status reference_cast(Call& call) {
 // The same bits under another type of the same width.
 Status infer_bit_cast(Inference& in) {
   VIVACE_ASSIGN(const DType to, target_type(in));
-  if (in.dtype(0) == DType::string || to == DType::string || (in.dtype(0) != DType::undefined && bits_of(to) != bits_of(in.dtype(0))))
-    return in.error(std::string("elements of ") + to_string(in.dtype(0)) + " and " + to_string(to) + " differ in width");
+  if (in.dtype(0) == DType::string || to == DType::string ||
+      (in.dtype(0) != DType::undefined && bits_of(to) != bits_of(in.dtype(0))))
+    return in.error(std::string("elements of ") + to_string(in.dtype(0)) + " and " + to_string(to) +
+                    " differ in width");
   in.set(0, ir::Type{ir::Kind::tensor, to, in.dims(0), 0, nullptr});
   return {};
 }

@@ -94,14 +94,18 @@ Result<std::optional<Axes>> axes_of(const Inference& in) {
       if (label >= ellipsis_axis(0)) ellipsis_rank = std::max(ellipsis_rank, label - ellipsis_axis(0) + 1);
       ir::Dim& known = axes.sizes.emplace(label, size).first->second;
       if (known.same(size) || size.is(1)) continue;
-      if (known.is(1)) known = size;
-      else if (known.known() && size.known()) return in.error("the inputs give one label the sizes " + known.to_string() + " and " + size.to_string());
-      else if (!known.known()) known = size.known() ? size : ir::Dim();
+      if (known.is(1))
+        known = size;
+      else if (known.known() && size.known())
+        return in.error("the inputs give one label the sizes " + known.to_string() + " and " + size.to_string());
+      else if (!known.known())
+        known = size.known() ? size : ir::Dim();
     }
     axes.inputs.push_back(*labels);
   }
   for (const Label label : e.output) {
-    if (label != kEllipsis) axes.output.push_back(label);
+    if (label != kEllipsis)
+      axes.output.push_back(label);
     else
       for (int i = ellipsis_rank; i-- > 0;) axes.output.push_back(ellipsis_axis(i));
   }
@@ -136,7 +140,8 @@ template <class T, class R>
 Result<Operand<R>> load(const TensorView& x, const std::vector<Label>& labels) {
   Operand<R> operand;
   VIVACE_ASSIGN(operand.data, Tensor::allocate(dtype_of<R>, x.shape));
-  for (int64_t i = 0; i < x.count(); ++i) operand.data.template as<R>()[i] = static_cast<R>(static_cast<Wide<T>>(x.as<T>()[i]));
+  for (int64_t i = 0; i < x.count(); ++i)
+    operand.data.template as<R>()[i] = static_cast<R>(static_cast<Wide<T>>(x.as<T>()[i]));
   const Shape strides = broadcast_strides(x.shape, x.shape.size());
   for (size_t d = 0; d < labels.size(); ++d) operand.strides[labels[d]] += strides[d];
   return operand;
@@ -144,7 +149,8 @@ Result<Operand<R>> load(const TensorView& x, const std::vector<Label>& labels) {
 
 // a * b summed over every label of theirs that `keep` lacks; the result has the labels of `keep` in order.
 template <class R>
-Result<Operand<R>> multiply(const Operand<R>& a, const Operand<R>& b, const std::vector<Label>& keep, const std::map<Label, ir::Dim>& sizes) {
+Result<Operand<R>> multiply(const Operand<R>& a, const Operand<R>& b, const std::vector<Label>& keep,
+                            const std::map<Label, ir::Dim>& sizes) {
   Operand<R> c;
   Shape shape;
   for (const Label label : keep) shape.push_back(sizes.at(label).value());
@@ -156,7 +162,8 @@ Result<Operand<R>> multiply(const Operand<R>& a, const Operand<R>& b, const std:
   std::vector<Label> order = keep;
   for (const auto* operand : {&a, &b})
     for (const auto& [label, stride] : operand->strides)
-      if (std::find(order.begin(), order.end(), label) == order.end()) order.insert(order.end() - (keep.empty() ? 0 : 1), label);
+      if (std::find(order.begin(), order.end(), label) == order.end())
+        order.insert(order.end() - (keep.empty() ? 0 : 1), label);
   Shape loop_shape;
   std::vector<Shape> strides(3);
   for (const Label label : order) {
@@ -191,9 +198,12 @@ Status einsum(Call& call, const Axes& axes) {
     if (i + 1 < call.input_count()) {
       keep.clear();
       for (const auto& [label, size] : axes.sizes) {
-        const auto has = [&, wanted = label](const std::vector<Label>& labels) { return std::find(labels.begin(), labels.end(), wanted) != labels.end(); };
+        const auto has = [&, wanted = label](const std::vector<Label>& labels) {
+          return std::find(labels.begin(), labels.end(), wanted) != labels.end();
+        };
         const bool met = product.strides.count(label) || has(axes.inputs[i]);
-        const bool needed = has(axes.output) || std::any_of(axes.inputs.begin() + static_cast<std::ptrdiff_t>(i) + 1, axes.inputs.end(), has);
+        const bool needed = has(axes.output) || std::any_of(axes.inputs.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                                                            axes.inputs.end(), has);
         if (met && needed) keep.push_back(label);
       }
     }
@@ -209,7 +219,8 @@ Status einsum(Call& call, const Axes& axes) {
 // Left to right, two operands at a time.
 Status reference_einsum(Call& call) {
   Inference in(call.node);
-  for (size_t i = 0; i < call.input_count(); ++i) in.types[i] = ir::Type::tensor(call.input(i).type, ir::to_dims(call.input(i).shape));
+  for (size_t i = 0; i < call.input_count(); ++i)
+    in.types[i] = ir::Type::tensor(call.input(i).type, ir::to_dims(call.input(i).shape));
   VIVACE_ASSIGN(const auto axes, axes_of(in));
   Status status;
   VIVACE_TRY(for_numbers(call, call.output().type, [&]<class T>() { status = einsum<T>(call, *axes); }));
@@ -237,12 +248,14 @@ Status reference_det(Call& call) {
   return for_floats(call, x.type, [&]<class T>() {
     std::vector<double> m(static_cast<size_t>(n * n));
     for (int64_t b = 0; b < y.count(); ++b) {
-      for (size_t i = 0; i < m.size(); ++i) m[i] = static_cast<double>(static_cast<Wide<T>>(x.as<T>()[b * n * n + static_cast<int64_t>(i)]));
+      for (size_t i = 0; i < m.size(); ++i)
+        m[i] = static_cast<double>(static_cast<Wide<T>>(x.as<T>()[b * n * n + static_cast<int64_t>(i)]));
       double det = 1;
       for (int64_t column = 0; column < n; ++column) {
         int64_t pivot = column;
         for (int64_t row = column + 1; row < n; ++row)
-          if (std::abs(m[static_cast<size_t>(row * n + column)]) > std::abs(m[static_cast<size_t>(pivot * n + column)])) pivot = row;
+          if (std::abs(m[static_cast<size_t>(row * n + column)]) > std::abs(m[static_cast<size_t>(pivot * n + column)]))
+            pivot = row;
         double* const top = &m[static_cast<size_t>(column * n)];
         if (pivot != column) {
           std::swap_ranges(top, top + n, &m[static_cast<size_t>(pivot * n)]);

@@ -9,7 +9,8 @@ Result<std::vector<int64_t>> normalized_indices(const Call& call, const TensorVi
   std::vector<int64_t> list = to_int64(indices);
   for (int64_t& index : list) {
     if (index < -size || index >= size)
-      return call.error("index " + std::to_string(index) + " is out of range for " + std::to_string(size) + " elements");
+      return call.error("index " + std::to_string(index) + " is out of range for " + std::to_string(size) +
+                        " elements");
     if (index < 0) index += size;
   }
   return list;
@@ -31,7 +32,8 @@ Status infer_gather(Inference& in) {
   ir::Dims elements;
   const auto size = static_cast<int64_t>(known->size());
   for (const int64_t index : *numbers) {
-    if (index < -size || index >= size) return in.error("index " + std::to_string(index) + " is out of range for " + std::to_string(size) + " elements");
+    if (index < -size || index >= size)
+      return in.error("index " + std::to_string(index) + " is out of range for " + std::to_string(size) + " elements");
     elements.push_back((*known)[static_cast<size_t>(index < 0 ? index + size : index)]);
   }
   in.set_known(0, std::move(elements));
@@ -44,10 +46,12 @@ Status reference_gather(Call& call) {
   if (y.count() == 0) return {};
   VIVACE_ASSIGN(const std::vector<int64_t> indices, normalized_indices(call, call.input(1), data.size));
   const auto count = static_cast<int64_t>(indices.size());
-  ThreadPool* pool = bits_of(x.type) < 8 && x.type != DType::string ? nullptr : call.pool;  // packed neighbours share bytes
+  ThreadPool* pool =
+      bits_of(x.type) < 8 && x.type != DType::string ? nullptr : call.pool;  // packed neighbours share bytes
   parallel_for(pool, data.outer * count, std::max<int64_t>(1, (1 << 14) / data.inner), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      copy_elements({y, i * data.inner}, {x, (i / count * data.size + indices[static_cast<size_t>(i % count)]) * data.inner}, data.inner);
+      copy_elements({y, i * data.inner},
+                    {x, (i / count * data.size + indices[static_cast<size_t>(i % count)]) * data.inner}, data.inner);
   });
   return {};
 }
@@ -62,7 +66,8 @@ Status require_elementwise_indices(const Inference& in) {
   for (size_t i = 0; in.dims(1) && i < in.dims(1)->size(); ++i) {
     const ir::Dim &data = (*in.dims(0))[i], &indices = (*in.dims(1))[i];
     if (static_cast<int>(i) != axis && data.known() && indices.known() && indices.value() > data.value())
-      return in.error("indices [" + ir::to_string(*in.dims(1)) + "] exceed the data [" + ir::to_string(*in.dims(0)) + "]");
+      return in.error("indices [" + ir::to_string(*in.dims(1)) + "] exceed the data [" + ir::to_string(*in.dims(0)) +
+                      "]");
   }
   return {};
 }
@@ -93,7 +98,8 @@ Status reference_gather_elements(Call& call) {
 
 // --- GatherND
 
-Result<std::vector<int64_t>> tuple_offsets(const Call& call, const TensorView& data, const TensorView& indices, int64_t batch_dims) {
+Result<std::vector<int64_t>> tuple_offsets(const Call& call, const TensorView& data, const TensorView& indices,
+                                           int64_t batch_dims) {
   const Shape strides = strides_of(data.shape);
   const auto batch = static_cast<size_t>(batch_dims), size = static_cast<size_t>(indices.shape.back());
   const int64_t batches = elements(std::span(data.shape).first(batch));
@@ -106,7 +112,8 @@ Result<std::vector<int64_t>> tuple_offsets(const Call& call, const TensorView& d
     for (size_t i = 0; i < size; ++i) {
       const int64_t index = list[t * size + i], limit = data.shape[batch + i];
       if (index < -limit || index >= limit)
-        return call.error("index " + std::to_string(index) + " is out of range for " + std::to_string(limit) + " elements");
+        return call.error("index " + std::to_string(index) + " is out of range for " + std::to_string(limit) +
+                          " elements");
       offsets[t] += (index < 0 ? index + limit : index) * strides[batch + i];
     }
   }
@@ -120,10 +127,13 @@ Status infer_gather_nd(Inference& in) {
   if (!in.dims(0) || !in.dims(1) || !in.dims(1)->back().known()) return in.set_unknown_rank(0, in.dtype(0)), Status();
   const ir::Dims &data = *in.dims(0), &indices = *in.dims(1);
   const int64_t batch = in.attributes.integer("batch_dims"), size = indices.back().value();
-  if (batch < 0 || batch >= std::min(in.rank(0), in.rank(1))) return in.error("batch_dims " + std::to_string(batch) + " is out of range");
-  if (size < 1 || size > in.rank(0) - batch) return in.error("index tuples of " + std::to_string(size) + " do not fit the data [" + ir::to_string(data) + "]");
+  if (batch < 0 || batch >= std::min(in.rank(0), in.rank(1)))
+    return in.error("batch_dims " + std::to_string(batch) + " is out of range");
+  if (size < 1 || size > in.rank(0) - batch)
+    return in.error("index tuples of " + std::to_string(size) + " do not fit the data [" + ir::to_string(data) + "]");
   for (size_t i = 0; i < static_cast<size_t>(batch); ++i)
-    if (data[i].known() && indices[i].known() && !data[i].same(indices[i])) return in.error("data and indices differ in their batch dimensions");
+    if (data[i].known() && indices[i].known() && !data[i].same(indices[i]))
+      return in.error("data and indices differ in their batch dimensions");
   ir::Dims out(indices.begin(), indices.end() - 1);
   out.insert(out.end(), data.begin() + batch + size, data.end());
   in.set(0, in.dtype(0), std::move(out));
@@ -135,7 +145,8 @@ Status reference_gather_nd(Call& call) {
   const int64_t batch = call.attributes.integer("batch_dims");
   VIVACE_ASSIGN(const std::vector<int64_t> offsets, tuple_offsets(call, x, call.input(1), batch));
   const int64_t block = elements(std::span(x.shape).subspan(static_cast<size_t>(batch + call.input(1).shape.back())));
-  for (size_t i = 0; i < offsets.size(); ++i) copy_elements({y, static_cast<int64_t>(i) * block}, {x, offsets[i]}, block);
+  for (size_t i = 0; i < offsets.size(); ++i)
+    copy_elements({y, static_cast<int64_t>(i) * block}, {x, offsets[i]}, block);
   return {};
 }
 
@@ -153,7 +164,8 @@ Status reference_trilu(Call& call) {
   const TensorView &x = call.input(0), &y = call.output();
   const int64_t rows = x.shape[x.shape.size() - 2], columns = x.shape.back();
   if (y.count() == 0) return {};
-  const int64_t k = std::clamp<int64_t>(call.has(1) && call.input(1).count() == 1 ? to_int64(call.input(1))[0] : 0, -rows, columns);
+  const int64_t k =
+      std::clamp<int64_t>(call.has(1) && call.input(1).count() == 1 ? to_int64(call.input(1))[0] : 0, -rows, columns);
   const bool upper = call.attributes.integer("upper", 1) != 0;
   const bool done = visit_storage(y.type, [&]<class T>() {
     for (int64_t row = 0; row < y.count() / columns; ++row) {

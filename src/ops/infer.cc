@@ -25,7 +25,9 @@ Status infer_broadcast_as(Inference& in, DType dtype) {
     }
     const ir::Dims before = *all;
     all = ir::broadcast(*all, *in.dims(i));
-    if (!all) return in.error("shapes [" + ir::to_string(before) + "] and [" + ir::to_string(*in.dims(i)) + "] do not broadcast");
+    if (!all)
+      return in.error("shapes [" + ir::to_string(before) + "] and [" + ir::to_string(*in.dims(i)) +
+                      "] do not broadcast");
   }
   in.set(0, dtype, *all);
   return {};
@@ -65,8 +67,7 @@ Result<Window> window_of(const ir::Node& node, const ir::Dims& in_spatial, std::
   if (mode == "VALID") return w;
   if (mode != "SAME_UPPER" && mode != "SAME_LOWER") return bad("unknown auto_pad '" + mode + "'");
   for (size_t i = 0; i < n; ++i) {
-    if (!in_spatial[i].known() && w.strides[i] != 1)
-      continue;  // known when shapes are: inference runs again then
+    if (!in_spatial[i].known() && w.strides[i] != 1) continue;  // known when shapes are: inference runs again then
     const int64_t in = in_spatial[i].known() ? in_spatial[i].value() : 1;  // with stride 1 the size does not matter
     const int64_t out = (in + w.strides[i] - 1) / w.strides[i];
     const int64_t total = std::max<int64_t>(0, (out - 1) * w.strides[i] + w.dilations[i] * (w.kernel[i] - 1) + 1 - in);

@@ -9,9 +9,9 @@ namespace vivace::ops {
 int normalized_axis(int64_t axis, int rank);
 
 // Inference functions that several rows share.
-Status infer_same_as_first(Inference& in);       // type and shape of input 0
-Status infer_broadcast(Inference& in);           // broadcast of all inputs, type of input 0
-Status infer_broadcast_bool(Inference& in);      // likewise, bool
+Status infer_same_as_first(Inference& in);   // type and shape of input 0
+Status infer_broadcast(Inference& in);       // broadcast of all inputs, type of input 0
+Status infer_broadcast_bool(Inference& in);  // likewise, bool
 
 /// Dimensions of an output of a convolution or pooling window over the spatial dimensions `in` (after N, C).
 /// pads: begins then ends. `ceil_mode` as in pooling: the last window must start inside the input or its left padding.

@@ -19,8 +19,9 @@ Status require_same_type(const Inference& in, size_t i, size_t j) {
   if (!in.has(i) || !in.has(j) || in.dtype(i) == DType::undefined || in.dtype(j) == DType::undefined ||
       in.dtype(i) == in.dtype(j))
     return {};
-  return in.error("inputs " + std::to_string(i) + " and " + std::to_string(j) + " have types " + to_string(in.dtype(i)) +
-                  " and " + to_string(in.dtype(j)) + "; they must be the same (a Cast makes them so)");
+  return in.error("inputs " + std::to_string(i) + " and " + std::to_string(j) + " have types " +
+                  to_string(in.dtype(i)) + " and " + to_string(in.dtype(j)) +
+                  "; they must be the same (a Cast makes them so)");
 }
 
 Status require_rank(const Inference& in, size_t i, int min_rank, int max_rank) {
@@ -41,7 +42,8 @@ ir::Dim fitting(DType type, const ir::Dim& d) {
   if (!d.known() || bits_of(type) == 64) return d;
   const int bits = bits_of(type);
   const bool is_signed = type == DType::i32 || type == DType::i16 || type == DType::i8;
-  const int64_t low = is_signed ? -(int64_t{1} << (bits - 1)) : 0, high = (int64_t{1} << (is_signed ? bits - 1 : bits)) - 1;
+  const int64_t low = is_signed ? -(int64_t{1} << (bits - 1)) : 0,
+                high = (int64_t{1} << (is_signed ? bits - 1 : bits)) - 1;
   return d.value() >= low && d.value() <= high ? d : ir::Dim();
 }
 
@@ -77,8 +79,8 @@ Status make_output(Call& call, size_t i, DType type, const Shape& shape) {
   if (!call.wants(i)) VIVACE_TRY(call.allocate(i, type, shape));
   const TensorView& made = call.output(i);
   if (made.shape == shape && made.type == type) return {};
-  return call.error("output " + std::to_string(i) + " was planned as " + to_string(made.type) + " " + to_string(made.shape) +
-                    ", but its inputs make it " + to_string(type) + " " + to_string(shape));
+  return call.error("output " + std::to_string(i) + " was planned as " + to_string(made.type) + " " +
+                    to_string(made.shape) + ", but its inputs make it " + to_string(type) + " " + to_string(shape));
 }
 
 void parallel_for(ThreadPool* pool, int64_t count, int64_t grain, FunctionRef<void(int64_t, int64_t)> f) {
@@ -97,11 +99,15 @@ StridedLoop::StridedLoop(const Shape& shape, const std::vector<Shape>& strides) 
   for (size_t axis = 0; axis < shape.size(); ++axis) {
     if (shape[axis] == 1) continue;
     const bool merge = !shape_.empty() && mergeable(axis);
-    if (merge) shape_.back() *= shape[axis];
-    else shape_.push_back(shape[axis]);
+    if (merge)
+      shape_.back() *= shape[axis];
+    else
+      shape_.push_back(shape[axis]);
     for (size_t k = 0; k < strides.size(); ++k) {
-      if (merge) strides_[k].back() = strides[k][axis];
-      else strides_[k].push_back(strides[k][axis]);
+      if (merge)
+        strides_[k].back() = strides[k][axis];
+      else
+        strides_[k].push_back(strides[k][axis]);
     }
   }
   row_strides_.assign(strides.size(), 1);
@@ -180,7 +186,8 @@ void copy_elements(Place to, Place from, int64_t count) {
   } else if (const int bits = bits_of(type); bits >= 8) {
     const auto size = static_cast<size_t>(bits / 8);
     std::memmove(to.tensor.as<uint8_t>() + static_cast<size_t>(to.offset) * size,
-                 from.tensor.as<uint8_t>() + static_cast<size_t>(from.offset) * size, static_cast<size_t>(count) * size);
+                 from.tensor.as<uint8_t>() + static_cast<size_t>(from.offset) * size,
+                 static_cast<size_t>(count) * size);
   } else {
     for (int64_t i = 0; i < count; ++i)
       copy_packed(bits, to.tensor.data, to.offset + i, from.tensor.data, from.offset + i);
@@ -196,8 +203,10 @@ void copy_strided(const Shape& shape, Place to, const Shape& to_strides, Place f
     loop.run(pool, [&](const int64_t* offsets, int64_t n) {
       T* y = to.tensor.as<T>() + to.offset + offsets[0];
       const T* x = from.tensor.as<T>() + from.offset + offsets[1];
-      if (to_step == 1 && from_step == 1) std::copy_n(x, n, y);
-      else if (to_step == 1 && from_step == 0) std::fill_n(y, n, *x);
+      if (to_step == 1 && from_step == 1)
+        std::copy_n(x, n, y);
+      else if (to_step == 1 && from_step == 0)
+        std::fill_n(y, n, *x);
       else
         for (int64_t i = 0; i < n; ++i) y[i * to_step] = x[i * from_step];
     });

@@ -86,8 +86,10 @@ void copy_strided(const Shape& shape, Place to, const Shape& to_strides, Place f
 // Indices, shared by gathers and scatters.
 /// As i64 in [0, size); an error where one is out of [-size, size).
 Result<std::vector<int64_t>> normalized_indices(const Call& call, const TensorView& indices, int64_t size);
-/// Where the blocks start that the tuples in the last dimension of `indices` name, after `batch_dims` common dimensions.
-Result<std::vector<int64_t>> tuple_offsets(const Call& call, const TensorView& data, const TensorView& indices, int64_t batch_dims);
+/// Where the blocks start that the tuples in the last dimension of `indices` name, after `batch_dims` common
+/// dimensions.
+Result<std::vector<int64_t>> tuple_offsets(const Call& call, const TensorView& data, const TensorView& indices,
+                                           int64_t batch_dims);
 /// Input 1 holds indices of the rank of input 0, no larger than it but along the attribute axis.
 Status require_elementwise_indices(const Inference& in);
 

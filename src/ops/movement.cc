@@ -24,7 +24,8 @@ Status infer_transpose(Inference& in) {
   if (!in.dims(0)) return in.set_unknown_rank(0, in.dtype(0)), Status();
   const ir::Dims& dims = *in.dims(0);
   const std::vector<int64_t> perm = permutation(in.attributes, dims.size());
-  if (perm.size() != dims.size()) return in.error("perm is no permutation of the " + std::to_string(dims.size()) + " axes");
+  if (perm.size() != dims.size())
+    return in.error("perm is no permutation of the " + std::to_string(dims.size()) + " axes");
   ir::Dims out;
   for (const int64_t axis : perm) out.push_back(dims[static_cast<size_t>(axis)]);
   in.set(0, in.dtype(0), std::move(out));
@@ -35,7 +36,8 @@ Status reference_transpose(Call& call) {
   const TensorView &x = call.input(0), &y = call.output();
   const Shape dense = strides_of(x.shape);
   Shape strides;
-  for (const int64_t axis : permutation(call.attributes, x.shape.size())) strides.push_back(dense[static_cast<size_t>(axis)]);
+  for (const int64_t axis : permutation(call.attributes, x.shape.size()))
+    strides.push_back(dense[static_cast<size_t>(axis)]);
   copy_strided(y.shape, {y, 0}, strides_of(y.shape), {x, 0}, strides, call.pool);
   return {};
 }
@@ -63,20 +65,27 @@ Status infer_concat(Inference& in) {
     for (size_t d = 0; d < dims.size(); ++d) {
       if (d == static_cast<size_t>(axis)) continue;
       if ((*out)[d].known() && dims[d].known() && !(*out)[d].same(dims[d]))
-        return in.error("inputs [" + ir::to_string(*out) + "] and [" + ir::to_string(dims) + "] differ outside axis " + std::to_string(axis));
+        return in.error("inputs [" + ir::to_string(*out) + "] and [" + ir::to_string(dims) + "] differ outside axis " +
+                        std::to_string(axis));
       if (!(*out)[d].known()) (*out)[d] = dims[d].known() || (*out)[d].symbol().empty() ? dims[d] : (*out)[d];
     }
     (*out)[static_cast<size_t>(axis)] = length;
-    if (const auto known = in.known(i)) elements.insert(elements.end(), known->begin(), known->end());
-    else if (dims.size() == 1 && dims[0].known() && dims[0].value() <= 64) elements.resize(elements.size() + static_cast<size_t>(dims[0].value()));
-    else elements_known = false;
+    if (const auto known = in.known(i))
+      elements.insert(elements.end(), known->begin(), known->end());
+    else if (dims.size() == 1 && dims[0].known() && dims[0].value() <= 64)
+      elements.resize(elements.size() + static_cast<size_t>(dims[0].value()));
+    else
+      elements_known = false;
     elements_known = elements_known && elements.size() <= 64;
     if (!elements_known) elements.clear();
   }
   if (!out) return in.set_unknown_rank(0, in.dtype(0)), Status();
-  if (!ranks_known) (*out)[static_cast<size_t>(normalized_axis(in.attributes.integer("axis"), static_cast<int>(out->size())))] = ir::Dim();
+  if (!ranks_known)
+    (*out)[static_cast<size_t>(normalized_axis(in.attributes.integer("axis"), static_cast<int>(out->size())))] =
+        ir::Dim();
   in.set(0, in.dtype(0), *out);
-  if (out->size() == 1 && ranks_known && elements_known && is_integer(in.dtype(0))) in.set_known(0, std::move(elements));
+  if (out->size() == 1 && ranks_known && elements_known && is_integer(in.dtype(0)))
+    in.set_known(0, std::move(elements));
   return {};
 }
 
@@ -101,9 +110,12 @@ Status infer_split(Inference& in) {
   VIVACE_TRY(require_type(in, 1, {DType::i64}));
   VIVACE_TRY(require_rank(in, 1, 1, 1));
   const auto parts = static_cast<int64_t>(in.output_count());
-  const std::optional<int64_t> declared = in.attributes.has("num_outputs") ? std::optional(in.attributes.integer("num_outputs")) : std::nullopt;
+  const std::optional<int64_t> declared =
+      in.attributes.has("num_outputs") ? std::optional(in.attributes.integer("num_outputs")) : std::nullopt;
   if (declared && in.has(1)) return in.error("it has both the input split and num_outputs");
-  if (declared && *declared != parts) return in.error("num_outputs is " + std::to_string(*declared) + ", but it has " + std::to_string(parts) + " outputs");
+  if (declared && *declared != parts)
+    return in.error("num_outputs is " + std::to_string(*declared) + ", but it has " + std::to_string(parts) +
+                    " outputs");
   if (parts == 0) return {};
   if (!in.dims(0)) {
     for (size_t i = 0; i < in.output_count(); ++i) in.set_unknown_rank(i, in.dtype(0));
@@ -113,24 +125,31 @@ Status infer_split(Inference& in) {
   const ir::Dim& whole = (*in.dims(0))[static_cast<size_t>(axis)];
   ir::Dims sizes(static_cast<size_t>(parts));
   if (const auto known = in.known(1)) {
-    if (known->size() != sizes.size()) return in.error("split has " + std::to_string(known->size()) + " elements for " + std::to_string(parts) + " outputs");
+    if (known->size() != sizes.size())
+      return in.error("split has " + std::to_string(known->size()) + " elements for " + std::to_string(parts) +
+                      " outputs");
     sizes = *known;
   } else if (const auto numbers = in.numbers(1)) {
-    if (numbers->size() != sizes.size()) return in.error("split has " + std::to_string(numbers->size()) + " elements for " + std::to_string(parts) + " outputs");
+    if (numbers->size() != sizes.size())
+      return in.error("split has " + std::to_string(numbers->size()) + " elements for " + std::to_string(parts) +
+                      " outputs");
     sizes = ir::to_dims(*numbers);
   } else if (!in.has(1)) {  // equal parts, the last one smaller where it does not come out even
     const ir::Dim part = ceil_div(whole, parts);
     for (size_t i = 0; i < sizes.size(); ++i)
-      sizes[i] = whole.known() ? ir::Dim(std::clamp<int64_t>(whole.value() - static_cast<int64_t>(i) * part.value(), 0, part.value()))
-                 : parts == 1  ? whole
-                               : ir::Dim();
+      sizes[i] =
+          whole.known()
+              ? ir::Dim(std::clamp<int64_t>(whole.value() - static_cast<int64_t>(i) * part.value(), 0, part.value()))
+          : parts == 1 ? whole
+                       : ir::Dim();
   }
   for (const ir::Dim& d : sizes)
     if (d.known() && d.value() < 0) return in.error("split has a negative element");
   ir::Dim sum = 0;
   for (const ir::Dim& d : sizes) sum = sum + d;
   if (sum.known() && whole.known() && !sum.same(whole))
-    return in.error("split sums to " + sum.to_string() + ", but axis " + std::to_string(axis) + " has " + whole.to_string());
+    return in.error("split sums to " + sum.to_string() + ", but axis " + std::to_string(axis) + " has " +
+                    whole.to_string());
   for (size_t i = 0; i < sizes.size(); ++i) {
     ir::Dims out = *in.dims(0);
     out[static_cast<size_t>(axis)] = sizes[i];
@@ -217,7 +236,8 @@ Result<SliceRequest> slice_request(const Inference& in) {
   }
   if (const auto axes = in.numbers(3); axes || (!in.has(3) && count)) {
     r.axes_known = true;
-    if (axes) r.axes = *axes;
+    if (axes)
+      r.axes = *axes;
     else
       for (size_t i = 0; i < *count; ++i) r.axes.push_back(static_cast<int64_t>(i));
     if (count && r.axes.size() != *count) return in.error("starts and axes differ in length");
@@ -252,14 +272,18 @@ Status infer_slice(Inference& in) {
     }
     const ir::Dim start = (*r.starts)[i], end = (*r.ends)[i];
     const int64_t step = (*r.steps)[i];
-    d = d.known() && start.known() && end.known() ? ir::Dim(slice_axis(d.value(), start.value(), end.value(), step).size)
-                                                  : symbolic_slice(d, start, end, step);
+    d = d.known() && start.known() && end.known()
+            ? ir::Dim(slice_axis(d.value(), start.value(), end.value(), step).size)
+            : symbolic_slice(d, start, end, step);
   }
   in.set(0, in.dtype(0), out);
   const std::optional<ir::Dims> known = in.known(0);
   if (known && out.size() == 1 && r.axes_known && r.axes.empty()) in.set_known(0, *known);
-  if (!known || out.size() != 1 || r.axes.size() != 1 || !out[0].known() || !r.steps || !(*r.starts)[0].known() || !(*r.ends)[0].known()) return {};
-  const AxisSlice s = slice_axis(static_cast<int64_t>(known->size()), (*r.starts)[0].value(), (*r.ends)[0].value(), (*r.steps)[0]);
+  if (!known || out.size() != 1 || r.axes.size() != 1 || !out[0].known() || !r.steps || !(*r.starts)[0].known() ||
+      !(*r.ends)[0].known())
+    return {};
+  const AxisSlice s =
+      slice_axis(static_cast<int64_t>(known->size()), (*r.starts)[0].value(), (*r.ends)[0].value(), (*r.steps)[0]);
   ir::Dims elements;
   for (int64_t i = 0; i < s.size; ++i) elements.push_back((*known)[static_cast<size_t>(s.start + i * s.step)]);
   in.set_known(0, std::move(elements));

@@ -65,7 +65,8 @@ Status reference_nms(Call& call) {
     for (const int64_t i : order) {
       if (static_cast<int64_t>(kept.size()) >= most) break;
       const Box box = box_at(boxes.as<float>() + (row / classes * count + i) * 4, center);
-      if (std::any_of(kept.begin(), kept.end(), [&](const Box& other) { return overlap(box, other) > overlap_limit; })) continue;
+      if (std::any_of(kept.begin(), kept.end(), [&](const Box& other) { return overlap(box, other) > overlap_limit; }))
+        continue;
       kept.push_back(box);
       selected.insert(selected.end(), {row / classes, row % classes, i});
     }

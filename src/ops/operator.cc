@@ -168,7 +168,8 @@ void Inference::set(size_t i, ir::Type type) {
 }
 void Inference::set(size_t i, DType dtype, ir::Dims dims) { set(i, ir::Type::tensor(dtype, std::move(dims))); }
 void Inference::set_known(size_t i, ir::Dims elements) {
-  if (i < output_knowns.size() && static_cast<int64_t>(elements.size()) <= kMostKnown) output_knowns[i] = std::move(elements);
+  if (i < output_knowns.size() && static_cast<int64_t>(elements.size()) <= kMostKnown)
+    output_knowns[i] = std::move(elements);
 }
 Status Inference::error(const std::string& what) const { return {Code::invalid_model, node.describe() + ": " + what}; }
 Status Call::error(const std::string& what) const { return {Code::invalid_argument, node.describe() + ": " + what}; }
@@ -237,8 +238,7 @@ Status compute(Call& call) {
 Result<std::vector<Tensor>> run_reference(const ir::Node& node, const std::vector<Tensor>& inputs, ThreadPool* pool) {
   Inference in(node);
   for (size_t i = 0; i < in.types.size() && i < inputs.size(); ++i)
-    if (in.present[i])
-      in.set_input(i, ir::Type::tensor(inputs[i].type(), ir::to_dims(inputs[i].shape())), &inputs[i]);
+    if (in.present[i]) in.set_input(i, ir::Type::tensor(inputs[i].type(), ir::to_dims(inputs[i].shape())), &inputs[i]);
   VIVACE_TRY(infer(in));
   std::vector<Tensor> made(node.outputs().size());
   Call call(node);

@@ -18,9 +18,11 @@ bool exceeds(T a, T b) {
 
 // Calls f(offset of the first element) for each line along the axis, in parallel.
 void for_each_line(ThreadPool* pool, const AxisSplit& split, FunctionRef<void(int64_t line, int64_t offset)> f) {
-  parallel_for(pool, split.outer * split.inner, std::max<int64_t>(1, 4096 / std::max<int64_t>(1, split.size)), [&](int64_t begin, int64_t end) {
-    for (int64_t line = begin; line < end; ++line) f(line, line / split.inner * split.size * split.inner + line % split.inner);
-  });
+  parallel_for(pool, split.outer * split.inner, std::max<int64_t>(1, 4096 / std::max<int64_t>(1, split.size)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t line = begin; line < end; ++line)
+                   f(line, line / split.inner * split.size * split.inner + line % split.inner);
+               });
 }
 
 }  // namespace
@@ -46,7 +48,8 @@ Status infer_top_k(Inference& in) {
   VIVACE_ASSIGN(const int axis, checked_axis(in, in.attributes.integer("axis", -1), in.rank(0)));
   ir::Dims out = *in.dims(0);
   ir::Dim& d = out[static_cast<size_t>(axis)];
-  if (d.known() && k.known() && k.value() > d.value()) return in.error("K is " + k.to_string() + ", but the axis has " + d.to_string() + " elements");
+  if (d.known() && k.known() && k.value() > d.value())
+    return in.error("K is " + k.to_string() + ", but the axis has " + d.to_string() + " elements");
   d = k;
   in.set(0, in.dtype(0), out);
   in.set(1, DType::i64, std::move(out));
@@ -90,8 +93,10 @@ Status infer_arg(Inference& in) {
   if (!in.dims(0)) return in.set_unknown_rank(0, DType::i64), Status();
   VIVACE_ASSIGN(const int axis, checked_axis(in, in.attributes.integer("axis"), in.rank(0)));
   ir::Dims out = *in.dims(0);
-  if (keep) out[static_cast<size_t>(axis)] = 1;
-  else out.erase(out.begin() + axis);
+  if (keep)
+    out[static_cast<size_t>(axis)] = 1;
+  else
+    out.erase(out.begin() + axis);
   in.set(0, DType::i64, std::move(out));
   return {};
 }

@@ -41,9 +41,12 @@ struct Sum {
 template <class T>
 struct Mean : Sum<T> {
   static Wide<T> finish(Real<T> r, int64_t count) {
-    if constexpr (!std::is_integral_v<T>) return static_cast<Wide<T>>(r / static_cast<double>(count));
-    else if constexpr (std::is_signed_v<T>) return static_cast<T>(count ? static_cast<int64_t>(r) / count : 0);
-    else return static_cast<T>(count ? r / static_cast<uint64_t>(count) : 0);
+    if constexpr (!std::is_integral_v<T>)
+      return static_cast<Wide<T>>(r / static_cast<double>(count));
+    else if constexpr (std::is_signed_v<T>)
+      return static_cast<T>(count ? static_cast<int64_t>(r) / count : 0);
+    else
+      return static_cast<T>(count ? r / static_cast<uint64_t>(count) : 0);
   }
 };
 template <class T>
@@ -58,8 +61,10 @@ struct SumSquare : Sum<T> {
 template <class T>
 struct SumAbsolute : Sum<T> {
   static void join(Real<T>& r, Wide<T> x) {
-    if constexpr (std::is_unsigned_v<T>) r += x;
-    else r += x < 0 ? Real<T>(0) - static_cast<Real<T>>(x) : static_cast<Real<T>>(x);
+    if constexpr (std::is_unsigned_v<T>)
+      r += x;
+    else
+      r += x < 0 ? Real<T>(0) - static_cast<Real<T>>(x) : static_cast<Real<T>>(x);
   }
 };
 template <class T>
@@ -76,8 +81,10 @@ Wide<T> from_log(double log) {
 template <class T>
 struct LogSum : Sum<T> {
   static Wide<T> finish(Real<T> r, int64_t) {
-    if constexpr (std::is_signed_v<T> && std::is_integral_v<T>) return from_log<T>(std::log(static_cast<double>(static_cast<int64_t>(r))));
-    else return from_log<T>(std::log(static_cast<double>(r)));
+    if constexpr (std::is_signed_v<T> && std::is_integral_v<T>)
+      return from_log<T>(std::log(static_cast<double>(static_cast<int64_t>(r))));
+    else
+      return from_log<T>(std::log(static_cast<double>(r)));
   }
 };
 template <class T>
@@ -88,23 +95,31 @@ struct LogSumExp {  // keeps the sum relative to the greatest element so far
   static R start() { return {-std::numeric_limits<double>::infinity(), 0}; }
   static void join(R& r, Wide<T> value) {
     const auto x = static_cast<double>(value);
-    if (x == r.top) r.sum += std::isinf(x) && x < 0 ? 0 : 1;
-    else if (x > r.top) r = {x, r.sum * std::exp(r.top - x) + 1};
-    else r.sum += std::exp(x - r.top);
+    if (x == r.top)
+      r.sum += std::isinf(x) && x < 0 ? 0 : 1;
+    else if (x > r.top)
+      r = {x, r.sum * std::exp(r.top - x) + 1};
+    else
+      r.sum += std::exp(x - r.top);
   }
   static Wide<T> finish(const R& r, int64_t) { return from_log<T>(r.sum == 0 ? r.top : r.top + std::log(r.sum)); }
 };
 template <class T>
 struct Maximum {
   using R = Wide<T>;
-  static R start() { return std::numeric_limits<R>::has_infinity ? -std::numeric_limits<R>::infinity() : std::numeric_limits<R>::lowest(); }
+  static R start() {
+    return std::numeric_limits<R>::has_infinity ? -std::numeric_limits<R>::infinity()
+                                                : std::numeric_limits<R>::lowest();
+  }
   static void join(R& r, R x) { r = x > r || x != x ? x : r; }
   static R finish(R r, int64_t) { return r; }
 };
 template <class T>
 struct Minimum {
   using R = Wide<T>;
-  static R start() { return std::numeric_limits<R>::has_infinity ? std::numeric_limits<R>::infinity() : std::numeric_limits<R>::max(); }
+  static R start() {
+    return std::numeric_limits<R>::has_infinity ? std::numeric_limits<R>::infinity() : std::numeric_limits<R>::max();
+  }
   static void join(R& r, R x) { r = x < r || x != x ? x : r; }
   static R finish(R r, int64_t) { return r; }
 };
@@ -124,26 +139,28 @@ void reduce(const TensorView& x, const TensorView& y, const std::vector<bool>& r
   const int64_t in_size = elements(shape), out_size = elements(kept);
   const StridedLoop loop(shape, {broadcast_strides(kept, kept.size()), strides_of(shape)});
   const bool along = loop.row_stride(0) == 0;
-  parallel_for(pool, pieces, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, in_size)), [&](int64_t begin, int64_t end) {
-    std::vector<R> results(static_cast<size_t>(out_size));
-    for (int64_t piece = begin; piece < end; ++piece) {
-      std::fill(results.begin(), results.end(), Reduction::start());
-      const T* data = x.as<T>() + piece * in_size;
-      loop.run(nullptr, [&](const int64_t* offsets, int64_t n) {
-        R* r = results.data() + offsets[0];
-        const T* row = data + offsets[1];
-        if (along) {
-          R one = *r;
-          for (int64_t i = 0; i < n; ++i) Reduction::join(one, static_cast<Wide<T>>(row[i]));
-          *r = one;
-        } else {
-          for (int64_t i = 0; i < n; ++i) Reduction::join(r[i], static_cast<Wide<T>>(row[i]));
-        }
-      });
-      T* out = y.as<T>() + piece * out_size;
-      for (size_t i = 0; i < results.size(); ++i) out[i] = static_cast<T>(Reduction::finish(results[i], per_result));
-    }
-  });
+  parallel_for(pool, pieces, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, in_size)),
+               [&](int64_t begin, int64_t end) {
+                 std::vector<R> results(static_cast<size_t>(out_size));
+                 for (int64_t piece = begin; piece < end; ++piece) {
+                   std::fill(results.begin(), results.end(), Reduction::start());
+                   const T* data = x.as<T>() + piece * in_size;
+                   loop.run(nullptr, [&](const int64_t* offsets, int64_t n) {
+                     R* r = results.data() + offsets[0];
+                     const T* row = data + offsets[1];
+                     if (along) {
+                       R one = *r;
+                       for (int64_t i = 0; i < n; ++i) Reduction::join(one, static_cast<Wide<T>>(row[i]));
+                       *r = one;
+                     } else {
+                       for (int64_t i = 0; i < n; ++i) Reduction::join(r[i], static_cast<Wide<T>>(row[i]));
+                     }
+                   });
+                   T* out = y.as<T>() + piece * out_size;
+                   for (size_t i = 0; i < results.size(); ++i)
+                     out[i] = static_cast<T>(Reduction::finish(results[i], per_result));
+                 }
+               });
 }
 
 using Kernel = Status (*)(Call&, const std::vector<bool>&);
@@ -192,9 +209,12 @@ Status infer_reduce(Inference& in) {
   if (!reduced && !keep) return in.set_unknown_rank(0, in.dtype(0)), Status();
   ir::Dims out;
   for (size_t i = 0; i < in.dims(0)->size(); ++i) {
-    if (!reduced) out.push_back(ir::Dim());
-    else if (!(*reduced)[i]) out.push_back((*in.dims(0))[i]);
-    else if (keep) out.push_back(1);
+    if (!reduced)
+      out.push_back(ir::Dim());
+    else if (!(*reduced)[i])
+      out.push_back((*in.dims(0))[i]);
+    else if (keep)
+      out.push_back(1);
   }
   in.set(0, in.dtype(0), std::move(out));
   return {};

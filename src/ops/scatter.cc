@@ -44,13 +44,15 @@ Status with_reduction(const Call& call, DType type, F&& f) {
     return for_numbers(call, type, [&]<class T>() {
       f.template operator()<T>([reduction](T& to, const T& update) { to = combined(reduction, to, update); });
     });
-  const bool done = visit_storage(type, [&]<class T>() { f.template operator()<T>([](T& to, const T& update) { to = update; }); });
+  const bool done =
+      visit_storage(type, [&]<class T>() { f.template operator()<T>([](T& to, const T& update) { to = update; }); });
   return done ? Status() : no_kernel_for(call, type);
 }
 
 Status check_updates(Inference& in) {
   VIVACE_TRY(require_same_type(in, 0, 2));
-  if (reduction_of(in.attributes) == Reduction::unknown) return in.error("unknown reduction '" + in.attributes.text("reduction") + "'");
+  if (reduction_of(in.attributes) == Reduction::unknown)
+    return in.error("unknown reduction '" + in.attributes.text("reduction") + "'");
   return infer_same_as_first(in);
 }
 Status check_update_shape(const Inference& in, const ir::Dims& expected) {
@@ -58,7 +60,8 @@ Status check_update_shape(const Inference& in, const ir::Dims& expected) {
   bool same = in.dims(2)->size() == expected.size();
   for (size_t i = 0; same && i < expected.size(); ++i)
     same = !expected[i].known() || !(*in.dims(2))[i].known() || expected[i].same((*in.dims(2))[i]);
-  return same ? Status() : in.error("updates are [" + ir::to_string(*in.dims(2)) + "], not [" + ir::to_string(expected) + "]");
+  return same ? Status()
+              : in.error("updates are [" + ir::to_string(*in.dims(2)) + "], not [" + ir::to_string(expected) + "]");
 }
 
 }  // namespace
@@ -93,7 +96,9 @@ Status infer_scatter_nd(Inference& in) {
   VIVACE_TRY(require_rank(in, 1, 1, kMaxRank));
   if (in.dims(0) && in.dims(1) && in.dims(1)->back().known()) {
     const int64_t size = in.dims(1)->back().value();
-    if (size < 1 || size > in.rank(0)) return in.error("index tuples of " + std::to_string(size) + " do not fit the data [" + ir::to_string(*in.dims(0)) + "]");
+    if (size < 1 || size > in.rank(0))
+      return in.error("index tuples of " + std::to_string(size) + " do not fit the data [" +
+                      ir::to_string(*in.dims(0)) + "]");
     ir::Dims expected(in.dims(1)->begin(), in.dims(1)->end() - 1);
     expected.insert(expected.end(), in.dims(0)->begin() + size, in.dims(0)->end());
     VIVACE_TRY(check_update_shape(in, expected));
@@ -108,7 +113,8 @@ Status reference_scatter_nd(Call& call) {
   const int64_t block = elements(std::span(x.shape).subspan(static_cast<size_t>(call.input(1).shape.back())));
   return with_reduction(call, y.type, [&]<class T>(auto join) {
     for (size_t t = 0; t < offsets.size(); ++t)
-      for (int64_t i = 0; i < block; ++i) join(y.as<T>()[offsets[t] + i], updates.as<T>()[static_cast<int64_t>(t) * block + i]);
+      for (int64_t i = 0; i < block; ++i)
+        join(y.as<T>()[offsets[t] + i], updates.as<T>()[static_cast<int64_t>(t) * block + i]);
   });
 }
 

@@ -13,7 +13,8 @@ namespace {
 std::vector<int64_t> truncated(const TensorView& view) {
   if (!is_float(view.type)) return to_int64(view);
   std::vector<int64_t> list;
-  for (const double v : to_double(view)) list.push_back(v > -9e18 && v < 9e18 ? static_cast<int64_t>(v) : std::numeric_limits<int64_t>::min());
+  for (const double v : to_double(view))
+    list.push_back(v > -9e18 && v < 9e18 ? static_cast<int64_t>(v) : std::numeric_limits<int64_t>::min());
   return list;
 }
 }  // namespace
@@ -21,7 +22,8 @@ std::vector<int64_t> truncated(const TensorView& view) {
 Status infer_one_hot(Inference& in) {
   VIVACE_TRY(require_rank(in, 1, 0, 1));
   VIVACE_TRY(require_rank(in, 2, 1, 1));
-  if (in.dims(2) && in.dims(2)->front().known() && !in.dims(2)->front().is(2)) return in.error("values must be the two of off and on");
+  if (in.dims(2) && in.dims(2)->front().known() && !in.dims(2)->front().is(2))
+    return in.error("values must be the two of off and on");
   const DType type = in.dtype(1);
   if (type != DType::undefined && !is_float(type) && !is_integer(type)) return in.error("depth must be a number");
   ir::Dim depth;
@@ -88,7 +90,8 @@ Status reference_compress(Call& call) {
   VIVACE_TRY(make_output(call, 0, x.type, shape));
   for (int64_t o = 0; o < from.outer; ++o)
     for (int64_t i = 0; i < count; ++i)
-      copy_elements({call.output(), (o * count + i) * from.inner}, {x, (o * from.size + kept[static_cast<size_t>(i)]) * from.inner}, from.inner);
+      copy_elements({call.output(), (o * count + i) * from.inner},
+                    {x, (o * from.size + kept[static_cast<size_t>(i)]) * from.inner}, from.inner);
   return {};
 }
 
@@ -107,9 +110,13 @@ Status reference_non_zero(Call& call) {
     for (int64_t i = 0; i < x.count(); ++i)
       if (is_set(i)) places.push_back(i);
   };
-  if (x.type == DType::string) collect([&](int64_t i) { return !x.as<std::string>()[i].empty(); });
-  else if (x.type == DType::boolean) collect([&](int64_t i) { return x.as<bool>()[i]; });
-  else VIVACE_TRY(for_numbers(call, x.type, [&]<class T>() { collect([&](int64_t i) { return static_cast<Wide<T>>(x.as<T>()[i]) != 0; }); }));
+  if (x.type == DType::string)
+    collect([&](int64_t i) { return !x.as<std::string>()[i].empty(); });
+  else if (x.type == DType::boolean)
+    collect([&](int64_t i) { return x.as<bool>()[i]; });
+  else
+    VIVACE_TRY(for_numbers(
+        call, x.type, [&]<class T>() { collect([&](int64_t i) { return static_cast<Wide<T>>(x.as<T>()[i]) != 0; }); }));
   const Shape shape = x.shape.empty() ? Shape{1} : x.shape;
   const auto count = static_cast<int64_t>(places.size());
   VIVACE_TRY(make_output(call, 0, DType::i64, {static_cast<int64_t>(shape.size()), count}));
@@ -165,8 +172,10 @@ Sorted sort_slices(const TensorView& x, const AxisSplit& split) {
       for (int64_t i = 0; i < split.inner; ++i) {
         const auto at = [&](int64_t slice) -> decltype(auto) {
           const T& element = x.as<T>()[(o * split.size + slice) * split.inner + i];
-          if constexpr (std::is_same_v<T, std::string>) return (element);
-          else return static_cast<Wide<T>>(element);
+          if constexpr (std::is_same_v<T, std::string>)
+            return (element);
+          else
+            return static_cast<Wide<T>>(element);
         };
         if (const int c = compare(at(a), at(b))) return c;
       }
@@ -175,7 +184,8 @@ Sorted sort_slices(const TensorView& x, const AxisSplit& split) {
   Sorted sorted;
   sorted.order.resize(static_cast<size_t>(split.size));
   std::iota(sorted.order.begin(), sorted.order.end(), 0);
-  std::stable_sort(sorted.order.begin(), sorted.order.end(), [&](int64_t a, int64_t b) { return compare_slices(a, b) < 0; });
+  std::stable_sort(sorted.order.begin(), sorted.order.end(),
+                   [&](int64_t a, int64_t b) { return compare_slices(a, b) < 0; });
   for (size_t i = 0; i < sorted.order.size(); ++i)
     sorted.starts.push_back(i == 0 || compare_slices(sorted.order[i - 1], sorted.order[i]) != 0);
   return sorted;
@@ -190,9 +200,12 @@ Status reference_unique(Call& call) {
   Shape shape = flat ? Shape{x.count()} : x.shape;
   const AxisSplit split = split_at(shape, axis);
   Sorted sorted;
-  if (x.type == DType::string) sorted = sort_slices<std::string>(x, split);
-  else if (x.type == DType::boolean) sorted = sort_slices<bool>(x, split);
-  else VIVACE_TRY(for_numbers(call, x.type, [&]<class T>() { sorted = sort_slices<T>(x, split); }));
+  if (x.type == DType::string)
+    sorted = sort_slices<std::string>(x, split);
+  else if (x.type == DType::boolean)
+    sorted = sort_slices<bool>(x, split);
+  else
+    VIVACE_TRY(for_numbers(call, x.type, [&]<class T>() { sorted = sort_slices<T>(x, split); }));
 
   // Groups of equal slices: the first of each, how many, and the group of every slice.
   std::vector<int64_t> first, counts, group(static_cast<size_t>(split.size));
@@ -219,7 +232,8 @@ Status reference_unique(Call& call) {
   VIVACE_TRY(make_output(call, 0, x.type, shape));
   for (int64_t o = 0; o < split.outer; ++o)
     for (int64_t i = 0; i < count; ++i)
-      copy_elements({call.output(), (o * count + i) * split.inner}, {x, (o * split.size + first[static_cast<size_t>(i)]) * split.inner}, split.inner);
+      copy_elements({call.output(), (o * count + i) * split.inner},
+                    {x, (o * split.size + first[static_cast<size_t>(i)]) * split.inner}, split.inner);
   const std::vector<int64_t>* lists[] = {nullptr, &first, &group, &counts};
   for (size_t i = 1; i < call.outputs.size(); ++i) {
     VIVACE_TRY(make_output(call, i, DType::i64, {static_cast<int64_t>(lists[i]->size())}));

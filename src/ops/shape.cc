@@ -72,7 +72,8 @@ Status reference_identity(Call& call) {
 Status reference_reshape(Call& call) {
   VIVACE_TRY(size_outputs(call));
   if (call.output().count() != call.input(0).count())
-    return call.error(to_string(call.input(0).shape) + " does not have the elements of " + to_string(call.output().shape));
+    return call.error(to_string(call.input(0).shape) + " does not have the elements of " +
+                      to_string(call.output().shape));
   return reference_identity(call);
 }
 
@@ -82,11 +83,16 @@ namespace {
 Result<Tensor> constant_of(const Inference& in) {
   const ir::Attributes& a = in.attributes;
   Tensor made;
-  if (const auto* v = a.get<Tensor>("value")) made = *v;
-  else if (const auto* v = a.get<int64_t>("value_int")) made = Tensor::scalar(*v);
-  else if (const auto* v = a.get<float>("value_float")) made = Tensor::scalar(*v);
-  else if (const auto* v = a.get<std::vector<int64_t>>("value_ints")) made = Tensor::of(*v);
-  else if (const auto* v = a.get<std::vector<float>>("value_floats")) made = Tensor::of(*v);
+  if (const auto* v = a.get<Tensor>("value"))
+    made = *v;
+  else if (const auto* v = a.get<int64_t>("value_int"))
+    made = Tensor::scalar(*v);
+  else if (const auto* v = a.get<float>("value_float"))
+    made = Tensor::scalar(*v);
+  else if (const auto* v = a.get<std::vector<int64_t>>("value_ints"))
+    made = Tensor::of(*v);
+  else if (const auto* v = a.get<std::vector<float>>("value_floats"))
+    made = Tensor::of(*v);
   else if (a.has("value_string") || a.has("value_strings")) {
     const bool one = a.has("value_string");
     const auto texts = one ? std::vector{a.text("value_string")} : a.texts("value_strings");
@@ -198,7 +204,9 @@ std::optional<int64_t> range_length(const Tensor& start, const Tensor& limit, co
     const __int128 first = to_int64(start)[0], last = to_int64(limit)[0], step = to_int64(delta)[0];
     if (step == 0) return std::nullopt;
     const __int128 span = step > 0 ? last - first : first - last, size = step > 0 ? step : -step;
-    return span <= 0 ? 0 : static_cast<int64_t>(std::min<__int128>((span + size - 1) / size, std::numeric_limits<int64_t>::max()));
+    return span <= 0 ? 0
+                     : static_cast<int64_t>(
+                           std::min<__int128>((span + size - 1) / size, std::numeric_limits<int64_t>::max()));
   }
   const double length = std::ceil((to_double(limit)[0] - to_double(start)[0]) / to_double(delta)[0]);
   return length < 1e15 ? std::optional(static_cast<int64_t>(std::max(length, 0.0))) : std::nullopt;
@@ -216,7 +224,8 @@ Status infer_range(Inference& in) {
   const Tensor* values[] = {in.constant(0), in.constant(1), in.constant(2)};
   const std::vector<Tensor> numbers = [&] {
     std::vector<Tensor> list;
-    if (values[0] && values[1] && values[2]) list = {*values[0], *values[1], *values[2]};
+    if (values[0] && values[1] && values[2])
+      list = {*values[0], *values[1], *values[2]};
     else if (bounds && (*start)[0].known() && (*limit)[0].known() && (*delta)[0].known())
       for (const auto* one : {&start, &limit, &delta}) list.push_back(Tensor::scalar((**one)[0].value()));
     return list;
@@ -233,8 +242,10 @@ Status infer_range(Inference& in) {
   in.set(0, in.dtype(0), {length});
   if (length.known() && length.value() <= 64 && !numbers.empty() && is_integer(in.dtype(0))) {
     ir::Dims elements;
-    const auto first = static_cast<uint64_t>(to_int64(numbers[0])[0]), step = static_cast<uint64_t>(to_int64(numbers[2])[0]);
-    for (uint64_t i = 0; i < static_cast<uint64_t>(length.value()); ++i) elements.push_back(static_cast<int64_t>(first + i * step));
+    const auto first = static_cast<uint64_t>(to_int64(numbers[0])[0]),
+               step = static_cast<uint64_t>(to_int64(numbers[2])[0]);
+    for (uint64_t i = 0; i < static_cast<uint64_t>(length.value()); ++i)
+      elements.push_back(static_cast<int64_t>(first + i * step));
     in.set_known(0, std::move(elements));
   }
   return {};
@@ -246,7 +257,8 @@ Status reference_range(Call& call) {
     using W = std::conditional_t<std::is_integral_v<T>, uint64_t, double>;
     const auto widened = [&](size_t i) { return static_cast<W>(static_cast<Wide<T>>(*call.input(i).as<T>())); };
     const W start = widened(0), step = widened(2);
-    for (int64_t i = 0; i < y.count(); ++i) y.as<T>()[i] = static_cast<T>(static_cast<Wide<T>>(start + static_cast<W>(i) * step));
+    for (int64_t i = 0; i < y.count(); ++i)
+      y.as<T>()[i] = static_cast<T>(static_cast<Wide<T>>(start + static_cast<W>(i) * step));
   });
 }
 
@@ -259,8 +271,10 @@ ir::Dim remaining(ir::Dims numerator, const ir::Dims& denominator) {
   ir::Dims rest;
   for (const ir::Dim& d : denominator) {  // equal dimensions first: they may be 0
     const auto equal = std::find_if(numerator.begin(), numerator.end(), [&](const ir::Dim& n) { return n.same(d); });
-    if (equal != numerator.end()) numerator.erase(equal);
-    else rest.push_back(d);
+    if (equal != numerator.end())
+      numerator.erase(equal);
+    else
+      rest.push_back(d);
   }
   // Then the numbers, and the symbols that are left.
   ir::Dim number = 1, divisor = 1, symbols = 1;
@@ -287,7 +301,8 @@ Status infer_reshape(Inference& in) {
     vague |= !d.known() && d.symbol().empty();
     if (d.is(0)) zero = true;
     if (d.is(0) && !allow_zero) {
-      if (in.dims(0) && i >= in.dims(0)->size()) return in.error("shape " + request + " copies dimension " + std::to_string(i) + " of " + quoted(*in.dims(0)));
+      if (in.dims(0) && i >= in.dims(0)->size())
+        return in.error("shape " + request + " copies dimension " + std::to_string(i) + " of " + quoted(*in.dims(0)));
       d = in.dims(0) ? (*in.dims(0))[i] : ir::Dim();
     } else if (d.is(-1)) {
       if (open) return in.error("shape " + request + " has more than one -1");
@@ -305,8 +320,8 @@ Status infer_reshape(Inference& in) {
   if (in.dims(0)) {
     const ir::Dim before = product(*in.dims(0)), after = product(*wanted);
     const bool settled = before.known() && std::all_of(wanted->begin(), wanted->end(), [&](const ir::Dim& d) {
-      return d.known() || (open && &d == &(*wanted)[*open]);
-    });
+                           return d.known() || (open && &d == &(*wanted)[*open]);
+                         });
     if (settled && !vague && !(after.known() && after.same(before)))
       return in.error(quoted(*in.dims(0)) + " cannot be reshaped to " + request);
   }
@@ -336,8 +351,10 @@ Status infer_squeeze(Inference& in) {
   }
   ir::Dims out;
   for (size_t i = 0; i < dims.size(); ++i) {
-    if (!drop[i]) out.push_back(dims[i]);
-    else if (dims[i].known() && !dims[i].is(1)) return in.error("axis " + std::to_string(i) + " of " + quoted(dims) + " is not 1");
+    if (!drop[i])
+      out.push_back(dims[i]);
+    else if (dims[i].known() && !dims[i].is(1))
+      return in.error("axis " + std::to_string(i) + " of " + quoted(dims) + " is not 1");
   }
   in.set(0, in.dtype(0), std::move(out));
   pass_known(in);
@@ -363,7 +380,8 @@ Status infer_unsqueeze(Inference& in) {
 Status infer_flatten(Inference& in) {
   if (!in.dims(0)) return in.set(0, in.dtype(0), {ir::Dim(), ir::Dim()}), Status();
   const int64_t axis = in.attributes.integer("axis", 1), rank = in.rank(0);
-  if (axis < -rank || axis > rank) return in.error("axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(rank));
+  if (axis < -rank || axis > rank)
+    return in.error("axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(rank));
   const auto middle = in.dims(0)->begin() + (axis < 0 ? axis + rank : axis);
   in.set(0, in.dtype(0), {ir::product({in.dims(0)->begin(), middle}), ir::product({middle, in.dims(0)->end()})});
   return {};
@@ -377,7 +395,8 @@ Status infer_expand(Inference& in) {
   const std::optional<ir::Dims> out = ir::broadcast(*in.dims(0), *wanted);
   if (!out) return in.error(quoted(*in.dims(0)) + " does not expand to " + quoted(*wanted));
   in.set(0, in.dtype(0), *out);
-  if (const auto known = in.known(0); known && known->size() == 1 && out->size() == 1 && out->front().known() && out->front().value() <= 64)
+  if (const auto known = in.known(0);
+      known && known->size() == 1 && out->size() == 1 && out->front().known() && out->front().value() <= 64)
     in.set_known(0, ir::Dims(static_cast<size_t>(out->front().value()), known->front()));
   return {};
 }

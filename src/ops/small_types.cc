@@ -113,8 +113,10 @@ Result<Tensor> widened(const TensorView& tensor) {
   VIVACE_ASSIGN(Tensor wide, Tensor::allocate(real ? DType::f32 : range.low < 0 ? DType::i8 : DType::u8, tensor.shape));
   for (int64_t i = 0; i < tensor.count(); ++i) {
     const uint8_t code = get_bits(tensor, i);
-    if (real) wide.as<float>()[i] = decode_small_float(tensor.type, code);
-    else wide.as<uint8_t>()[i] = static_cast<uint8_t>(code > range.high ? code + 2 * range.low : code);
+    if (real)
+      wide.as<float>()[i] = decode_small_float(tensor.type, code);
+    else
+      wide.as<uint8_t>()[i] = static_cast<uint8_t>(code > range.high ? code + 2 * range.low : code);
   }
   return wide;
 }

@@ -19,12 +19,13 @@ void for_each_line(const Call& call, F f) {
   const TensorView& x = call.input(0);
   const AxisSplit split = split_at(x.shape, normalized_axis(call.attributes.integer("axis", -1), x.rank()));
   if (split.size == 0) return;
-  parallel_for(call.pool, split.outer * split.inner, std::max<int64_t>(1, 4096 / split.size), [&](int64_t begin, int64_t end) {
-    for (int64_t line = begin; line < end; ++line) {
-      const int64_t offset = line / split.inner * split.size * split.inner + line % split.inner;
-      f(x.as<T>() + offset, call.output().as<T>() + offset, split.size, split.inner);
-    }
-  });
+  parallel_for(call.pool, split.outer * split.inner, std::max<int64_t>(1, 4096 / split.size),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t line = begin; line < end; ++line) {
+                   const int64_t offset = line / split.inner * split.size * split.inner + line % split.inner;
+                   f(x.as<T>() + offset, call.output().as<T>() + offset, split.size, split.inner);
+                 }
+               });
 }
 }  // namespace
 

@@ -74,14 +74,19 @@ Kernel booleans(F) {
 // Integers wrap around instead of overflowing.
 template <class T>
 T negated(T x) {
-  if constexpr (std::is_integral_v<T>) return static_cast<T>(uint64_t{0} - static_cast<uint64_t>(x));
-  else return -x;
+  if constexpr (std::is_integral_v<T>)
+    return static_cast<T>(uint64_t{0} - static_cast<uint64_t>(x));
+  else
+    return -x;
 }
 template <class T>
 T magnitude(T x) {
-  if constexpr (std::is_unsigned_v<T>) return x;
-  else if constexpr (std::is_integral_v<T>) return x < 0 ? negated(x) : x;
-  else return std::abs(x);
+  if constexpr (std::is_unsigned_v<T>)
+    return x;
+  else if constexpr (std::is_integral_v<T>)
+    return x < 0 ? negated(x) : x;
+  else
+    return std::abs(x);
 }
 template <class T>
 T sign(T x) {  // NaN stays NaN
@@ -106,10 +111,10 @@ struct Row {
   Parameters parameters = {};
 };
 
-#define FORMULA(expression)                                                 \
-  [](auto x, [[maybe_unused]] auto a, [[maybe_unused]] auto b) {            \
-    using T [[maybe_unused]] = decltype(x);                                 \
-    return expression;                                                      \
+#define FORMULA(expression)                                      \
+  [](auto x, [[maybe_unused]] auto a, [[maybe_unused]] auto b) { \
+    using T [[maybe_unused]] = decltype(x);                      \
+    return expression;                                           \
   }
 
 const std::unordered_map<std::string_view, Row>& formulas() {
@@ -141,7 +146,8 @@ const std::unordered_map<std::string_view, Row>& formulas() {
       {"Relu", {numbers(FORMULA(std::max(x, T(0))))}},
       {"LeakyRelu", {floats(FORMULA(x < T(0) ? a * x : x)), {{{"alpha", 0.01f}}}}},
       {"Elu", {floats(FORMULA(x < T(0) ? a * std::expm1(x) : x)), {{{"alpha", 1}}}}},
-      {"Selu", {floats(FORMULA(b * (x > T(0) ? x : a * std::expm1(x)))), {{{"alpha", 1.67326319f}, {"gamma", 1.05070102f}}}}},
+      {"Selu",
+       {floats(FORMULA(b * (x > T(0) ? x : a * std::expm1(x)))), {{{"alpha", 1.67326319f}, {"gamma", 1.05070102f}}}}},
       {"Celu", {floats(FORMULA(x > T(0) ? x : a * std::expm1(x / a))), {{{"alpha", 1}}}}},
       {"ThresholdedRelu", {floats(FORMULA(x > a ? x : T(0))), {{{"alpha", 1}}}}},
       {"HardSigmoid", {floats(FORMULA(clamp_to_unit(a * x + b))), {{{"alpha", 0.2f}, {"beta", 0.5f}}}}},
@@ -151,8 +157,13 @@ const std::unordered_map<std::string_view, Row>& formulas() {
       {"Mish", {floats(FORMULA(x * std::tanh(softplus(x))))}},
       {"Swish", {floats(FORMULA(x * sigmoid(a * x))), {{{"alpha", 1}}}}},
       {"Gelu", {floats(FORMULA(T(0.5) * x * (T(1) + std::erf(x * T(kSqrtHalf)))))}},
-      {"Gelu tanh", {floats(FORMULA(T(0.5) * x * (T(1) + std::tanh(T(kSqrtTwoOverPi) * (x + T(0.044715) * x * x * x)))))}},
-      {"Shrink", {numbers_as_real(FORMULA(x < -a ? x + b : x > a ? x - b : T(0))), {{{"lambd", 0.5f}, {"bias", 0}}}}},
+      {"Gelu tanh",
+       {floats(FORMULA(T(0.5) * x * (T(1) + std::tanh(T(kSqrtTwoOverPi) * (x + T(0.044715) * x * x * x)))))}},
+      {"Shrink",
+       {numbers_as_real(FORMULA(x < -a  ? x + b
+                                : x > a ? x - b
+                                        : T(0))),
+        {{{"lambd", 0.5f}, {"bias", 0}}}}},
       {"Not", {booleans(FORMULA(!x))}},
       {"BitwiseNot", {integers(FORMULA(static_cast<T>(~x)))}},
       {"IsNaN", {floats(FORMULA(x != x))}},
@@ -169,7 +180,8 @@ const std::unordered_map<std::string_view, Row>& formulas() {
 namespace {
 Status require_float(const Inference& in) {  // of any width
   if (in.dtype(0) == DType::undefined || is_float(in.dtype(0)) || is_small_float(in.dtype(0))) return {};
-  return in.error(std::string("input 0 has type ") + to_string(in.dtype(0)) + ", which " + in.node.op + " does not take");
+  return in.error(std::string("input 0 has type ") + to_string(in.dtype(0)) + ", which " + in.node.op +
+                  " does not take");
 }
 }  // namespace
 
@@ -205,7 +217,8 @@ Status infer_dropout(Inference& in) {
       in.constant(2)->as<bool>()[0]) {
     const Tensor* ratio = in.constant(1);
     const std::vector<double> values = ratio ? to_double(*ratio) : std::vector<double>();
-    if (values.empty() || values[0] != 0) return in.error("training_mode is not supported; export the model for inference");
+    if (values.empty() || values[0] != 0)
+      return in.error("training_mode is not supported; export the model for inference");
   }
   in.set(0, in.type(0));
   ir::Type mask = in.type(0);

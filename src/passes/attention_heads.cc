@@ -219,36 +219,37 @@ const Rule attention_without_transposes{
     .purpose =
         "Attention whose heads are reshaped and transposed there and back works on [batch, sequence, heads * size]",
     .pattern = op("Transpose", op("Attention").single_use().named("attention")),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Node& attention = *m.node("attention");
-      const std::vector<int64_t> perm = permutation_of(*m.root_node());
-      const auto& y = m["attention"]->type.dims;
-      if (!y || y->size() != 4 || attention.input(4) || attention.input(5)) return false;
-      // The output: batch, sequence, heads, size in this order but for dimensions of size 1.
-      std::vector<int64_t> moved;
-      for (const int64_t axis : perm)
-        if (!(*y)[static_cast<size_t>(axis)].is(1)) moved.push_back(axis == 1 ? 2 : axis == 2 ? 1 : axis);
-      if (!std::is_sorted(moved.begin(), moved.end()) || !m.root()->type.dims) return false;
-      std::vector<Heads> parts;
-      std::vector<ir::Dims> dims;
-      for (size_t i = 0; i < 3; ++i) {
-        const auto& d = attention.input(i)->type.dims;
-        if (!d || d->size() != 4) return false;
-        const std::optional<Heads> heads = find_heads(attention.input(i));
-        if (!heads) return false;
-        parts.push_back(*heads);
-        dims.push_back({(*d)[0], (*d)[2]});
-      }
-      std::vector<ir::Value*> inputs = cut(to, parts, dims);
-      if (inputs.empty()) return false;
-      if (attention.input(3)) inputs.push_back(attention.input(3));
-      ir::Attributes attributes = attention.attributes;
-      attributes["q_num_heads"] = parts[0].heads;
-      attributes["kv_num_heads"] = parts[1].heads;
-      ir::Value* result = to.add("Attention", inputs, attributes);
-      ir::Value* shaped = to.reshape(result, *m.root()->type.dims);
-      return shaped && to.replace(m.root(), shaped);
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Node& attention = *m.node("attention");
+          const std::vector<int64_t> perm = permutation_of(*m.root_node());
+          const auto& y = m["attention"]->type.dims;
+          if (!y || y->size() != 4 || attention.input(4) || attention.input(5)) return false;
+          // The output: batch, sequence, heads, size in this order but for dimensions of size 1.
+          std::vector<int64_t> moved;
+          for (const int64_t axis : perm)
+            if (!(*y)[static_cast<size_t>(axis)].is(1)) moved.push_back(axis == 1 ? 2 : axis == 2 ? 1 : axis);
+          if (!std::is_sorted(moved.begin(), moved.end()) || !m.root()->type.dims) return false;
+          std::vector<Heads> parts;
+          std::vector<ir::Dims> dims;
+          for (size_t i = 0; i < 3; ++i) {
+            const auto& d = attention.input(i)->type.dims;
+            if (!d || d->size() != 4) return false;
+            const std::optional<Heads> heads = find_heads(attention.input(i));
+            if (!heads) return false;
+            parts.push_back(*heads);
+            dims.push_back({(*d)[0], (*d)[2]});
+          }
+          std::vector<ir::Value*> inputs = cut(to, parts, dims);
+          if (inputs.empty()) return false;
+          if (attention.input(3)) inputs.push_back(attention.input(3));
+          ir::Attributes attributes = attention.attributes;
+          attributes["q_num_heads"] = parts[0].heads;
+          attributes["kv_num_heads"] = parts[1].heads;
+          ir::Value* result = to.add("Attention", inputs, attributes);
+          ir::Value* shaped = to.reshape(result, *m.root()->type.dims);
+          return shaped && to.replace(m.root(), shaped);
+        },
 };
 
 }  // namespace vivace::passes

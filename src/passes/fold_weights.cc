@@ -81,17 +81,18 @@ const Rule batch_norm_to_scale_and_shift{
     .name = "batch_norm_to_scale_and_shift",
     .purpose = "a batch normalization that stands alone is a factor and a summand per channel",
     .pattern = batch_norm(any("x")),
-    .build = [](const Match& m, Rewriter& to) {
-      const int rank = m["x"]->type.rank();
-      if (rank < 2) return false;
-      const Affine affine = affine_of_batch_norm(m);
-      Shape shape(static_cast<size_t>(rank - 1), 1);
-      shape[0] = static_cast<int64_t>(affine.scale.size());
-      const DType type = m["x"]->type.dtype;
-      ir::Value* scale = to.constant(float_tensor(type, shape, affine.scale), m["scale"]->name);
-      ir::Value* shift = to.constant(float_tensor(type, shape, affine.shift), m["beta"]->name);
-      return to.replace(m.root(), to.add("Add", {to.add("Mul", {m["x"], scale}), shift}));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const int rank = m["x"]->type.rank();
+          if (rank < 2) return false;
+          const Affine affine = affine_of_batch_norm(m);
+          Shape shape(static_cast<size_t>(rank - 1), 1);
+          shape[0] = static_cast<int64_t>(affine.scale.size());
+          const DType type = m["x"]->type.dtype;
+          ir::Value* scale = to.constant(float_tensor(type, shape, affine.scale), m["scale"]->name);
+          ir::Value* shift = to.constant(float_tensor(type, shape, affine.shift), m["beta"]->name);
+          return to.replace(m.root(), to.add("Add", {to.add("Mul", {m["x"], scale}), shift}));
+        },
 };
 
 const Rule fold_scale_into_conv{
@@ -99,29 +100,31 @@ const Rule fold_scale_into_conv{
     .purpose = "a constant factor per channel after a convolution goes into its weights",
     .pattern = either(op("Mul", conv("Conv|ConvTranspose"), constant("c")).commutative(),
                       op("Div", conv("Conv|ConvTranspose"), constant("c"))),
-    .build = [](const Match& m, Rewriter& to) {
-      const int64_t channels = channels_of(*m.node("conv"));
-      auto factors = per_channel(m["c"], m["conv"]->type.rank(), 1, channels);
-      if (!factors) return false;
-      if (m.root_node()->op == "Div")
-        for (double& f : *factors) f = 1 / f;
-      return fold_affine(m, to, {*factors, std::vector<double>(static_cast<size_t>(channels), 0.0)});
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const int64_t channels = channels_of(*m.node("conv"));
+          auto factors = per_channel(m["c"], m["conv"]->type.rank(), 1, channels);
+          if (!factors) return false;
+          if (m.root_node()->op == "Div")
+            for (double& f : *factors) f = 1 / f;
+          return fold_affine(m, to, {*factors, std::vector<double>(static_cast<size_t>(channels), 0.0)});
+        },
 };
 
 const Rule fold_bias_into_conv{
     .name = "fold_bias_into_conv",
     .purpose = "a constant summand per channel after a convolution is its bias",
     .pattern = op("Add", conv("Conv|ConvTranspose"), constant("c")).commutative(),
-    .build = [](const Match& m, Rewriter& to) {
-      const int64_t channels = channels_of(*m.node("conv"));
-      const auto shift = per_channel(m["c"], m["conv"]->type.rank(), 1, channels);
-      if (!shift || !same_type(m["conv"], m.root())) return false;
-      std::vector<double> bias = bias_of(m["b"], channels);
-      for (size_t i = 0; i < bias.size(); ++i) bias[i] += (*shift)[i];
-      ir::Value* value = to.constant(float_tensor(m["w"]->type.dtype, {channels}, bias), m["c"]->name);
-      return to.replace(m.root(), to.add(m.node("conv")->op, {m["x"], m["w"], value}, m.node("conv")->attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const int64_t channels = channels_of(*m.node("conv"));
+          const auto shift = per_channel(m["c"], m["conv"]->type.rank(), 1, channels);
+          if (!shift || !same_type(m["conv"], m.root())) return false;
+          std::vector<double> bias = bias_of(m["b"], channels);
+          for (size_t i = 0; i < bias.size(); ++i) bias[i] += (*shift)[i];
+          ir::Value* value = to.constant(float_tensor(m["w"]->type.dtype, {channels}, bias), m["c"]->name);
+          return to.replace(m.root(), to.add(m.node("conv")->op, {m["x"], m["w"], value}, m.node("conv")->attributes));
+        },
 };
 
 // Padding adds zeros, which a factor leaves zero; a summand it would not.
@@ -131,47 +134,49 @@ const Rule fold_input_scale_into_conv{
     .pattern = op("Conv", op("Mul", any("x"), constant("c")).commutative().single_use().named("scaled"),
                   constant("w").floating(), optional(any("b")))
                    .attribute("group", 1, 1),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Value* w = m["w"];
-      const auto factors = per_channel(m["c"], m["scaled"]->type.rank(), 1, w->constant().shape()[1]);
-      if (!factors || !same_type(m["x"], m["scaled"])) return false;
-      const Tensor weight = scaled_along(w->constant(), 1, *factors);
-      if (!all_finite(weight)) return false;
-      std::vector<ir::Value*> inputs = {m["x"], to.constant(weight, w->name)};
-      if (m["b"]) inputs.push_back(m["b"]);
-      return to.replace(m.root(), to.add("Conv", inputs, m.root_node()->attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Value* w = m["w"];
+          const auto factors = per_channel(m["c"], m["scaled"]->type.rank(), 1, w->constant().shape()[1]);
+          if (!factors || !same_type(m["x"], m["scaled"])) return false;
+          const Tensor weight = scaled_along(w->constant(), 1, *factors);
+          if (!all_finite(weight)) return false;
+          std::vector<ir::Value*> inputs = {m["x"], to.constant(weight, w->name)};
+          if (m["b"]) inputs.push_back(m["b"]);
+          return to.replace(m.root(), to.add("Conv", inputs, m.root_node()->attributes));
+        },
 };
 
 const Rule fold_pad_into_conv{
     .name = "fold_pad_into_conv",
     .purpose = "a Pad with zeros before a convolution is the convolution's own padding",
     .pattern = op("Conv", op("Pad").single_use().named("pad"), any("w"), optional(any("b"))),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Node &pad = *m.node("pad"), &conv = *m.root_node();
-      const auto amounts = constant_ints(pad.input(1));
-      const auto rank = static_cast<size_t>(std::max(0, pad.input(0)->type.rank()));
-      const std::string mode = pad.attributes.text("mode", "constant"),
-                        automatic = conv.attributes.text("auto_pad", "NOTSET");
-      if (!amounts || amounts->size() != 2 * rank || rank < 3 || mode != "constant" || pad.input(3)) return false;
-      if (pad.input(2) && splat_of(pad.input(2)) != 0.0) return false;
-      if (automatic != "NOTSET" && automatic != "VALID") return false;
-      for (size_t i = 0; i < amounts->size(); ++i)
-        if ((*amounts)[i] < 0 || (i % rank < 2 && (*amounts)[i] != 0)) return false;
-      const size_t spatial = rank - 2;
-      std::vector<int64_t> pads(2 * spatial, 0);
-      if (automatic == "NOTSET") pads = conv.attributes.integers("pads", pads);
-      for (size_t i = 0; i < spatial; ++i) {
-        pads[i] += (*amounts)[2 + i];
-        pads[spatial + i] += (*amounts)[rank + 2 + i];
-      }
-      ir::Attributes attributes = conv.attributes;
-      attributes.erase("auto_pad");
-      attributes["pads"] = pads;
-      std::vector<ir::Value*> inputs = conv.inputs();
-      inputs[0] = pad.input(0);
-      return to.replace(m.root(), to.add("Conv", inputs, attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Node &pad = *m.node("pad"), &conv = *m.root_node();
+          const auto amounts = constant_ints(pad.input(1));
+          const auto rank = static_cast<size_t>(std::max(0, pad.input(0)->type.rank()));
+          const std::string mode = pad.attributes.text("mode", "constant"),
+                            automatic = conv.attributes.text("auto_pad", "NOTSET");
+          if (!amounts || amounts->size() != 2 * rank || rank < 3 || mode != "constant" || pad.input(3)) return false;
+          if (pad.input(2) && splat_of(pad.input(2)) != 0.0) return false;
+          if (automatic != "NOTSET" && automatic != "VALID") return false;
+          for (size_t i = 0; i < amounts->size(); ++i)
+            if ((*amounts)[i] < 0 || (i % rank < 2 && (*amounts)[i] != 0)) return false;
+          const size_t spatial = rank - 2;
+          std::vector<int64_t> pads(2 * spatial, 0);
+          if (automatic == "NOTSET") pads = conv.attributes.integers("pads", pads);
+          for (size_t i = 0; i < spatial; ++i) {
+            pads[i] += (*amounts)[2 + i];
+            pads[spatial + i] += (*amounts)[rank + 2 + i];
+          }
+          ir::Attributes attributes = conv.attributes;
+          attributes.erase("auto_pad");
+          attributes["pads"] = pads;
+          std::vector<ir::Value*> inputs = conv.inputs();
+          inputs[0] = pad.input(0);
+          return to.replace(m.root(), to.add("Conv", inputs, attributes));
+        },
 };
 
 namespace {
@@ -225,18 +230,19 @@ const Rule distribute_scale_over_bias{
                .single_use(),
            constant("c"))
             .commutative(),
-    .build = [](const Match& m, Rewriter& to) {
-      const int rank = m.root()->type.rank();
-      const std::optional<int64_t> columns = dim_of(m.root(), rank - 1);
-      if (!columns || m["w"]->type.rank() != 2 || !same_type(m["product"], m.root())) return false;
-      const auto bias = per_channel(m["bias"], rank, rank - 1, *columns),
-                 scale = per_channel(m["c"], rank, rank - 1, *columns);
-      if (!bias || !scale) return false;
-      std::vector<double> scaled = *bias;
-      for (size_t i = 0; i < scaled.size(); ++i) scaled[i] *= (*scale)[i];
-      ir::Value* shift = to.constant(float_tensor(m["bias"]->type.dtype, {*columns}, scaled), m["bias"]->name);
-      return to.replace(m.root(), to.add("Add", {to.add("Mul", {m["product"], m["c"]}), shift}));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const int rank = m.root()->type.rank();
+          const std::optional<int64_t> columns = dim_of(m.root(), rank - 1);
+          if (!columns || m["w"]->type.rank() != 2 || !same_type(m["product"], m.root())) return false;
+          const auto bias = per_channel(m["bias"], rank, rank - 1, *columns),
+                     scale = per_channel(m["c"], rank, rank - 1, *columns);
+          if (!bias || !scale) return false;
+          std::vector<double> scaled = *bias;
+          for (size_t i = 0; i < scaled.size(); ++i) scaled[i] *= (*scale)[i];
+          ir::Value* shift = to.constant(float_tensor(m["bias"]->type.dtype, {*columns}, scaled), m["bias"]->name);
+          return to.replace(m.root(), to.add("Add", {to.add("Mul", {m["product"], m["c"]}), shift}));
+        },
 };
 
 // c varies along one dimension at most, so that only its shape changes.
@@ -252,23 +258,24 @@ const Rule move_scale_before_transpose{
                       .named("moved"),
                   constant("c").floating())
                    .commutative(),
-    .build = [](const Match& m, Rewriter& to) {
-      const int rank = m["moved"]->type.rank();
-      const Tensor& c = m["c"]->constant();
-      if (!same_type(m["moved"], m.root()) || static_cast<int>(c.shape().size()) > rank) return false;
-      Shape aligned(static_cast<size_t>(rank) - c.shape().size(), 1);
-      aligned.insert(aligned.end(), c.shape().begin(), c.shape().end());
-      const std::vector<int64_t> perm = permutation_of(*m.node("moved"));
-      Shape before(aligned.size(), 1);
-      int varying = 0;
-      for (size_t i = 0; i < aligned.size(); ++i) {
-        before[static_cast<size_t>(perm[i])] = aligned[i];
-        varying += aligned[i] != 1;
-      }
-      if (varying > 1) return false;
-      ir::Value* scaled = to.add("Mul", {m["x"], to.constant(c.reshaped(before), m["c"]->name)});
-      return to.replace(m.root(), to.add("Transpose", {scaled}, {{"perm", perm}}));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const int rank = m["moved"]->type.rank();
+          const Tensor& c = m["c"]->constant();
+          if (!same_type(m["moved"], m.root()) || static_cast<int>(c.shape().size()) > rank) return false;
+          Shape aligned(static_cast<size_t>(rank) - c.shape().size(), 1);
+          aligned.insert(aligned.end(), c.shape().begin(), c.shape().end());
+          const std::vector<int64_t> perm = permutation_of(*m.node("moved"));
+          Shape before(aligned.size(), 1);
+          int varying = 0;
+          for (size_t i = 0; i < aligned.size(); ++i) {
+            before[static_cast<size_t>(perm[i])] = aligned[i];
+            varying += aligned[i] != 1;
+          }
+          if (varying > 1) return false;
+          ir::Value* scaled = to.add("Mul", {m["x"], to.constant(c.reshaped(before), m["c"]->name)});
+          return to.replace(m.root(), to.add("Transpose", {scaled}, {{"perm", perm}}));
+        },
 };
 
 }  // namespace vivace::passes

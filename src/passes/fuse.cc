@@ -32,21 +32,23 @@ const Rule conv_to_fused{
     .name = "conv_to_fused",
     .purpose = "a convolution with constant weights, ready to take bias, residual and activation in",
     .pattern = op("Conv", any("x").floating(), constant("w"), optional(constant("b"))),
-    .build = [](const Match& m, Rewriter& to) {
-      std::vector<ir::Value*> inputs = {m["x"], m["w"]};
-      if (m["b"]) inputs.push_back(m["b"]);
-      return to.replace(m.root(), to.add("vivace.FusedConv", inputs, m.root_node()->attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          std::vector<ir::Value*> inputs = {m["x"], m["w"]};
+          if (m["b"]) inputs.push_back(m["b"]);
+          return to.replace(m.root(), to.add("vivace.FusedConv", inputs, m.root_node()->attributes));
+        },
 };
 
 const Rule matmul_to_fused{
     .name = "matmul_to_fused",
     .purpose = "a matrix product, ready to take scale, bias, residual and activation in",
     .pattern = op("MatMul", any("a").floating(), any("b")),
-    .build = [](const Match& m, Rewriter& to) {
-      if (m["a"]->type.rank() < 2 || m["b"]->type.rank() < 2) return false;
-      return to.replace(m.root(), to.add("vivace.FusedMatMul", {m["a"], m["b"]}));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          if (m["a"]->type.rank() < 2 || m["b"]->type.rank() < 2) return false;
+          return to.replace(m.root(), to.add("vivace.FusedMatMul", {m["a"], m["b"]}));
+        },
 };
 
 // alpha becomes the scale, beta goes into a constant bias.
@@ -54,31 +56,32 @@ const Rule gemm_to_fused{
     .name = "gemm_to_fused",
     .purpose = "Gemm as a fused matrix product",
     .pattern = op("Gemm", any("a").floating(), any("b"), optional(any("c"))),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Node& gemm = *m.root_node();
-      const double beta = gemm.attributes.real("beta", 1);
-      const std::optional<int64_t> columns = dim_of(m.root(), 1);
-      ir::Value *bias = nullptr, *residual = nullptr;
-      if (m["c"] && beta != 0) {
-        auto values = columns ? per_channel(m["c"], 2, 1, *columns) : std::nullopt;
-        if (values) {
-          for (double& v : *values) v *= beta;
-          bias = to.constant(float_tensor(m["c"]->type.dtype, {*columns}, *values), m["c"]->name);
-        } else if (beta == 1 && same_type(m["c"], m.root())) {
-          residual = m["c"];
-        } else {
-          return false;
-        }
-      }
-      ir::Attributes attributes;
-      if (gemm.attributes.integer("transA")) attributes["trans_a"] = int64_t{1};
-      if (gemm.attributes.integer("transB")) attributes["trans_b"] = int64_t{1};
-      if (const float alpha = gemm.attributes.real("alpha", 1); alpha != 1) attributes["scale"] = alpha;
-      std::vector<ir::Value*> inputs = {m["a"], m["b"]};
-      if (bias || residual) inputs.push_back(bias);
-      if (residual) inputs.push_back(residual);
-      return to.replace(m.root(), to.add("vivace.FusedMatMul", inputs, attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Node& gemm = *m.root_node();
+          const double beta = gemm.attributes.real("beta", 1);
+          const std::optional<int64_t> columns = dim_of(m.root(), 1);
+          ir::Value *bias = nullptr, *residual = nullptr;
+          if (m["c"] && beta != 0) {
+            auto values = columns ? per_channel(m["c"], 2, 1, *columns) : std::nullopt;
+            if (values) {
+              for (double& v : *values) v *= beta;
+              bias = to.constant(float_tensor(m["c"]->type.dtype, {*columns}, *values), m["c"]->name);
+            } else if (beta == 1 && same_type(m["c"], m.root())) {
+              residual = m["c"];
+            } else {
+              return false;
+            }
+          }
+          ir::Attributes attributes;
+          if (gemm.attributes.integer("transA")) attributes["trans_a"] = int64_t{1};
+          if (gemm.attributes.integer("transB")) attributes["trans_b"] = int64_t{1};
+          if (const float alpha = gemm.attributes.real("alpha", 1); alpha != 1) attributes["scale"] = alpha;
+          std::vector<ir::Value*> inputs = {m["a"], m["b"]};
+          if (bias || residual) inputs.push_back(bias);
+          if (residual) inputs.push_back(residual);
+          return to.replace(m.root(), to.add("vivace.FusedMatMul", inputs, attributes));
+        },
 };
 
 const Rule fuse_transposed_operand{
@@ -88,27 +91,28 @@ const Rule fuse_transposed_operand{
       const ir::Node *a = node.input(0)->producer(), *b = node.input(1)->producer();
       return (a && a->op == "Transpose") || (b && b->op == "Transpose");
     }),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Node& fused = *m.root_node();
-      std::vector<ir::Value*> inputs = fused.inputs();
-      ir::Attributes attributes = fused.attributes;
-      bool changed = false;
-      for (size_t i = 0; i < 2; ++i) {
-        const ir::Node* transpose = inputs[i]->producer();
-        if (!transpose || transpose->op != "Transpose") continue;
-        const std::vector<int64_t> perm = permutation_of(*transpose);
-        const size_t n = perm.size();
-        bool last_two = n >= 2;
-        for (size_t d = 0; d < n; ++d)
-          last_two = last_two && perm[d] == static_cast<int64_t>(d + 2 < n ? d : d + 2 == n ? n - 1 : n - 2);
-        if (!last_two) continue;
-        const char* key = i == 0 ? "trans_a" : "trans_b";
-        attributes[key] = int64_t{1} - attributes.integer(key);
-        inputs[i] = transpose->input(0);
-        changed = true;
-      }
-      return changed && to.replace(m.root(), to.add(fused.op, inputs, attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Node& fused = *m.root_node();
+          std::vector<ir::Value*> inputs = fused.inputs();
+          ir::Attributes attributes = fused.attributes;
+          bool changed = false;
+          for (size_t i = 0; i < 2; ++i) {
+            const ir::Node* transpose = inputs[i]->producer();
+            if (!transpose || transpose->op != "Transpose") continue;
+            const std::vector<int64_t> perm = permutation_of(*transpose);
+            const size_t n = perm.size();
+            bool last_two = n >= 2;
+            for (size_t d = 0; d < n; ++d)
+              last_two = last_two && perm[d] == static_cast<int64_t>(d + 2 < n ? d : d + 2 == n ? n - 1 : n - 2);
+            if (!last_two) continue;
+            const char* key = i == 0 ? "trans_a" : "trans_b";
+            attributes[key] = int64_t{1} - attributes.integer(key);
+            inputs[i] = transpose->input(0);
+            changed = true;
+          }
+          return changed && to.replace(m.root(), to.add(fused.op, inputs, attributes));
+        },
 };
 
 const Rule fuse_scale{
@@ -119,13 +123,14 @@ const Rule fuse_scale{
                }),
                   scalar("c"))
                    .commutative(),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Node& fused = *m.node("fused");
-      if (!same_type(m["fused"], m.root())) return false;
-      ir::Attributes attributes = fused.attributes;
-      attributes["scale"] = static_cast<float>(attributes.real("scale", 1) * *splat_of(m["c"]));
-      return to.replace(m.root(), rebuilt(to, fused, nullptr, nullptr, attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Node& fused = *m.node("fused");
+          if (!same_type(m["fused"], m.root())) return false;
+          ir::Attributes attributes = fused.attributes;
+          attributes["scale"] = static_cast<float>(attributes.real("scale", 1) * *splat_of(m["c"]));
+          return to.replace(m.root(), rebuilt(to, fused, nullptr, nullptr, attributes));
+        },
 };
 
 const Rule fuse_bias{
@@ -136,28 +141,30 @@ const Rule fuse_bias{
                }),
                   constant("c"))
                    .commutative(),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Node& fused = *m.node("fused");
-      const int rank = m["fused"]->type.rank(), axis = is_matmul(fused) ? rank - 1 : 1;
-      const std::optional<int64_t> channels = dim_of(m["fused"], axis);
-      const auto values = channels ? per_channel(m["c"], rank, axis, *channels) : std::nullopt;
-      if (!values || !same_type(m["fused"], m.root())) return false;
-      ir::Value* bias = to.constant(float_tensor(m["c"]->type.dtype, {*channels}, *values), m["c"]->name);
-      return to.replace(m.root(), rebuilt(to, fused, bias, nullptr, fused.attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Node& fused = *m.node("fused");
+          const int rank = m["fused"]->type.rank(), axis = is_matmul(fused) ? rank - 1 : 1;
+          const std::optional<int64_t> channels = dim_of(m["fused"], axis);
+          const auto values = channels ? per_channel(m["c"], rank, axis, *channels) : std::nullopt;
+          if (!values || !same_type(m["fused"], m.root())) return false;
+          ir::Value* bias = to.constant(float_tensor(m["c"]->type.dtype, {*channels}, *values), m["c"]->name);
+          return to.replace(m.root(), rebuilt(to, fused, bias, nullptr, fused.attributes));
+        },
 };
 
 const Rule fuse_residual{
     .name = "fuse_residual",
     .purpose = "a value of the product's own shape added to it, before or after the activation",
     .pattern = op("Add", op(kFused).single_use().named("fused").where(without_residual), any("residual")).commutative(),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Node& fused = *m.node("fused");
-      if (!same_type(m["residual"], m["fused"]) || !same_type(m["fused"], m.root())) return false;
-      ir::Attributes attributes = fused.attributes;
-      if (!plain(fused)) attributes["residual_last"] = int64_t{1};
-      return to.replace(m.root(), rebuilt(to, fused, fused.input(2), m["residual"], attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Node& fused = *m.node("fused");
+          if (!same_type(m["residual"], m["fused"]) || !same_type(m["fused"], m.root())) return false;
+          ir::Attributes attributes = fused.attributes;
+          if (!plain(fused)) attributes["residual_last"] = int64_t{1};
+          return to.replace(m.root(), rebuilt(to, fused, fused.input(2), m["residual"], attributes));
+        },
 };
 
 namespace {
@@ -196,20 +203,21 @@ const Rule fuse_activation{
       return fused && (fused->op == "vivace.FusedConv" || is_matmul(*fused)) && plain(*fused) &&
              !fused->attributes.integer("residual_last") && node.input(0)->single_use();
     }),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Node& fused = *m.root_node()->input(0)->producer();
-      const Activation activation = activation_of(*m.root_node());
-      if (!activation.name) return false;
-      ir::Attributes attributes = fused.attributes;
-      attributes["activation"] = std::string(activation.name);
-      if (activation.alpha != 0 || activation.beta != 0) {
-        attributes["activation_alpha"] = activation.alpha;
-        attributes["activation_beta"] = activation.beta;
-      }
-      ir::Value* y = to.add(fused.op, fused.inputs(), attributes);
-      y->producer()->name = joined_names({m.root_node(), &const_cast<ir::Node&>(fused)});
-      return to.replace(m.root(), y);
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Node& fused = *m.root_node()->input(0)->producer();
+          const Activation activation = activation_of(*m.root_node());
+          if (!activation.name) return false;
+          ir::Attributes attributes = fused.attributes;
+          attributes["activation"] = std::string(activation.name);
+          if (activation.alpha != 0 || activation.beta != 0) {
+            attributes["activation_alpha"] = activation.alpha;
+            attributes["activation_beta"] = activation.beta;
+          }
+          ir::Value* y = to.add(fused.op, fused.inputs(), attributes);
+          y->producer()->name = joined_names({m.root_node(), &const_cast<ir::Node&>(fused)});
+          return to.replace(m.root(), y);
+        },
 };
 
 const Rule hoist_reshape_over_matmul{
@@ -221,20 +229,21 @@ const Rule hoist_reshape_over_matmul{
       return fused && is_matmul(*fused) && node.input(0)->single_use() && without_residual(*fused) &&
              fused->input(1)->type.rank() == 2 && !fused->attributes.integer("trans_a");
     }),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Node& fused = *m.root_node()->input(0)->producer();
-      const auto &from = fused.output()->type.dims, &into = m.root()->type.dims;
-      if (!from || !into || into->size() < 2 || !from->back().same(into->back()) || !fused.input(0)->type.dims)
-        return false;
-      ir::Dims rows = *into;
-      rows.back() = fused.input(0)->type.dims->back();
-      std::vector<ir::Value*> inputs = fused.inputs();
-      inputs[0] = to.reshape(fused.input(0), rows);
-      if (!inputs[0]) return false;
-      ir::Value* y = to.add(fused.op, inputs, fused.attributes);
-      y->producer()->name = fused.name;
-      return to.replace(m.root(), y);
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Node& fused = *m.root_node()->input(0)->producer();
+          const auto &from = fused.output()->type.dims, &into = m.root()->type.dims;
+          if (!from || !into || into->size() < 2 || !from->back().same(into->back()) || !fused.input(0)->type.dims)
+            return false;
+          ir::Dims rows = *into;
+          rows.back() = fused.input(0)->type.dims->back();
+          std::vector<ir::Value*> inputs = fused.inputs();
+          inputs[0] = to.reshape(fused.input(0), rows);
+          if (!inputs[0]) return false;
+          ir::Value* y = to.add(fused.op, inputs, fused.attributes);
+          y->producer()->name = fused.name;
+          return to.replace(m.root(), y);
+        },
 };
 
 }  // namespace vivace::passes

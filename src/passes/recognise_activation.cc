@@ -51,22 +51,24 @@ const Rule recognise_clip{
                op("Max", op("Min", any("x"), scalar("high").floating()).commutative().single_use(), scalar("low"))
                    .commutative(),
                op("Min", op("Relu", any("x").floating()).single_use(), scalar("high")).commutative()),
-    .build = [](const Match& m, Rewriter& to) {
-      const double low = m["low"] ? *splat_of(m["low"]) : 0, high = *splat_of(m["high"]);
-      const DType type = m["x"]->type.dtype;
-      if (!same_type(m["x"], m.root()) || !(low <= high)) return false;
-      return to.replace(m.root(), to.add("Clip", {m["x"], to.scalar(type, low), to.scalar(type, high)}));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const double low = m["low"] ? *splat_of(m["low"]) : 0, high = *splat_of(m["high"]);
+          const DType type = m["x"]->type.dtype;
+          if (!same_type(m["x"], m.root()) || !(low <= high)) return false;
+          return to.replace(m.root(), to.add("Clip", {m["x"], to.scalar(type, low), to.scalar(type, high)}));
+        },
 };
 
 const Rule recognise_leaky_relu{
     .name = "recognise_leaky_relu",
     .purpose = "PRelu with one slope for all is LeakyRelu",
     .pattern = op("PRelu", any("x").floating(), scalar("slope")),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Attributes attributes{{"alpha", static_cast<float>(*splat_of(m["slope"]))}};
-      return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("LeakyRelu", {m["x"]}, attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Attributes attributes{{"alpha", static_cast<float>(*splat_of(m["slope"]))}};
+          return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("LeakyRelu", {m["x"]}, attributes));
+        },
 };
 
 const Rule recognise_swish{
@@ -76,10 +78,11 @@ const Rule recognise_swish{
                   op("Sigmoid", either(any("x"), op("Mul", any("x"), scalar("alpha")).commutative().single_use()))
                       .single_use())
                    .commutative(),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Attributes attributes{{"alpha", m["alpha"] ? static_cast<float>(*splat_of(m["alpha"])) : 1.0f}};
-      return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("Swish", {m["x"]}, attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Attributes attributes{{"alpha", m["alpha"] ? static_cast<float>(*splat_of(m["alpha"])) : 1.0f}};
+          return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("Swish", {m["x"]}, attributes));
+        },
 };
 
 const Rule recognise_hard_sigmoid{
@@ -92,11 +95,12 @@ const Rule recognise_hard_sigmoid{
                         .commutative()
                         .single_use(),
                     0, 1)),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Attributes attributes{{"alpha", m["a"] ? static_cast<float>(*splat_of(m["a"])) : 1.0f / 6},
-                                      {"beta", m["b"] ? static_cast<float>(*splat_of(m["b"])) : 0.5f}};
-      return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("HardSigmoid", {m["x"]}, attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Attributes attributes{{"alpha", m["a"] ? static_cast<float>(*splat_of(m["a"])) : 1.0f / 6},
+                                          {"beta", m["b"] ? static_cast<float>(*splat_of(m["b"])) : 0.5f}};
+          return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("HardSigmoid", {m["x"]}, attributes));
+        },
 };
 
 const Rule recognise_hard_swish{
@@ -112,9 +116,10 @@ const Rule recognise_hard_swish{
                          .commutative()
                          .single_use(),
                      1.0 / 6)),
-    .build = [](const Match& m, Rewriter& to) {
-      return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("HardSwish", {m["x"]}));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("HardSwish", {m["x"]}));
+        },
 };
 
 namespace {
@@ -144,15 +149,16 @@ const Rule recognise_gelu{
 const Rule recognise_gelu_tanh{
     .name = "recognise_gelu_tanh",
     .purpose = "0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) is Gelu",
-    .pattern = [] {
-      const Pattern square = op("Mul", any("x"), any("x"));
-      const Pattern cube = either(op("Mul", square, any("x")).commutative(), op("Pow", any("x"), scalar_near(3)));
-      const Pattern inner = either(
-          op("Add", any("x"), times(cube, 0.044715)).commutative(),
-          op("Mul", any("x"), op("Add", times(square, 0.044715), scalar_near(1)).commutative()).commutative(),
-          op("Add", any("x"), op("Mul", times(square, 0.044715), any("x")).commutative()).commutative());
-      return half_x_one_plus(op("Tanh", times(inner, kSqrt2OverPi).single_use()).single_use());
-    }(),
+    .pattern =
+        [] {
+          const Pattern square = op("Mul", any("x"), any("x"));
+          const Pattern cube = either(op("Mul", square, any("x")).commutative(), op("Pow", any("x"), scalar_near(3)));
+          const Pattern inner = either(
+              op("Add", any("x"), times(cube, 0.044715)).commutative(),
+              op("Mul", any("x"), op("Add", times(square, 0.044715), scalar_near(1)).commutative()).commutative(),
+              op("Add", any("x"), op("Mul", times(square, 0.044715), any("x")).commutative()).commutative());
+          return half_x_one_plus(op("Tanh", times(inner, kSqrt2OverPi).single_use()).single_use());
+        }(),
     .build = [](const Match& m, Rewriter& to) { return gelu(m, to, "tanh"); },
 };
 

@@ -99,32 +99,33 @@ const Rule recognise_attention{
     .name = "recognise_attention",
     .purpose = "softmax(q k^T * scale + mask) v is Attention",
     .pattern = op("MatMul", op("Softmax", any("scores")).single_use().named("softmax"), any("v").floating()),
-    .build = [](const Match& m, Rewriter& to) {
-      const int64_t axis = m.node("softmax")->attributes.integer("axis", -1);
-      const int rank = m.root()->type.rank();
-      if (rank < 3 || rank > 4 || (axis != -1 && axis != rank - 1) || m["v"]->type.rank() != rank) return false;
-      const std::optional<Scores> scores = scores_of(m["scores"]);
-      if (!scores || scores->product->output()->type.rank() != rank) return false;
-      const Scaled q = unscaled(scores->product->input(0)), transposed = unscaled(scores->product->input(1));
-      const auto &qd = q.value->type.dims, &kd = transposed.value->type.dims, &vd = m["v"]->type.dims;
-      if (!qd || !kd || !vd || static_cast<int>(qd->size()) != rank || static_cast<int>(kd->size()) != rank)
-        return false;
-      for (int i = 0; i < rank - 2; ++i) {
-        const auto d = static_cast<size_t>(i);
-        if (!(*qd)[d].same((*kd)[d]) || !(*qd)[d].same((*vd)[d])) return false;
-      }
-      if (scores->mask && (rank != 4 || !mask_fits(scores->mask, m["scores"]))) return false;
-      ir::Value* k = to.add("Transpose", {transposed.value}, {{"perm", swap_last_two(rank)}});
-      std::vector<ir::Value*> inputs = {q.value, k, m["v"]};
-      if (rank == 3)  // [batch * heads, sequence, size]: one batch of so many heads
-        for (ir::Value*& input : inputs) input = to.add("Unsqueeze", {input, to.ints({0})});
-      if (scores->mask)
-        inputs.push_back(scores->mask_selects_hidden ? to.add("Not", {scores->mask}) : scores->mask);
-      ir::Value* y =
-          to.add("Attention", inputs, {{"scale", static_cast<float>(scores->scale * q.scale * transposed.scale)}});
-      if (rank == 3) y = to.add("Squeeze", {y, to.ints({0})});
-      return to.replace(m.root(), y);
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const int64_t axis = m.node("softmax")->attributes.integer("axis", -1);
+          const int rank = m.root()->type.rank();
+          if (rank < 3 || rank > 4 || (axis != -1 && axis != rank - 1) || m["v"]->type.rank() != rank) return false;
+          const std::optional<Scores> scores = scores_of(m["scores"]);
+          if (!scores || scores->product->output()->type.rank() != rank) return false;
+          const Scaled q = unscaled(scores->product->input(0)), transposed = unscaled(scores->product->input(1));
+          const auto &qd = q.value->type.dims, &kd = transposed.value->type.dims, &vd = m["v"]->type.dims;
+          if (!qd || !kd || !vd || static_cast<int>(qd->size()) != rank || static_cast<int>(kd->size()) != rank)
+            return false;
+          for (int i = 0; i < rank - 2; ++i) {
+            const auto d = static_cast<size_t>(i);
+            if (!(*qd)[d].same((*kd)[d]) || !(*qd)[d].same((*vd)[d])) return false;
+          }
+          if (scores->mask && (rank != 4 || !mask_fits(scores->mask, m["scores"]))) return false;
+          ir::Value* k = to.add("Transpose", {transposed.value}, {{"perm", swap_last_two(rank)}});
+          std::vector<ir::Value*> inputs = {q.value, k, m["v"]};
+          if (rank == 3)  // [batch * heads, sequence, size]: one batch of so many heads
+            for (ir::Value*& input : inputs) input = to.add("Unsqueeze", {input, to.ints({0})});
+          if (scores->mask)
+            inputs.push_back(scores->mask_selects_hidden ? to.add("Not", {scores->mask}) : scores->mask);
+          ir::Value* y =
+              to.add("Attention", inputs, {{"scale", static_cast<float>(scores->scale * q.scale * transposed.scale)}});
+          if (rank == 3) y = to.add("Squeeze", {y, to.ints({0})});
+          return to.replace(m.root(), y);
+        },
 };
 
 namespace {
@@ -177,14 +178,15 @@ const Rule recognise_causal_attention{
     .name = "recognise_causal_attention",
     .purpose = "a mask that hides what comes later is Attention's is_causal",
     .pattern = op("Attention", any("q"), any("k"), any("v"), any("mask")).attribute("is_causal", 0, 0),
-    .build = [](const Match& m, Rewriter& to) {
-      const auto &q = m["q"]->type.dims, &k = m["k"]->type.dims;
-      if (!q || !k || q->size() != 4 || k->size() != 4 || !(*q)[2].same((*k)[2]) || !is_causal(m["mask"]))
-        return false;
-      ir::Attributes attributes = m.root_node()->attributes;
-      attributes["is_causal"] = int64_t{1};
-      return to.replace(m.root(), to.add("Attention", {m["q"], m["k"], m["v"]}, attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const auto &q = m["q"]->type.dims, &k = m["k"]->type.dims;
+          if (!q || !k || q->size() != 4 || k->size() != 4 || !(*q)[2].same((*k)[2]) || !is_causal(m["mask"]))
+            return false;
+          ir::Attributes attributes = m.root_node()->attributes;
+          attributes["is_causal"] = int64_t{1};
+          return to.replace(m.root(), to.add("Attention", {m["q"], m["k"], m["v"]}, attributes));
+        },
 };
 
 }  // namespace vivace::passes

@@ -64,68 +64,73 @@ std::optional<Shape> tail_shape(const ir::Value* x, int axis) {
 const Rule recognise_softmax{
     .name = "recognise_softmax",
     .purpose = "exp(x - max(x)) / sum(exp(x - max(x))) is Softmax",
-    .pattern = [] {
-      const Pattern raised = op("Exp", any("z").floating()).named("raised");
-      return op("Div", raised, op("ReduceSum", raised, constant()).attribute("keepdims", 1, 1).named("sum"));
-    }(),
-    .build = [](const Match& m, Rewriter& to) {
-      const std::vector<int64_t> axes = reduced_axes(*m.node("sum"));
-      if (axes.size() != 1) return false;
-      ir::Value* x = m["z"];
-      const ir::Node* shift = x->producer();  // softmax does not change with any shift; a maximum's is left out
-      if (shift && shift->op == "Sub") {
-        const ir::Node* max = shift->input(1)->producer();
-        if (max && max->op == "ReduceMax" && max->input(0) == shift->input(0) && reduced_axes(*max) == axes)
-          x = shift->input(0);
-      }
-      return to.replace(m.root(), to.add("Softmax", {x}, {{"axis", axes[0]}}));
-    },
+    .pattern =
+        [] {
+          const Pattern raised = op("Exp", any("z").floating()).named("raised");
+          return op("Div", raised, op("ReduceSum", raised, constant()).attribute("keepdims", 1, 1).named("sum"));
+        }(),
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const std::vector<int64_t> axes = reduced_axes(*m.node("sum"));
+          if (axes.size() != 1) return false;
+          ir::Value* x = m["z"];
+          const ir::Node* shift = x->producer();  // softmax does not change with any shift; a maximum's is left out
+          if (shift && shift->op == "Sub") {
+            const ir::Node* max = shift->input(1)->producer();
+            if (max && max->op == "ReduceMax" && max->input(0) == shift->input(0) && reduced_axes(*max) == axes)
+              x = shift->input(0);
+          }
+          return to.replace(m.root(), to.add("Softmax", {x}, {{"axis", axes[0]}}));
+        },
 };
 
 const Rule recognise_layer_norm{
     .name = "recognise_layer_norm",
     .purpose = "mean and deviation over the last dimensions taken out: LayerNormalization",
     .pattern = normalized(),
-    .build = [](const Match& m, Rewriter& to) {
-      ir::Value* x = m["x"];
-      const int rank = x->type.rank(), axis = first_of_tail(normalized_axes(m), rank);
-      if (axis < 0 || (axis == 2 && rank >= 4)) return false;  // the latter is InstanceNormalization
-      const std::optional<Shape> shape = tail_shape(x, axis);
-      if (!shape) return false;
-      ir::Value* scale = to.constant(splat(x->type.dtype, *shape, 1));
-      return to.replace(m.root(), to.add("LayerNormalization", {x, scale},
-                                         {{"axis", static_cast<int64_t>(axis - rank)}, {"epsilon", epsilon(m)}}));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          ir::Value* x = m["x"];
+          const int rank = x->type.rank(), axis = first_of_tail(normalized_axes(m), rank);
+          if (axis < 0 || (axis == 2 && rank >= 4)) return false;  // the latter is InstanceNormalization
+          const std::optional<Shape> shape = tail_shape(x, axis);
+          if (!shape) return false;
+          ir::Value* scale = to.constant(splat(x->type.dtype, *shape, 1));
+          return to.replace(m.root(), to.add("LayerNormalization", {x, scale},
+                                             {{"axis", static_cast<int64_t>(axis - rank)}, {"epsilon", epsilon(m)}}));
+        },
 };
 
 const Rule recognise_instance_norm{
     .name = "recognise_instance_norm",
     .purpose = "mean and deviation over all spatial dimensions taken out: InstanceNormalization",
     .pattern = normalized(),
-    .build = [](const Match& m, Rewriter& to) {
-      ir::Value* x = m["x"];
-      const int rank = x->type.rank();
-      const std::optional<int64_t> channels = dim_of(x, 1);
-      if (rank < 4 || first_of_tail(normalized_axes(m), rank) != 2 || !channels) return false;
-      ir::Value* scale = to.constant(splat(x->type.dtype, {*channels}, 1));
-      ir::Value* bias = to.constant(splat(x->type.dtype, {*channels}, 0));
-      return to.replace(m.root(), to.add("InstanceNormalization", {x, scale, bias}, {{"epsilon", epsilon(m)}}));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          ir::Value* x = m["x"];
+          const int rank = x->type.rank();
+          const std::optional<int64_t> channels = dim_of(x, 1);
+          if (rank < 4 || first_of_tail(normalized_axes(m), rank) != 2 || !channels) return false;
+          ir::Value* scale = to.constant(splat(x->type.dtype, {*channels}, 1));
+          ir::Value* bias = to.constant(splat(x->type.dtype, {*channels}, 0));
+          return to.replace(m.root(), to.add("InstanceNormalization", {x, scale, bias}, {{"epsilon", epsilon(m)}}));
+        },
 };
 
 const Rule recognise_rms_norm{
     .name = "recognise_rms_norm",
     .purpose = "x / sqrt(mean(x^2) + eps) is RMSNormalization",
     .pattern = over_deviation(any("x").floating(), mean_of(squared(any("x"))).named("mean")),
-    .build = [](const Match& m, Rewriter& to) {
-      ir::Value* x = m["x"];
-      const int rank = x->type.rank(), axis = first_of_tail(reduced_axes(*m.node("mean")), rank);
-      const std::optional<Shape> shape = axis < 0 ? std::nullopt : tail_shape(x, axis);
-      if (!shape) return false;
-      ir::Value* scale = to.constant(splat(x->type.dtype, *shape, 1));
-      return to.replace(m.root(), to.add("RMSNormalization", {x, scale},
-                                         {{"axis", static_cast<int64_t>(axis - rank)}, {"epsilon", epsilon(m)}}));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          ir::Value* x = m["x"];
+          const int rank = x->type.rank(), axis = first_of_tail(reduced_axes(*m.node("mean")), rank);
+          const std::optional<Shape> shape = axis < 0 ? std::nullopt : tail_shape(x, axis);
+          if (!shape) return false;
+          ir::Value* scale = to.constant(splat(x->type.dtype, *shape, 1));
+          return to.replace(m.root(), to.add("RMSNormalization", {x, scale},
+                                             {{"axis", static_cast<int64_t>(axis - rank)}, {"epsilon", epsilon(m)}}));
+        },
 };
 
 const Rule recognise_group_norm{
@@ -137,24 +142,25 @@ const Rule recognise_group_norm{
                       .single_use()
                       .named("norm"),
                   any()),
-    .build = [](const Match& m, Rewriter& to) {
-      ir::Value* x = m["x"];
-      const std::optional<int64_t> channels = dim_of(x, 1), groups = dim_of(m["grouped"], 1);
-      if (m["grouped"]->type.rank() != 3 || x->type.rank() < 3 || !same_type(x, m.root()) || !channels || !groups)
-        return false;
-      if (!(*x->type.dims)[0].same((*m["grouped"]->type.dims)[0]) || *groups == 0 || *channels % *groups != 0)
-        return false;
-      const auto per_channel = [&](const char* name) {
-        std::vector<double> values;
-        for (const double v : to_double(m[name]->constant()))
-          values.insert(values.end(), static_cast<size_t>(*channels / *groups), v);
-        return to.constant(float_tensor(x->type.dtype, {*channels}, values));
-      };
-      const ir::Attributes attributes{{"num_groups", *groups},
-                                      {"epsilon", m.node("norm")->attributes.real("epsilon", 1e-5f)}};
-      return to.replace(m.root(),
-                        to.add("GroupNormalization", {x, per_channel("scale"), per_channel("bias")}, attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          ir::Value* x = m["x"];
+          const std::optional<int64_t> channels = dim_of(x, 1), groups = dim_of(m["grouped"], 1);
+          if (m["grouped"]->type.rank() != 3 || x->type.rank() < 3 || !same_type(x, m.root()) || !channels || !groups)
+            return false;
+          if (!(*x->type.dims)[0].same((*m["grouped"]->type.dims)[0]) || *groups == 0 || *channels % *groups != 0)
+            return false;
+          const auto per_channel = [&](const char* name) {
+            std::vector<double> values;
+            for (const double v : to_double(m[name]->constant()))
+              values.insert(values.end(), static_cast<size_t>(*channels / *groups), v);
+            return to.constant(float_tensor(x->type.dtype, {*channels}, values));
+          };
+          const ir::Attributes attributes{{"num_groups", *groups},
+                                          {"epsilon", m.node("norm")->attributes.real("epsilon", 1e-5f)}};
+          return to.replace(m.root(),
+                            to.add("GroupNormalization", {x, per_channel("scale"), per_channel("bias")}, attributes));
+        },
 };
 
 namespace {
@@ -205,32 +211,34 @@ const Rule fold_scale_into_norm{
     .name = "fold_scale_into_norm",
     .purpose = "a constant factor after a normalization goes into its scale and bias",
     .pattern = norm_and_constant("Mul"),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Node& norm = *m.node("norm");
-      const auto factors = along_scale(norm, m["c"]);
-      if (!factors || (norm.input(2) && !norm.input(2)->is_constant())) return false;
-      std::vector<double> scale = to_double(norm.input(1)->constant()), bias;
-      if (norm.input(2)) bias = to_double(norm.input(2)->constant());
-      for (size_t i = 0; i < scale.size(); ++i) scale[i] *= (*factors)[i];
-      for (size_t i = 0; i < bias.size(); ++i) bias[i] *= (*factors)[i];
-      return rebuild(m, to, scale, bias);
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Node& norm = *m.node("norm");
+          const auto factors = along_scale(norm, m["c"]);
+          if (!factors || (norm.input(2) && !norm.input(2)->is_constant())) return false;
+          std::vector<double> scale = to_double(norm.input(1)->constant()), bias;
+          if (norm.input(2)) bias = to_double(norm.input(2)->constant());
+          for (size_t i = 0; i < scale.size(); ++i) scale[i] *= (*factors)[i];
+          for (size_t i = 0; i < bias.size(); ++i) bias[i] *= (*factors)[i];
+          return rebuild(m, to, scale, bias);
+        },
 };
 
 const Rule fold_bias_into_norm{
     .name = "fold_bias_into_norm",
     .purpose = "a constant added after a normalization goes into its bias",
     .pattern = norm_and_constant("Add"),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Node& norm = *m.node("norm");
-      auto bias = along_scale(norm, m["c"]);
-      if (!bias || norm.op == "RMSNormalization" || (norm.input(2) && !norm.input(2)->is_constant())) return false;
-      if (norm.input(2)) {
-        const std::vector<double> before = to_double(norm.input(2)->constant());
-        for (size_t i = 0; i < before.size(); ++i) (*bias)[i] += before[i];
-      }
-      return rebuild(m, to, to_double(norm.input(1)->constant()), *bias);
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Node& norm = *m.node("norm");
+          auto bias = along_scale(norm, m["c"]);
+          if (!bias || norm.op == "RMSNormalization" || (norm.input(2) && !norm.input(2)->is_constant())) return false;
+          if (norm.input(2)) {
+            const std::vector<double> before = to_double(norm.input(2)->constant());
+            for (size_t i = 0; i < before.size(); ++i) (*bias)[i] += before[i];
+          }
+          return rebuild(m, to, to_double(norm.input(1)->constant()), *bias);
+        },
 };
 
 }  // namespace vivace::passes

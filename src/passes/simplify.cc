@@ -77,17 +77,18 @@ const Rule eliminate_zero_state{
     .name = "eliminate_zero_state",
     .purpose = "an initial state of zeros, and no state at all, are the same to a recurrent network",
     .pattern = op("LSTM|GRU|RNN").where([](const ir::Node& node) { return node.input(5) || node.input(6); }),
-    .build = [](const Match& m, Rewriter& to) {
-      std::vector<ir::Value*> inputs = m.root_node()->inputs();
-      bool changed = false;
-      for (size_t i = 5; i < std::min<size_t>(inputs.size(), 7); ++i) {
-        if (!inputs[i] || filled_with(inputs[i]) != 0.0) continue;
-        inputs[i] = nullptr;
-        changed = true;
-      }
-      while (!inputs.back()) inputs.pop_back();
-      return changed && to.replace(m.root(), to.add(m.root_node()->op, inputs, m.root_node()->attributes));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          std::vector<ir::Value*> inputs = m.root_node()->inputs();
+          bool changed = false;
+          for (size_t i = 5; i < std::min<size_t>(inputs.size(), 7); ++i) {
+            if (!inputs[i] || filled_with(inputs[i]) != 0.0) continue;
+            inputs[i] = nullptr;
+            changed = true;
+          }
+          while (!inputs.back()) inputs.pop_back();
+          return changed && to.replace(m.root(), to.add(m.root_node()->op, inputs, m.root_node()->attributes));
+        },
 };
 
 const Rule eliminate_pool{
@@ -117,72 +118,77 @@ const Rule eliminate_neutral_operand{
     .name = "eliminate_neutral_operand",
     .purpose = "x + 0, x - 0, x * 1, x / 1, x ^ 1",
     .pattern = op("Add|Sub|Mul|Div|Pow").where([](const ir::Node& node) { return node.inputs().size() == 2; }),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Node& node = *m.root_node();
-      const double neutral = node.op == "Add" || node.op == "Sub" ? 0 : 1;
-      const bool either = node.op == "Add" || node.op == "Mul";
-      for (size_t i = 0; i < (either ? 2u : 1u); ++i)
-        if (splat_of(node.input(1 - i)) == neutral && same_type(node.input(i), node.output()))
-          return to.replace(m.root(), node.input(i));
-      return false;
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Node& node = *m.root_node();
+          const double neutral = node.op == "Add" || node.op == "Sub" ? 0 : 1;
+          const bool either = node.op == "Add" || node.op == "Mul";
+          for (size_t i = 0; i < (either ? 2u : 1u); ++i)
+            if (splat_of(node.input(1 - i)) == neutral && same_type(node.input(i), node.output()))
+              return to.replace(m.root(), node.input(i));
+          return false;
+        },
 };
 
 const Rule select_constant_where{
     .name = "select_constant_where",
     .purpose = "Where with a condition that is the same everywhere",
     .pattern = op("Where", constant("condition"), any("yes"), any("no")),
-    .build = [](const Match& m, Rewriter& to) {
-      const Tensor& condition = m["condition"]->constant();
-      if (condition.type() != DType::boolean || condition.count() == 0) return false;
-      const auto bits = condition.span<bool>();
-      const bool first = bits[0];
-      if (!std::all_of(bits.begin(), bits.end(), [&](bool b) { return b == first; })) return false;
-      ir::Value* chosen = m[first ? "yes" : "no"];
-      return same_type(chosen, m.root()) && to.replace(m.root(), chosen);
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const Tensor& condition = m["condition"]->constant();
+          if (condition.type() != DType::boolean || condition.count() == 0) return false;
+          const auto bits = condition.span<bool>();
+          const bool first = bits[0];
+          if (!std::all_of(bits.begin(), bits.end(), [&](bool b) { return b == first; })) return false;
+          ir::Value* chosen = m[first ? "yes" : "no"];
+          return same_type(chosen, m.root()) && to.replace(m.root(), chosen);
+        },
 };
 
 const Rule unit_transpose_to_reshape{
     .name = "unit_transpose_to_reshape",
     .purpose = "a Transpose that moves only dimensions of size 1 is a Reshape",
     .pattern = op("Transpose", any("x")),
-    .build = [](const Match& m, Rewriter& to) {
-      const ir::Value* x = m["x"];
-      if (!x->type.dims || !m.root()->type.dims) return false;
-      std::vector<int64_t> moved;
-      for (const int64_t axis : permutation_of(*m.root_node()))
-        if (!(*x->type.dims)[static_cast<size_t>(axis)].is(1)) moved.push_back(axis);
-      if (!std::is_sorted(moved.begin(), moved.end())) return false;
-      ir::Value* y = to.reshape(m["x"], *m.root()->type.dims);
-      return y && to.replace(m.root(), y);
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const ir::Value* x = m["x"];
+          if (!x->type.dims || !m.root()->type.dims) return false;
+          std::vector<int64_t> moved;
+          for (const int64_t axis : permutation_of(*m.root_node()))
+            if (!(*x->type.dims)[static_cast<size_t>(axis)].is(1)) moved.push_back(axis);
+          if (!std::is_sorted(moved.begin(), moved.end())) return false;
+          ir::Value* y = to.reshape(m["x"], *m.root()->type.dims);
+          return y && to.replace(m.root(), y);
+        },
 };
 
 const Rule merge_transposes{
     .name = "merge_transposes",
     .purpose = "a Transpose of a Transpose is one",
     .pattern = op("Transpose", op("Transpose", any("x")).named("first")),
-    .build = [](const Match& m, Rewriter& to) {
-      if (m["x"]->type.rank() < 0) return false;
-      const std::vector<int64_t> first = permutation_of(*m.node("first")), second = permutation_of(*m.root_node());
-      std::vector<int64_t> perm;
-      for (const int64_t axis : second) perm.push_back(first[static_cast<size_t>(axis)]);
-      return to.replace(m.root(), to.add("Transpose", {m["x"]}, {{"perm", perm}}));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          if (m["x"]->type.rank() < 0) return false;
+          const std::vector<int64_t> first = permutation_of(*m.node("first")), second = permutation_of(*m.root_node());
+          std::vector<int64_t> perm;
+          for (const int64_t axis : second) perm.push_back(first[static_cast<size_t>(axis)]);
+          return to.replace(m.root(), to.add("Transpose", {m["x"]}, {{"perm", perm}}));
+        },
 };
 
 const Rule sink_transposes{
     .name = "sink_transposes",
     .purpose = "the sum (product, ...) of two values transposed alike is the transposed sum",
     .pattern = op("Add|Sub|Mul|Div", op("Transpose", any("a")).named("left"), op("Transpose", any("b")).named("right")),
-    .build = [](const Match& m, Rewriter& to) {
-      const std::vector<int64_t> perm = permutation_of(*m.node("left"));
-      if (perm != permutation_of(*m.node("right")) || !same_type(m["a"], m["b"])) return false;
-      if (!m["left"]->single_use() && !m["right"]->single_use()) return false;  // both stay: one Transpose more
-      return to.replace(m.root(),
-                        to.add("Transpose", {to.add(m.root_node()->op, {m["a"], m["b"]})}, {{"perm", perm}}));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          const std::vector<int64_t> perm = permutation_of(*m.node("left"));
+          if (perm != permutation_of(*m.node("right")) || !same_type(m["a"], m["b"])) return false;
+          if (!m["left"]->single_use() && !m["right"]->single_use()) return false;  // both stay: one Transpose more
+          return to.replace(m.root(),
+                            to.add("Transpose", {to.add(m.root_node()->op, {m["a"], m["b"]})}, {{"perm", perm}}));
+        },
 };
 
 // The first of a row of blocks whose branches are matrix products over transposed activations: with its residual
@@ -199,14 +205,15 @@ const Rule transpose_residual{
                       .named("branch"),
                   any("residual"))
                    .commutative(),
-    .build = [](const Match& m, Rewriter& to) {
-      if (!same_type(m["branch"], m["residual"]) || m["residual"]->is_constant()) return false;
-      const std::vector<int64_t> perm = permutation_of(*m.node("branch"));
-      std::vector<int64_t> inverse(perm.size());
-      for (size_t i = 0; i < perm.size(); ++i) inverse[static_cast<size_t>(perm[i])] = static_cast<int64_t>(i);
-      ir::Value* residual = to.add("Transpose", {m["residual"]}, {{"perm", inverse}});
-      return to.replace(m.root(), to.add("Transpose", {to.add("Add", {m["product"], residual})}, {{"perm", perm}}));
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          if (!same_type(m["branch"], m["residual"]) || m["residual"]->is_constant()) return false;
+          const std::vector<int64_t> perm = permutation_of(*m.node("branch"));
+          std::vector<int64_t> inverse(perm.size());
+          for (size_t i = 0; i < perm.size(); ++i) inverse[static_cast<size_t>(perm[i])] = static_cast<int64_t>(i);
+          ir::Value* residual = to.add("Transpose", {m["residual"]}, {{"perm", inverse}});
+          return to.replace(m.root(), to.add("Transpose", {to.add("Add", {m["product"], residual})}, {{"perm", perm}}));
+        },
 };
 
 const Rule merge_views{
@@ -215,12 +222,13 @@ const Rule merge_views{
     .pattern = op("Reshape|Squeeze|Unsqueeze|Flatten").where([](const ir::Node& node) {
       return is_view(node.input(0)->producer());
     }),
-    .build = [](const Match& m, Rewriter& to) {
-      ir::Value* x = m.root_node()->input(0)->producer()->input(0);
-      if (!m.root()->type.dims) return false;
-      ir::Value* y = to.reshape(x, *m.root()->type.dims);
-      return y && to.replace(m.root(), y);
-    },
+    .build =
+        [](const Match& m, Rewriter& to) {
+          ir::Value* x = m.root_node()->input(0)->producer()->input(0);
+          if (!m.root()->type.dims) return false;
+          ir::Value* y = to.reshape(x, *m.root()->type.dims);
+          return y && to.replace(m.root(), y);
+        },
 };
 
 }  // namespace vivace::passes
