@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <limits>
 
+#include "backends/cpu/lower.h"
+#include "ops/control.h"
+#include "ops/operator.h"
+
 namespace vivace::builder {
 
 namespace {
@@ -26,7 +30,7 @@ plan::Choice reference_choice() {
   return choice;
 }
 
-// Bodies of control flow meet their shapes only while running; the executor finds tactics for them then.
+// What runs a body whose shapes cannot even be guessed before it runs.
 plan::Program reference_program(std::shared_ptr<ir::Graph> graph) {
   plan::Program program;
   const std::vector<ir::Node*> nodes = graph->node_list();
@@ -38,6 +42,62 @@ plan::Program reference_program(std::shared_ptr<ir::Graph> graph) {
   }
   program.graph = std::move(graph);
   return program;
+}
+
+double constant_bytes(const ir::Graph& graph) {
+  double bytes = 0;
+  for (const ir::Value* v : graph.values())
+    if (v->is_constant()) bytes += static_cast<double>(v->constant().bytes());
+  for (const auto& node : graph.nodes())
+    for (const auto& [name, attribute] : node->attributes)
+      if (const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&attribute)) bytes += constant_bytes(**body);
+  return bytes;
+}
+
+// A body as it runs: its types those of its arguments, its layouts the backend's. The node keeps the body as it was,
+// for inference.
+Result<std::shared_ptr<ir::Graph>> lower_body(const ir::Node& node, const ir::Graph& body,
+                                              const cpu::Machine& machine) {
+  std::vector<ir::Type> inputs, outputs;
+  for (const ir::Value* v : node.inputs()) inputs.push_back(v ? v->type : ir::Type());
+  for (const ir::Value* v : node.outputs()) outputs.push_back(v->type);
+  const std::vector<ir::Type> types = ops::subgraph_input_types(node, inputs, outputs);
+  std::shared_ptr<ir::Graph> lowered = body.clone();
+  for (ir::Value* v : lowered->values()) {
+    if (!v->producer()) continue;
+    v->type = {};
+    v->known = std::nullopt;
+  }
+  for (size_t i = 0; i < lowered->inputs().size() && i < types.size(); ++i) {
+    ir::Value& input = *lowered->inputs()[i];
+    const DType declared = input.type.dtype;
+    input.type = types[i];
+    input.type.channel_block = 0;  // a subgraph is given row-major tensors
+    input.known = std::nullopt;
+    if (input.type.dtype == DType::undefined) input.type.dtype = declared;
+  }
+  VIVACE_TRY(ops::infer_graph(*lowered));
+  VIVACE_TRY(cpu::lower(*lowered, machine));
+  return lowered;
+}
+
+// Where a dimension is known only while running, a body is tuned for this size.
+constexpr int64_t kGuessedSize = 16;
+
+// Shapes of the body's inputs at the shapes the node is at; empty where not even a rank is known.
+std::optional<std::vector<Shape>> body_shapes(const ir::Node& node, const cpu::ConcreteGraph& at) {
+  const auto type_of = [&](const ir::Value* v) { return !v ? ir::Type() : at.type(v) ? *at.type(v) : v->type; };
+  std::vector<ir::Type> inputs, outputs;
+  for (const ir::Value* v : node.inputs()) inputs.push_back(type_of(v));
+  for (const ir::Value* v : node.outputs()) outputs.push_back(type_of(v));
+  std::vector<Shape> shapes;
+  for (const ir::Type& type : ops::subgraph_input_types(node, inputs, outputs)) {
+    if (!type.dims) return std::nullopt;
+    Shape shape;
+    for (const ir::Dim& d : *type.dims) shape.push_back(d.known() ? d.value() : kGuessedSize);
+    shapes.push_back(std::move(shape));
+  }
+  return shapes;
 }
 
 }  // namespace
@@ -191,6 +251,23 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
 
 Result<plan::Program> Tuner::make_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& inputs,
                                           const std::vector<std::vector<Shape>>& also) {
+  flush_constants_ = constant_bytes(*graph) > kLargestCache;
+  return tune(std::move(graph), inputs, also, "");
+}
+
+// A body is tuned like any graph, at the shapes it has where the graph around it has its optimum shapes.
+Result<plan::Program> Tuner::tune_body(const ir::Node& node, const std::shared_ptr<ir::Graph>& body,
+                                       const cpu::ConcreteGraph& at, const std::string& name) {
+  const auto shapes = body_shapes(node, at);
+  if (!shapes || shapes->size() != body->inputs().size()) return reference_program(body);
+  Result<std::shared_ptr<ir::Graph>> lowered = lower_body(node, *body, machine_);
+  // A branch that is never taken may not even fit its arguments, and a guessed size may not fit the others.
+  if (!lowered.ok() || !cpu::concretize(**lowered, *shapes).ok()) return reference_program(body);
+  return tune(*std::move(lowered), *shapes, {}, name + "/");
+}
+
+Result<plan::Program> Tuner::tune(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& inputs,
+                                  const std::vector<std::vector<Shape>>& also, const std::string& prefix) {
   plan::Program program;
   program.graph = graph;
   VIVACE_ASSIGN(const cpu::ConcreteGraph at, cpu::concretize(*graph, inputs));
@@ -199,18 +276,15 @@ Result<plan::Program> Tuner::make_program(std::shared_ptr<ir::Graph> graph, cons
     VIVACE_ASSIGN(cpu::ConcreteGraph other, cpu::concretize(*graph, shapes));
     others.push_back(std::move(other));
   }
-  double constants = 0;
-  for (const ir::Value* v : graph->values())
-    if (v->is_constant()) constants += static_cast<double>(v->constant().bytes());
-  flush_constants_ = constants > kLargestCache;
 
   const std::vector<ir::Node*> nodes = graph->node_list();
   for (size_t i = 0; i < nodes.size(); ++i) {
     const ir::Node& node = *nodes[i];
-    if (config_.progress && !config_.progress("tune", static_cast<double>(i) / static_cast<double>(nodes.size())))
+    if (prefix.empty() && config_.progress &&
+        !config_.progress("tune", static_cast<double>(i) / static_cast<double>(nodes.size())))
       return Status(Code::cancelled, "the build was cancelled");
     LayerReport layer;
-    layer.name = node.name.empty() ? node.output()->name : node.name;
+    layer.name = prefix + (node.name.empty() ? node.output()->name : node.name);
     layer.op = node.op;
     plan::Choice choice;
     bool by_key = at.concrete(node) && !at.settled(node) && !cpu::has_subgraph(node);
@@ -228,11 +302,13 @@ Result<plan::Program> Tuner::make_program(std::shared_ptr<ir::Graph> graph, cons
       layer.fallback = !at.settled(node) && !cpu::has_subgraph(node);
       layer.view = at.settled(node);
     }
-    for (const auto& [name, attribute] : node.attributes)
-      if (const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&attribute))
-        program.bodies[{i, name}] = reference_program(*body);
+    const std::string called = layer.name;
     report_.layers.push_back(std::move(layer));
     program.choices.push_back(std::move(choice));
+    for (const auto& [name, attribute] : node.attributes)
+      if (const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&attribute)) {
+        VIVACE_ASSIGN(program.bodies[std::pair(i, name)], tune_body(node, *body, at, called + "/" + name));
+      }
   }
   return program;
 }

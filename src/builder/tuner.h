@@ -14,13 +14,17 @@ class Tuner {
   Tuner(const BuildConfig& config, const cpu::Machine& machine, Report& report);
 
   /// Makes the program of a lowered graph. `inputs` are the optimum shapes; `also` other shapes (min, max) that every
-  /// choice must support. Subgraphs, whose shapes are known only while running, are chosen by estimate.
+  /// choice must support. Subgraphs are lowered and tuned too, at the shapes they have when the inputs are `inputs`.
   Result<plan::Program> make_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& inputs,
                                      const std::vector<std::vector<Shape>>& also);
   /// invalid_argument for a tactic asked for by a name that no node had.
   Status check_all_forced() const;
 
  private:
+  Result<plan::Program> tune(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& inputs,
+                             const std::vector<std::vector<Shape>>& also, const std::string& prefix);
+  Result<plan::Program> tune_body(const ir::Node& node, const std::shared_ptr<ir::Graph>& body,
+                                  const cpu::ConcreteGraph& at, const std::string& name);
   Result<plan::Choice> choose(const ir::Node& node, const cpu::Problem& problem, const std::vector<cpu::Problem>& also,
                               LayerReport& layer);
   Result<std::vector<Option>> options_of(const ir::Node& node, const cpu::Problem& problem,

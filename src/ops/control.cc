@@ -1,5 +1,7 @@
 // If, Loop, Scan. Their subgraphs are closed: what they take from outside comes as the node's last inputs and the
 // subgraph's last inputs, as many as the attribute `captures` says.
+#include "ops/control.h"
+
 #include <algorithm>
 
 #include "ops/reference.h"
@@ -397,6 +399,41 @@ Status reference_scan(Call& call) {
     VIVACE_TRY(
         stack(call, states + i, slices[i], outs.axes[i], outs.directions[i] != 0, body.outputs()[states + i]->type));
   return {};
+}
+
+std::vector<ir::Type> subgraph_input_types(const ir::Node& node, const std::vector<ir::Type>& inputs,
+                                           const std::vector<ir::Type>& outputs) {
+  if (node.op == "If") return {inputs.begin() + 1, inputs.end()};
+  std::vector<ir::Type> types = inputs;
+  // A value that is carried on has the type that its output has after all iterations.
+  const auto carry = [&](size_t first, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      if (i < outputs.size())
+        types[first + i] = outputs[i];
+      else
+        types[first + i].dims = std::nullopt;
+    }
+  };
+  const size_t captures = static_cast<size_t>(node.attributes.integer("captures"));
+  if (node.op == "Loop") {
+    types[0] = ir::Type::tensor(DType::i64, {});
+    types[1] = ir::Type::tensor(DType::boolean, {});
+    carry(2, inputs.size() - 2 - captures);
+    return types;
+  }
+  const size_t scans = static_cast<size_t>(node.attributes.integer("num_scan_inputs"));
+  const size_t states = inputs.size() - captures - scans;
+  carry(0, states);
+  const std::vector<int64_t> axes = node.attributes.integers("scan_input_axes", std::vector<int64_t>(scans, 0));
+  for (size_t i = 0; i < scans; ++i) {
+    std::optional<ir::Dims>& dims = types[states + i].dims;
+    const int axis = dims ? normalized_axis(axes[i], static_cast<int>(dims->size())) : -1;
+    if (axis >= 0)
+      dims->erase(dims->begin() + axis);
+    else
+      dims = std::nullopt;
+  }
+  return types;
 }
 
 }  // namespace vivace::ops

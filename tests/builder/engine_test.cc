@@ -173,6 +173,83 @@ TEST(Engine, RunsControlFlow) {
                  {{2}});
 }
 
+TEST(Engine, TunesTheBodiesOfControlFlow) {
+  struct Body {
+    const char *text, *attribute, *tactic;
+    std::vector<Shape> shapes;
+  };
+  const Body cases[] = {
+      {R"((%x: f32[1,16,9,9], %c: bool[]) {
+         %y = If(%c, %x) {captures=1, then_branch=graph (%o: f32[1,16,9,9]) {
+           %a = Conv(%o, const f32[16,16,3,3] random(1)) {pads=[1,1,1,1]} %b = Relu(%a) return %b },
+           else_branch=graph (%o: f32[1,16,9,9]) { %a = Neg(%o) return %a }}
+         return %y })",
+       "then_branch",
+       "conv",
+       {{1, 16, 9, 9}, {}}},
+      // A state of one shape, a capture, and one output for each iteration.
+      {R"((%x: f32[batch,24], %w: f32[24,24]) {
+         %y, %s = Loop(const i64[] {3}, const bool[] {1}, %x, %w) {captures=1, body=graph (%i: i64[], %c: bool[], %v: f32[batch,24], %u: f32[24,24]) {
+           %m = MatMul(%v, const f32[24,24] random(2)) %n = MatMul(%m, %u) %t = Tanh(%n) %d = Identity(%c)
+           return %d, %t, %m }}
+         return %y, %s })",
+       "body",
+       "matmul",
+       {{5, 24}, {24, 24}}},
+      // A value that grows in every iteration: its size is guessed, and right whatever it is.
+      {R"((%x: f32[1,24]) {
+         %y = Loop(const i64[] {4}, const bool[] {1}, %x) {body=graph (%i: i64[], %c: bool[], %v: f32[n,24]) {
+           %m = MatMul(%v, const f32[24,24] random(3)) %t = Tanh(%m) %j = Concat(%v, %t) {axis=0} %d = Identity(%c)
+           return %d, %j }}
+         return %y })",
+       "body",
+       "matmul",
+       {{1, 24}}},
+      {R"((%h: f32[3,16], %x: f32[7,3,16]) {
+         %y, %s = Scan(%h, %x) {num_scan_inputs=1, body=graph (%v: f32[3,16], %u: f32[3,16]) {
+           %a = Add(%v, %u) %m = MatMul(%a, const f32[16,16] random(4)) %t = Softmax(%m)
+           return %t, %m }}
+         return %y, %s })",
+       "body",
+       "softmax",
+       {{3, 16}, {7, 3, 16}}},
+  };
+  for (const Body& c : cases) {
+    expect_meaning(c.text, c.shapes);
+    BuildConfig timed = quick();
+    timed.effort = 2;
+    expect_meaning(c.text, c.shapes, timed);
+    const auto engine = engine_of(c.text, quick());
+    ASSERT_TRUE(engine.ok());
+    const auto& bodies = (*engine)->executor().program().bodies;
+    const auto body =
+        std::find_if(bodies.begin(), bodies.end(), [&](const auto& b) { return b.first.second == c.attribute; });
+    ASSERT_NE(body, bodies.end()) << c.text;
+    const auto& choices = body->second.choices;
+    EXPECT_TRUE(std::any_of(choices.begin(), choices.end(), [&](const plan::Choice& choice) {
+      return choice.tactic.starts_with(c.tactic);
+    })) << c.text;
+  }
+  // Other shapes than those it was tuned for, and a plan from a file.
+  const auto built = build(parsed(cases[1].text), quick());
+  ASSERT_TRUE(built.ok());
+  const auto bytes = plan::to_bytes(built->plan);
+  ASSERT_TRUE(bytes.ok());
+  auto read = plan::from_bytes(*bytes, nullptr);
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  const auto engine = runtime::Engine::load(*std::move(read));
+  ASSERT_TRUE(engine.ok()) << engine.status().message();
+  const auto graph = parsed(cases[1].text);
+  for (const int64_t batch : {1, 40}) {
+    const std::vector<Tensor> arguments = arguments_for(*graph, {{batch, 24}, {24, 24}});
+    const auto want = ops::run_graph_reference(*graph, arguments);
+    ASSERT_TRUE(want.ok());
+    std::vector<Tensor> got;
+    ASSERT_TRUE((*engine)->run(views(arguments), got).ok());
+    for (size_t i = 0; i < got.size(); ++i) expect_close(got[i], (*want)[i]);
+  }
+}
+
 TEST(Engine, RunsDynamicShapes) {
   const std::string text = R"((%x: f32[batch,seq,8]) {
     %s = Shape(%x)
