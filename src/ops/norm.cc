@@ -224,11 +224,23 @@ Status infer_layer_normalization(Inference& in) {
   return {};
 }
 
-Status reference_layer_normalization(Call& call) {
+namespace {
+// The first input as rows of all dimensions from `axis` on.
+struct Rows {
+  int64_t count, size;
+};
+Rows rows_of(const Call& call) {
   const Shape& shape = call.input(0).shape;
   const int axis = normalized_axis(call.attributes.integer("axis", -1), static_cast<int>(shape.size()));
-  const int64_t outer = elements(std::span(shape).first(static_cast<size_t>(axis)));
-  const int64_t inner = elements(std::span(shape).subspan(static_cast<size_t>(axis)));
+  return {elements(std::span(shape).first(static_cast<size_t>(axis))),
+          elements(std::span(shape).subspan(static_cast<size_t>(axis)))};
+}
+}  // namespace
+
+Status reference_layer_normalization(Call& call) {
+  const Shape& shape = call.input(0).shape;
+  const Rows rows = rows_of(call);
+  const int64_t outer = rows.count, inner = rows.size;
   const double epsilon = call.attributes.real("epsilon", 1e-5f);
   return compute_in(call, call.input(0).type, [&]<class W>() -> Status {
     VIVACE_ASSIGN(const auto x, Reader<W>::of(call.input(0)));
@@ -268,9 +280,8 @@ Status infer_rms_normalization(Inference& in) {
 
 Status reference_rms_normalization(Call& call) {
   const Shape& shape = call.input(0).shape;
-  const int axis = normalized_axis(call.attributes.integer("axis", -1), static_cast<int>(shape.size()));
-  const int64_t outer = elements(std::span(shape).first(static_cast<size_t>(axis)));
-  const int64_t inner = elements(std::span(shape).subspan(static_cast<size_t>(axis)));
+  const Rows rows = rows_of(call);
+  const int64_t outer = rows.count, inner = rows.size;
   const double epsilon = call.attributes.real("epsilon", 1e-5f);
   return compute_in(call, call.input(0).type, [&]<class W>() -> Status {
     VIVACE_ASSIGN(const auto x, Reader<W>::of(call.input(0)));

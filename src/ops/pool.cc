@@ -120,6 +120,24 @@ std::vector<int64_t> taps_inside(const Patches& p, const Window& w, bool with_pa
   return counts;
 }
 
+// Each output is finish(sum of term(x) over its window, position).
+template <class W, class Term, class Finish>
+Status sum_windows(Call& call, const Patches& patches, Term term, Finish finish) {
+  VIVACE_ASSIGN(const auto x, Reader<W>::of(call.input(0)));
+  VIVACE_ASSIGN(const auto y, Writer<W>::of(call.output()));
+  const int64_t positions = patches.positions(), taps = patches.taps();
+  for_each_channel(call, [&](int64_t x0, int64_t y0, int64_t) {
+    W* sum = y.data() + y0;
+    std::fill_n(sum, positions, W(0));
+    for (int64_t tap = 0; tap < taps; ++tap)
+      patches.walk(tap, 0, positions, [&](int64_t position, int64_t offset, int64_t step, int64_t count) {
+        for (int64_t i = 0; i < count; ++i) sum[position + i] += term(x[x0 + offset + i * step]);
+      });
+    for (int64_t i = 0; i < positions; ++i) sum[i] = finish(sum[i], i);
+  });
+  return y.store();
+}
+
 }  // namespace
 
 Status reference_average_pool(Call& call) {
@@ -127,21 +145,10 @@ Status reference_average_pool(Call& call) {
   VIVACE_ASSIGN(const Window window, window_of(call.node, ir::to_dims(patches.image), patches.kernel));
   if (call.output().count() == 0) return {};
   const std::vector<int64_t> counts = taps_inside(patches, window, call.attributes.integer("count_include_pad") != 0);
-  const int64_t positions = patches.positions(), taps = patches.taps();
-  return compute_in(call, call.input(0).type, [&]<class W>() -> Status {
-    VIVACE_ASSIGN(const auto x, Reader<W>::of(call.input(0)));
-    VIVACE_ASSIGN(const auto y, Writer<W>::of(call.output()));
-    for_each_channel(call, [&](int64_t x0, int64_t y0, int64_t) {
-      W* sum = y.data() + y0;
-      std::fill_n(sum, positions, W(0));
-      for (int64_t tap = 0; tap < taps; ++tap)
-        patches.walk(tap, 0, positions, [&](int64_t position, int64_t offset, int64_t step, int64_t count) {
-          for (int64_t i = 0; i < count; ++i) sum[position + i] += x[x0 + offset + i * step];
-        });
-      for (int64_t i = 0; i < positions; ++i)
-        sum[i] /= static_cast<W>(std::max<int64_t>(1, counts[static_cast<size_t>(i)]));
-    });
-    return y.store();
+  return compute_in(call, call.input(0).type, [&]<class W>() {
+    return sum_windows<W>(
+        call, patches, [](W x) { return x; },
+        [&](W sum, int64_t i) { return sum / static_cast<W>(std::max<int64_t>(1, counts[static_cast<size_t>(i)])); });
   });
 }
 
@@ -159,20 +166,10 @@ W root(W sum, int64_t p) {
 
 Status reference_lp_pool(Call& call) {
   VIVACE_ASSIGN(const Patches patches, pool_patches(call));
-  const int64_t positions = patches.positions(), taps = patches.taps(), p = call.attributes.integer("p", 2);
-  return compute_in(call, call.input(0).type, [&]<class W>() -> Status {
-    VIVACE_ASSIGN(const auto x, Reader<W>::of(call.input(0)));
-    VIVACE_ASSIGN(const auto y, Writer<W>::of(call.output()));
-    for_each_channel(call, [&](int64_t x0, int64_t y0, int64_t) {
-      W* sum = y.data() + y0;
-      std::fill_n(sum, positions, W(0));
-      for (int64_t tap = 0; tap < taps; ++tap)
-        patches.walk(tap, 0, positions, [&](int64_t position, int64_t offset, int64_t step, int64_t count) {
-          for (int64_t i = 0; i < count; ++i) sum[position + i] += power(x[x0 + offset + i * step], p);
-        });
-      for (int64_t i = 0; i < positions; ++i) sum[i] = root(sum[i], p);
-    });
-    return y.store();
+  const int64_t p = call.attributes.integer("p", 2);
+  return compute_in(call, call.input(0).type, [&]<class W>() {
+    return sum_windows<W>(
+        call, patches, [p](W x) { return power(x, p); }, [p](W sum, int64_t) { return root(sum, p); });
   });
 }
 
