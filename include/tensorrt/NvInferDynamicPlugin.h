@@ -209,7 +209,8 @@ class IPluginExt : public IPlugin {
 class IPluginFactory {
  public:
   virtual ~IPluginFactory() {}
-  virtual IPlugin* createPlugin(char const* layerName, void const* serialData, std::size_t serialLength) TRTNOEXCEPT = 0;
+  virtual IPlugin* createPlugin(char const* layerName, void const* serialData,
+                                std::size_t serialLength) TRTNOEXCEPT = 0;
 };
 
 }  // namespace nvinfer1

@@ -11,4 +11,4 @@ TENSORRTAPI int32_t getInferLibBuildVersion() noexcept { return NV_TENSORRT_BUIL
 
 namespace nvinfer1 {
 extern "C" TENSORRTAPI bool setInternalLibraryPath(char const* path) noexcept { return path != nullptr; }
-}
+}  // namespace nvinfer1

@@ -52,7 +52,8 @@ bool PluginRegistry::registerCreator(IPluginCreator& creator, char const* librar
   bool added = false;
   guarded(errors(), [&] {
     if (library_namespace && *library_namespace) creator.setPluginNamespace(library_namespace);
-    const std::string space = library_namespace && *library_namespace ? library_namespace : text(creator.getPluginNamespace());
+    const std::string space =
+        library_namespace && *library_namespace ? library_namespace : text(creator.getPluginNamespace());
     added = add({text(creator.getPluginName()), text(creator.getPluginVersion()), space, &creator, &creator});
     return Status();
   });
@@ -66,9 +67,11 @@ bool PluginRegistry::registerCreator(IPluginCreatorInterface& creator, char cons
   bool added = false;
   guarded(errors(), [&]() -> Status {
     if (kind != "PLUGIN CREATOR_V3ONE")
-      return bad("the plugin creator is of kind '" + kind + "'; 'PLUGIN CREATOR_V1' and 'PLUGIN CREATOR_V3ONE' are known");
+      return bad("the plugin creator is of kind '" + kind +
+                 "'; 'PLUGIN CREATOR_V1' and 'PLUGIN CREATOR_V3ONE' are known");
     auto& third = static_cast<IPluginCreatorV3One&>(creator);
-    const std::string space = library_namespace && *library_namespace ? library_namespace : text(third.getPluginNamespace());
+    const std::string space =
+        library_namespace && *library_namespace ? library_namespace : text(third.getPluginNamespace());
     added = add({text(third.getPluginName()), text(third.getPluginVersion()), space, &creator, nullptr});
     return {};
   });

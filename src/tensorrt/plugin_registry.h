@@ -31,7 +31,8 @@ class PluginRegistry final : public nvinfer1::IPluginRegistry {
   void setParentSearchEnabled(bool enabled) override { parent_search_ = enabled; }
   PluginLibraryHandle loadLibrary(char const* path) noexcept override;
   void deregisterLibrary(PluginLibraryHandle handle) noexcept override;
-  nvinfer1::IPluginResource* acquirePluginResource(char const* key, nvinfer1::IPluginResource* resource) noexcept override;
+  nvinfer1::IPluginResource* acquirePluginResource(char const* key,
+                                                   nvinfer1::IPluginResource* resource) noexcept override;
   int32_t releasePluginResource(char const* key) noexcept override;
 
  private:

@@ -1,0 +1,446 @@
+#include "tensorrt/context.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "tensorrt/types.h"
+
+namespace vivace::tensorrt {
+
+using nvinfer1::Dims;
+
+namespace {
+
+Status bad(const std::string& what) { return {Code::invalid_argument, what}; }
+
+bool complete(const Shape& shape) {
+  return std::all_of(shape.begin(), shape.end(), [](int64_t d) { return d >= 0; });
+}
+
+constexpr uint64_t kOutputAlignment = 256;
+
+}  // namespace
+
+Context::Context(Engine& engine, std::shared_ptr<Core> core)
+    : of_(engine), core_(std::move(core)), ports_(core_->slots().size()), errors_{engine.errors().logger, nullptr} {
+  errors_.record_to(engine.errors().recorder);
+}
+
+Result<std::unique_ptr<Context>> Context::create(Engine& engine,
+                                                 nvinfer1::ExecutionContextAllocationStrategy strategy) {
+  std::unique_ptr<Context> made(new Context(engine, engine.core()));
+  made->config_.setExecutionContextAllocationStrategy(strategy);
+  made->generation_ = made->core_->generation() + 1;  // none yet
+  VIVACE_TRY(made->refresh());
+  made->inputs_.resize(made->engine_->inputs().size());
+  made->outputs_.resize(made->engine_->outputs().size());
+  for (const Slot& slot : made->core_->slots())
+    if (slot.input) made->inputs_[slot.index].type = slot.type;
+  made->reset_shapes();
+  return made;
+}
+
+Status Context::refresh() {
+  const uint64_t generation = core_->generation();
+  if (generation == generation_) return {};
+  engine_ = core_->engine();
+  VIVACE_ASSIGN(context_, engine_->create_context());
+  context_->set_profiling(profiler_ != nullptr);
+  generation_ = generation;
+  stale_ = true;
+  return {};
+}
+
+void Context::reset_shapes() {
+  for (const Slot& slot : core_->slots()) {
+    Port& port = this->port(slot);
+    port.shape = slot.dims;
+    if (implicit()) port.shape.insert(port.shape.begin(), core_->metadata().max_batch);
+    port.specified = complete(port.shape);
+    if (slot.input) inputs_[slot.index].shape = port.shape;
+  }
+  stale_ = true;
+}
+
+Status Context::set_shape(const Slot& slot, Shape shape) {
+  if (!slot.input) return bad("'" + slot.name + "' is an output; only inputs' shapes can be set");
+  if (implicit())
+    return bad("the engine has an implicit batch dimension: give the batch to execute or enqueue, not the shape of '" +
+               slot.name + "'");
+  if (!complete(shape)) return bad("input '" + slot.name + "': " + to_string(shape) + " has a negative dimension");
+  const std::optional<Shape> min = of_.profile_shape(slot, profile_, nvinfer1::OptProfileSelector::kMIN);
+  const std::optional<Shape> max = of_.profile_shape(slot, profile_, nvinfer1::OptProfileSelector::kMAX);
+  bool fits = shape.size() == slot.dims.size() && min && max && min->size() == shape.size();
+  for (size_t i = 0; fits && i < shape.size(); ++i)
+    fits = (slot.dims[i] < 0 || slot.dims[i] == shape[i]) && shape[i] >= std::max<int64_t>((*min)[i], 0) &&
+           ((*max)[i] < 0 || shape[i] <= (*max)[i]);
+  if (!fits)
+    return {Code::shape_mismatch,
+            "input '" + slot.name + "': shape " + to_string(shape) + " does not fit optimization profile " +
+                std::to_string(profile_) + ", which goes from " + (min ? to_string(*min) : "?") + " to " +
+                (max ? to_string(*max) : "?") + "; choose another profile, or build the engine for that shape"};
+  Port& port = this->port(slot);
+  if (port.specified && port.shape == shape) return {};
+  port.shape = std::move(shape);
+  port.specified = true;
+  inputs_[slot.index].shape = port.shape;
+  stale_ = true;
+  return {};
+}
+
+Status Context::set_batch(int64_t batch) {
+  if (!implicit()) {
+    if (batch == 1) return {};  // as clients give it who do not know better
+    return bad("execute and enqueue with a batch of " + std::to_string(batch) +
+               ": the engine has an explicit batch dimension; call executeV2 or enqueueV2");
+  }
+  const int64_t most = core_->metadata().max_batch;
+  if (batch < 1 || batch > most)
+    return bad("a batch of " + std::to_string(batch) + " is not within 1 and " + std::to_string(most) +
+               ", the engine's maximum; build it with a larger setMaxBatchSize");
+  for (const Slot& slot : core_->slots()) {
+    Port& port = this->port(slot);
+    if (port.shape[0] == batch) continue;
+    port.shape[0] = batch;
+    if (slot.input) inputs_[slot.index].shape = port.shape;
+    stale_ = true;
+  }
+  return {};
+}
+
+Status Context::infer() {
+  VIVACE_TRY(refresh());
+  if (!stale_) return {};
+  std::vector<Shape> shapes(inputs_.size());
+  for (const Slot& slot : core_->slots()) {
+    if (!slot.input) continue;
+    if (!port(slot).specified)
+      return bad("the shape of input '" + slot.name + "' is not set: call setInputShape (or setBindingDimensions)");
+    shapes[slot.index] = port(slot).shape;
+  }
+  VIVACE_ASSIGN(const auto made, engine_->output_shapes(shapes));
+  for (const Slot& slot : core_->slots()) {
+    if (slot.input) continue;
+    Port& port = this->port(slot);
+    port.inferred = made[slot.index];
+    outputs_[slot.index] = Tensor();
+  }
+  stale_ = false;
+  return {};
+}
+
+Status Context::prepare_output(const Slot& slot, Port& port, cudaStream_t stream) {
+  Tensor& tensor = outputs_[slot.index];
+  if (!port.inferred) {  // only the run knows its size
+    if (!port.allocator)
+      return bad("the shape of output '" + slot.name +
+                 "' depends on data; set an IOutputAllocator for it and call enqueueV3");
+    tensor = Tensor();
+    return {};
+  }
+  if (port.allocator) {
+    const size_t bytes = byte_size(slot.type, elements(*port.inferred));
+    void* memory = port.allocator->reallocateOutputAsync(slot.name.c_str(), port.address, std::max<size_t>(bytes, 1),
+                                                         kOutputAlignment, stream);
+    if (!memory)
+      return {Code::out_of_memory,
+              "the output allocator gave no memory for the " + std::to_string(bytes) + " bytes of '" + slot.name + "'"};
+    port.address = memory;
+  }
+  if (tensor.valid() && tensor.data() == port.address && tensor.shape() == *port.inferred) return {};
+  if (!port.address && elements(*port.inferred) > 0)
+    return bad("output '" + slot.name + "' has no address: call setTensorAddress, or give one in the bindings");
+  tensor = Tensor::wrap(slot.type, *port.inferred, port.address, nullptr);
+  return {};
+}
+
+// Tells an allocator what came out; a result that only the run knew the size of is copied into its memory.
+Status Context::deliver(const Slot& slot, Port& port, cudaStream_t stream) {
+  const Tensor& tensor = outputs_[slot.index];
+  if (tensor.data() != port.address && tensor.bytes() > 0) {
+    if (port.inferred)
+      return {Code::internal,
+              "output '" + slot.name + "' came as " + to_string(tensor.shape()) + ", not " + to_string(*port.inferred)};
+    void* memory = port.allocator->reallocateOutputAsync(slot.name.c_str(), port.address, tensor.bytes(),
+                                                         kOutputAlignment, stream);
+    if (!memory)
+      return {Code::out_of_memory, "the output allocator gave no memory for the " + std::to_string(tensor.bytes()) +
+                                       " bytes of '" + slot.name + "'"};
+    std::memcpy(memory, tensor.data(), tensor.bytes());
+    port.address = memory;
+  }
+  if (port.allocator) port.allocator->notifyShape(slot.name.c_str(), to_dims(tensor.shape()));
+  return {};
+}
+
+Status Context::run(bool emits_profile, cudaStream_t stream) {
+  VIVACE_TRY(infer());
+  bool to_deliver = false;
+  for (const Slot& slot : core_->slots()) {
+    Port& port = this->port(slot);
+    if (slot.input) {
+      inputs_[slot.index].data = port.address;
+      continue;
+    }
+    to_deliver |= port.allocator != nullptr;
+    VIVACE_TRY(prepare_output(slot, port, stream));
+  }
+  if (profiler_) context_->reset_profile();
+  VIVACE_TRY(context_->run(inputs_, outputs_));
+  if (to_deliver)
+    for (const Slot& slot : core_->slots())
+      if (!slot.input) VIVACE_TRY(deliver(slot, port(slot), stream));
+  if (profiler_ && emits_profile) report_profile();
+  return {};
+}
+
+Status Context::bind(void* const* bindings) {
+  if (!bindings) return bad("the bindings are null; give an array of one address for each binding of the engine");
+  void* const* own = bindings + static_cast<size_t>(profile_) * ports_.size();
+  for (size_t i = 0; i < ports_.size(); ++i) ports_[i].address = own[i];
+  return {};
+}
+
+bool Context::executeV2(void* const* bindings) noexcept {
+  return guarded(errors_, [&]() -> Status {
+    VIVACE_TRY(bind(bindings));
+    return run(true, nullptr);
+  });
+}
+
+bool Context::enqueueV2(void* const* bindings, cudaStream_t stream, cudaEvent_t*) noexcept {
+  return guarded(errors_, [&]() -> Status {
+    VIVACE_TRY(bind(bindings));
+    return run(enqueue_emits_profile_, stream);
+  });
+}
+
+bool Context::enqueueV3(cudaStream_t stream) noexcept {
+  return guarded(errors_, [&] { return run(enqueue_emits_profile_, stream); });
+}
+
+bool Context::execute(int32_t batch, void* const* bindings) noexcept {
+  return guarded(errors_, [&]() -> Status {
+    VIVACE_TRY(set_batch(batch));
+    VIVACE_TRY(bind(bindings));
+    return run(true, nullptr);
+  });
+}
+
+bool Context::setInputShape(char const* name, Dims const& dims) noexcept {
+  const Slot* slot = of_.slot(name);
+  return slot && guarded(errors_, [&] { return set_shape(*slot, to_vector(dims)); });
+}
+
+Dims Context::visible_shape(const Slot& slot) {
+  const size_t skip = implicit() ? 1 : 0;
+  const auto visible = [&](const Shape& shape) {
+    return to_dims(Shape(shape.begin() + static_cast<std::ptrdiff_t>(skip), shape.end()));
+  };
+  if (slot.input) return visible(port(slot).shape);
+  if (!allInputDimensionsSpecified()) return to_dims(slot.dims);
+  Dims made = no_dims();
+  guarded(errors_, [&]() -> Status {
+    VIVACE_TRY(infer());
+    const Port& port = this->port(slot);
+    made = port.inferred ? visible(*port.inferred) : to_dims(slot.dims);
+    return {};
+  });
+  return made;
+}
+
+Dims Context::getTensorShape(char const* name) const noexcept {
+  const Slot* slot = of_.slot(name);
+  return slot ? const_cast<Context*>(this)->visible_shape(*slot) : no_dims();
+}
+
+// Row-major: how many elements lie between neighbours of each dimension.
+Dims Context::getTensorStrides(char const* name) const noexcept {
+  Dims dims = getTensorShape(name);
+  decltype(+dims.d[0]) stride = 1;
+  for (int32_t i = dims.nbDims - 1; i >= 0; --i) {
+    const auto size = dims.d[i];
+    dims.d[i] = stride;
+    stride = size < 0 || stride < 0 ? -1 : stride * size;
+  }
+  return dims;
+}
+
+bool Context::allInputDimensionsSpecified() const noexcept {
+  for (const Slot& slot : core_->slots())
+    if (slot.input && !port(slot).specified) return false;
+  return true;
+}
+
+int32_t Context::inferShapes(int32_t capacity, char const** names) noexcept {
+  int32_t missing = 0;
+  for (const Slot& slot : core_->slots()) {
+    if (!slot.input || port(slot).specified) continue;
+    if (names && missing < capacity) names[missing] = slot.name.c_str();
+    ++missing;
+  }
+  if (missing > 0) return missing;
+  return guarded(errors_, [&] { return infer(); }) ? 0 : -1;
+}
+
+bool Context::setOptimizationProfile(int32_t index) noexcept {
+  if (!of_.profile_exists(index)) return false;
+  return guarded(errors_, [&] {
+    if (index != profile_) {
+      profile_ = index;
+      reset_shapes();
+    }
+    return Status();
+  });
+}
+
+bool Context::setTensorAddress(char const* name, void* data) noexcept {
+  const Slot* slot = of_.slot(name);
+  if (slot) port(*slot).address = data;
+  return slot != nullptr;
+}
+
+bool Context::setInputTensorAddress(char const* name, void const* data) noexcept {
+  const Slot* slot = of_.slot(name);
+  return slot && guarded(errors_, [&]() -> Status {
+           if (!slot->input) return bad("setInputTensorAddress: '" + slot->name + "' is an output");
+           port(*slot).address = const_cast<void*>(data);
+           return {};
+         });
+}
+
+bool Context::setOutputTensorAddress(char const* name, void* data) noexcept {
+  const Slot* slot = of_.slot(name);
+  return slot && guarded(errors_, [&]() -> Status {
+           if (slot->input) return bad("setOutputTensorAddress: '" + slot->name + "' is an input");
+           port(*slot).address = data;
+           return {};
+         });
+}
+
+void const* Context::getTensorAddress(char const* name) const noexcept {
+  const Slot* slot = of_.slot(name);
+  return slot ? port(*slot).address : nullptr;
+}
+
+void* Context::getOutputTensorAddress(char const* name) const noexcept {
+  const Slot* slot = of_.slot(name);
+  return slot && !slot->input ? port(*slot).address : nullptr;
+}
+
+bool Context::setOutputAllocator(char const* name, nvinfer1::IOutputAllocator* allocator) noexcept {
+  const Slot* slot = of_.slot(name);
+  return slot && guarded(errors_, [&]() -> Status {
+           if (slot->input) return bad("setOutputAllocator: '" + slot->name + "' is an input");
+           port(*slot).allocator = allocator;
+           return {};
+         });
+}
+
+nvinfer1::IOutputAllocator* Context::getOutputAllocator(char const* name) const noexcept {
+  const Slot* slot = of_.slot(name);
+  return slot ? port(*slot).allocator : nullptr;
+}
+
+int64_t Context::getMaxOutputSize(char const* name) const noexcept {
+  const Slot* slot = of_.slot(name);
+  if (!slot || slot->input) return -1;
+  const Dims dims = getTensorShape(name);
+  if (dims.nbDims < 0) return -1;
+  int64_t count = implicit() ? core_->metadata().max_batch : 1;
+  for (int32_t i = 0; i < dims.nbDims; ++i) {
+    if (dims.d[i] < 0) return -1;  // only the run knows
+    count *= dims.d[i];
+  }
+  return static_cast<int64_t>(byte_size(slot->type, count));
+}
+
+bool Context::setBindingDimensions(int32_t index, Dims dims) noexcept {
+  const Slot* slot = of_.binding(index);
+  return slot && guarded(errors_, [&] { return set_shape(*slot, to_vector(dims)); });
+}
+
+Dims Context::getBindingDimensions(int32_t index) const noexcept {
+  const Slot* slot = of_.binding(index);
+  return slot ? const_cast<Context*>(this)->visible_shape(*slot) : no_dims();
+}
+
+Dims Context::getStrides(int32_t index) const noexcept {
+  const Slot* slot = of_.binding(index);
+  return slot ? getTensorStrides(slot->name.c_str()) : no_dims();
+}
+
+// The values are read from the binding's address when the engine runs.
+bool Context::setInputShapeBinding(int32_t index, int32_t const* data) noexcept {
+  const Slot* slot = of_.binding(index);
+  return slot && guarded(errors_, [&]() -> Status {
+           if (!slot->input || !slot->shape_tensor) return bad("'" + slot->name + "' is no input that gives a shape");
+           if (!data) return bad("setInputShapeBinding: the values of '" + slot->name + "' are null");
+           port(*slot).address = const_cast<int32_t*>(data);
+           return {};
+         });
+}
+
+bool Context::getShapeBinding(int32_t index, int32_t* data) const noexcept {
+  const Slot* slot = of_.binding(index);
+  return slot && guarded(errors_, [&]() -> Status {
+           const Port& port = this->port(*slot);
+           if (!port.address || !data || slot->type != DType::i32)
+             return bad("getShapeBinding: '" + slot->name + "' has no 32-bit values yet");
+           std::memcpy(data, port.address,
+                       byte_size(slot->type, elements(slot->input ? port.shape : port.inferred.value_or(Shape{0}))));
+           return {};
+         });
+}
+
+void Context::setProfiler(nvinfer1::IProfiler* profiler) noexcept {
+  profiler_ = profiler;
+  context_->set_profiling(profiler != nullptr);
+}
+
+void Context::report_profile() const {
+  for (const runtime::LayerTime& layer : context_->profile()) {
+    const std::string& name = layer.name.empty() ? layer.op : layer.name;
+    profiler_->reportLayerTime(name.c_str(), static_cast<float>(layer.seconds / static_cast<double>(layer.runs) * 1e3));
+  }
+}
+
+bool Context::reportToProfiler() const noexcept {
+  return guarded(errors_, [&]() -> Status {
+    if (!profiler_) return bad("reportToProfiler: no profiler is set");
+    report_profile();
+    return {};
+  });
+}
+
+void Context::setName(char const* name) noexcept {
+  guarded(errors_, [&] { return name_ = name ? name : "", Status(); });
+}
+
+std::size_t Context::updateDeviceMemorySizeForShapes() noexcept {
+  std::size_t bytes = 0;
+  guarded(errors_, [&]() -> Status {
+    VIVACE_TRY(infer());
+    std::vector<Shape> shapes;
+    for (const TensorView& view : inputs_) shapes.push_back(view.shape);
+    VIVACE_ASSIGN(const cpu::MemoryUse use, engine_->memory_use(shapes));
+    bytes = use.arena_bytes;
+    return {};
+  });
+  return bytes;
+}
+
+bool Context::setTensorDebugState(char const* name, bool) noexcept {
+  return guarded(errors_, [&] {
+    return bad("'" + std::string(name ? name : "") +
+               "' is no debug tensor: engines keep none; mark it as an output of the network");
+  });
+}
+
+bool Context::setCommunicator(void*) noexcept {
+  return guarded(errors_, [] {
+    return Status(Code::unsupported, "setCommunicator: there are no collective operations on the CPU backend");
+  });
+}
+
+}  // namespace vivace::tensorrt

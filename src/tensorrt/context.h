@@ -1,0 +1,141 @@
+// IExecutionContext.
+#pragma once
+
+#include "tensorrt/engine.h"
+
+namespace vivace::tensorrt {
+
+class Context final : public nvinfer1::IExecutionContext {
+ public:
+  using Dims = nvinfer1::Dims;
+
+  static Result<std::unique_ptr<Context>> create(Engine& engine, nvinfer1::ExecutionContextAllocationStrategy strategy);
+  ~Context() noexcept override { errors_.record_to(nullptr); }
+
+  bool executeV2(void* const* bindings) noexcept override;
+  bool enqueueV3(cudaStream_t stream) noexcept override;
+  bool execute(int32_t batch, void* const* bindings) noexcept override;
+  bool enqueue(int32_t batch, void* const* bindings, cudaStream_t, cudaEvent_t*) noexcept override {
+    return execute(batch, bindings);
+  }
+  bool enqueueV2(void* const* bindings, cudaStream_t stream, cudaEvent_t*) noexcept override;
+
+  bool setInputShape(char const* name, Dims const& dims) noexcept override;
+  Dims getTensorShape(char const* name) const noexcept override;
+  Dims getTensorStrides(char const* name) const noexcept override;
+  bool allInputDimensionsSpecified() const noexcept override;
+  bool allInputShapesSpecified() const noexcept override { return allInputDimensionsSpecified(); }
+  int32_t inferShapes(int32_t capacity, char const** names) noexcept override;
+  int32_t getOptimizationProfile() const noexcept override { return profile_; }
+  bool setOptimizationProfile(int32_t index) noexcept override;
+  bool setOptimizationProfileAsync(int32_t index, cudaStream_t) noexcept override {
+    return setOptimizationProfile(index);
+  }
+
+  bool setTensorAddress(char const* name, void* data) noexcept override;
+  bool setInputTensorAddress(char const* name, void const* data) noexcept override;
+  bool setOutputTensorAddress(char const* name, void* data) noexcept override;
+  void const* getTensorAddress(char const* name) const noexcept override;
+  void* getOutputTensorAddress(char const* name) const noexcept override;
+  bool setOutputAllocator(char const* name, nvinfer1::IOutputAllocator* allocator) noexcept override;
+  nvinfer1::IOutputAllocator* getOutputAllocator(char const* name) const noexcept override;
+  int64_t getMaxOutputSize(char const* name) const noexcept override;
+
+  bool setBindingDimensions(int32_t index, Dims dims) noexcept override;
+  Dims getBindingDimensions(int32_t index) const noexcept override;
+  Dims getStrides(int32_t index) const noexcept override;
+  bool setInputShapeBinding(int32_t index, int32_t const* data) noexcept override;
+  bool getShapeBinding(int32_t index, int32_t* data) const noexcept override;
+
+  void setProfiler(nvinfer1::IProfiler* profiler) noexcept override;
+  nvinfer1::IProfiler* getProfiler() const noexcept override { return profiler_; }
+  void setEnqueueEmitsProfile(bool emits) noexcept override { enqueue_emits_profile_ = emits; }
+  bool getEnqueueEmitsProfile() const noexcept override { return enqueue_emits_profile_; }
+  bool reportToProfiler() const noexcept override;
+
+  nvinfer1::ICudaEngine const& getEngine() const noexcept override { return of_; }
+  void setName(char const* name) noexcept override;
+  char const* getName() const noexcept override { return name_.c_str(); }
+  void setErrorRecorder(nvinfer1::IErrorRecorder* recorder) noexcept override { errors_.record_to(recorder); }
+  nvinfer1::IErrorRecorder* getErrorRecorder() const noexcept override { return errors_.recorder; }
+
+  // Accepted, kept, without effect on the CPU.
+  void setDebugSync(bool sync) noexcept override { debug_sync_ = sync; }
+  bool getDebugSync() const noexcept override { return debug_sync_; }
+  void setDeviceMemory(void*) noexcept override {}
+  void setDeviceMemoryV2(void*, int64_t) noexcept override {}
+  std::size_t updateDeviceMemorySizeForShapes() noexcept override;
+  bool setInputConsumedEvent(cudaEvent_t event) noexcept override { return consumed_ = event, true; }
+  cudaEvent_t getInputConsumedEvent() const noexcept override { return consumed_; }
+  bool setTemporaryStorageAllocator(nvinfer1::IGpuAllocator* allocator) noexcept override {
+    return allocator_ = allocator, true;
+  }
+  nvinfer1::IGpuAllocator* getTemporaryStorageAllocator() const noexcept override { return allocator_; }
+  void setPersistentCacheLimit(std::size_t size) noexcept override { cache_limit_ = size; }
+  std::size_t getPersistentCacheLimit() const noexcept override { return cache_limit_; }
+  bool setNvtxVerbosity(nvinfer1::ProfilingVerbosity verbosity) noexcept override { return nvtx_ = verbosity, true; }
+  nvinfer1::ProfilingVerbosity getNvtxVerbosity() const noexcept override { return nvtx_; }
+  void setAuxStreams(cudaStream_t*, int32_t) noexcept override {}
+  bool setDebugListener(nvinfer1::IDebugListener* listener) noexcept override { return debug_ = listener, true; }
+  nvinfer1::IDebugListener* getDebugListener() noexcept override { return debug_; }
+  bool setTensorDebugState(char const* name, bool) noexcept override;
+  bool getDebugState(char const*) const noexcept override { return false; }
+  bool setAllTensorsDebugState(bool) noexcept override { return true; }
+  bool setUnfusedTensorsDebugState(bool) noexcept override { return true; }
+  bool getUnfusedTensorsDebugState() const noexcept override { return false; }
+  nvinfer1::IRuntimeConfig* getRuntimeConfig() const noexcept override { return &config_; }
+  bool setCommunicator(void*) noexcept override;
+
+ private:
+  // What the context knows of a slot.
+  struct Port {
+    Shape shape;                    // the engine's, with the batch that clients do not see
+    bool specified = false;         // an input's shape is complete
+    std::optional<Shape> inferred;  // an output's, for the inputs' shapes; empty where it depends on data
+    void* address = nullptr;
+    nvinfer1::IOutputAllocator* allocator = nullptr;
+  };
+
+  Context(Engine& engine, std::shared_ptr<Core> core);
+  bool implicit() const { return core_->metadata().implicit_batch; }
+  void reset_shapes();
+  Status set_shape(const Slot& slot, Shape shape);
+  Status set_batch(int64_t batch);
+  /// Makes sure that the outputs' shapes are those of the inputs' shapes.
+  Status infer();
+  /// The shape as the client sees it, -1 where it is not known yet.
+  Dims visible_shape(const Slot& slot);
+  Status refresh();  // after the engine was refitted
+  Status run(bool emits_profile, cudaStream_t stream);
+  Status prepare_output(const Slot& slot, Port& port, cudaStream_t stream);
+  Status deliver(const Slot& slot, Port& port, cudaStream_t stream);
+  Status bind(void* const* bindings);
+  void report_profile() const;
+  Port& port(const Slot& slot) { return ports_[static_cast<size_t>(&slot - core_->slots().data())]; }
+  const Port& port(const Slot& slot) const { return const_cast<Context*>(this)->port(slot); }
+
+  Engine& of_;
+  std::shared_ptr<Core> core_;
+  std::shared_ptr<runtime::Engine> engine_;
+  std::unique_ptr<runtime::Context> context_;
+  uint64_t generation_ = 0;
+  std::vector<Port> ports_;
+  std::vector<TensorView> inputs_;
+  std::vector<Tensor> outputs_;
+  bool stale_ = true;  // the outputs' shapes are not those of the inputs' shapes
+  int32_t profile_ = 0;
+  nvinfer1::IProfiler* profiler_ = nullptr;
+  bool enqueue_emits_profile_ = true;
+  Errors errors_;
+  std::string name_;
+
+  bool debug_sync_ = false;
+  cudaEvent_t consumed_ = nullptr;
+  nvinfer1::IGpuAllocator* allocator_ = nullptr;
+  std::size_t cache_limit_ = 0;
+  nvinfer1::ProfilingVerbosity nvtx_ = nvinfer1::ProfilingVerbosity::kLAYER_NAMES_ONLY;
+  nvinfer1::IDebugListener* debug_ = nullptr;
+  mutable RuntimeConfig config_;
+};
+
+}  // namespace vivace::tensorrt

@@ -1,0 +1,161 @@
+// ICudaEngine.
+#pragma once
+
+#include <map>
+
+#include "tensorrt/core.h"
+
+namespace vivace::tensorrt {
+
+class SerializationConfig final : public nvinfer1::ISerializationConfig {
+ public:
+  bool setFlags(nvinfer1::SerializationFlags flags) noexcept override { return flags_ = flags, true; }
+  nvinfer1::SerializationFlags getFlags() const noexcept override { return flags_; }
+  bool clearFlag(nvinfer1::SerializationFlag flag) noexcept override { return flags_ &= ~bit(flag), true; }
+  bool setFlag(nvinfer1::SerializationFlag flag) noexcept override { return flags_ |= bit(flag), true; }
+  bool getFlag(nvinfer1::SerializationFlag flag) const noexcept override { return (flags_ & bit(flag)) != 0; }
+
+ private:
+  static uint32_t bit(nvinfer1::SerializationFlag flag) { return 1U << static_cast<uint32_t>(flag); }
+  nvinfer1::SerializationFlags flags_ = 0;
+};
+
+class RuntimeConfig final : public nvinfer1::IRuntimeConfig {
+ public:
+  using Strategy = nvinfer1::ExecutionContextAllocationStrategy;
+  void setExecutionContextAllocationStrategy(Strategy strategy) noexcept override { strategy_ = strategy; }
+  Strategy getExecutionContextAllocationStrategy() const noexcept override { return strategy_; }
+
+ private:
+  Strategy strategy_ = Strategy::kSTATIC;
+};
+
+class Engine final : public nvinfer1::ICudaEngine {
+ public:
+  using Dims = nvinfer1::Dims;
+  using DataType = nvinfer1::DataType;
+  using Selector = nvinfer1::OptProfileSelector;
+
+  Engine(std::shared_ptr<Core> core, const Errors& errors) : core_(std::move(core)), errors_{errors.logger, nullptr} {
+    errors_.record_to(errors.recorder);
+  }
+  ~Engine() noexcept override { errors_.record_to(nullptr); }
+
+  const std::shared_ptr<Core>& core() const { return core_; }
+  const Errors& errors() const { return errors_; }
+  /// The slot that a binding index means, and the profile; nullptr, reported, where it is out of range.
+  const Slot* binding(int32_t index, int32_t* profile = nullptr) const;
+  const Slot* slot(char const* name) const;  // nullptr, reported, where there is none
+  bool profile_exists(int32_t index) const;  // false, reported, where there is none
+  /// An input's shape at one end of a profile, as clients see it; empty where the slot is no input.
+  std::optional<Shape> profile_shape(const Slot& slot, int32_t profile, Selector select) const;
+
+  Dims getTensorShape(char const* name) const noexcept override;
+  DataType getTensorDataType(char const* name) const noexcept override;
+  int32_t getNbLayers() const noexcept override;
+  nvinfer1::IHostMemory* serialize() const noexcept override;
+  nvinfer1::IExecutionContext* createExecutionContext(
+      nvinfer1::ExecutionContextAllocationStrategy strategy) noexcept override;
+  nvinfer1::IExecutionContext* createExecutionContext(nvinfer1::IRuntimeConfig* config) noexcept override;
+  nvinfer1::IExecutionContext* createExecutionContextWithoutDeviceMemory() noexcept override;
+  nvinfer1::IRuntimeConfig* createRuntimeConfig() noexcept override;
+  nvinfer1::TensorLocation getTensorLocation(char const* name) const noexcept override;
+  bool isShapeInferenceIO(char const* name) const noexcept override;
+  nvinfer1::TensorIOMode getTensorIOMode(char const* name) const noexcept override;
+  char const* getAliasedInputTensor(char const*) const noexcept override { return nullptr; }
+  std::size_t getDeviceMemorySize() const noexcept override;
+  std::size_t getDeviceMemorySizeForProfile(int32_t) const noexcept override { return getDeviceMemorySize(); }
+  int64_t getDeviceMemorySizeV2() const noexcept override { return static_cast<int64_t>(getDeviceMemorySize()); }
+  int64_t getDeviceMemorySizeForProfileV2(int32_t) const noexcept override { return getDeviceMemorySizeV2(); }
+  bool isRefittable() const noexcept override { return core_->metadata().refittable; }
+  int32_t getTensorBytesPerComponent(char const* name) const noexcept override;
+  int32_t getTensorBytesPerComponent(char const* name, int32_t) const noexcept override {
+    return getTensorBytesPerComponent(name);
+  }
+  // Tensors are linear: one component an element, no vectorized dimension.
+  int32_t getTensorComponentsPerElement(char const* name) const noexcept override { return slot(name) ? 1 : -1; }
+  int32_t getTensorComponentsPerElement(char const* name, int32_t) const noexcept override {
+    return getTensorComponentsPerElement(name);
+  }
+  nvinfer1::TensorFormat getTensorFormat(char const*) const noexcept override {
+    return nvinfer1::TensorFormat::kLINEAR;
+  }
+  nvinfer1::TensorFormat getTensorFormat(char const*, int32_t) const noexcept override {
+    return nvinfer1::TensorFormat::kLINEAR;
+  }
+  char const* getTensorFormatDesc(char const* name) const noexcept override;
+  char const* getTensorFormatDesc(char const* name, int32_t) const noexcept override {
+    return getTensorFormatDesc(name);
+  }
+  int32_t getTensorVectorizedDim(char const*) const noexcept override { return -1; }
+  int32_t getTensorVectorizedDim(char const*, int32_t) const noexcept override { return -1; }
+  char const* getName() const noexcept override { return core_->metadata().name.c_str(); }
+  int32_t getNbOptimizationProfiles() const noexcept override {
+    return static_cast<int32_t>(core_->metadata().profiles.size());
+  }
+  Dims getProfileShape(char const* name, int32_t profile, Selector select) const noexcept override;
+  int32_t const* getProfileTensorValues(char const* name, int32_t profile, Selector select) const noexcept override;
+  int64_t const* getProfileTensorValuesV2(char const* name, int32_t profile, Selector select) const noexcept override;
+  nvinfer1::EngineCapability getEngineCapability() const noexcept override {
+    return static_cast<nvinfer1::EngineCapability>(core_->metadata().engine_capability);
+  }
+  void setErrorRecorder(nvinfer1::IErrorRecorder* recorder) noexcept override { errors_.record_to(recorder); }
+  nvinfer1::IErrorRecorder* getErrorRecorder() const noexcept override { return errors_.recorder; }
+  bool hasImplicitBatchDimension() const noexcept override { return core_->metadata().implicit_batch; }
+  nvinfer1::TacticSources getTacticSources() const noexcept override { return 0; }
+  nvinfer1::ProfilingVerbosity getProfilingVerbosity() const noexcept override {
+    return static_cast<nvinfer1::ProfilingVerbosity>(core_->metadata().profiling_verbosity);
+  }
+  nvinfer1::IEngineInspector* createEngineInspector() const noexcept override;
+  int32_t getNbIOTensors() const noexcept override { return static_cast<int32_t>(core_->slots().size()); }
+  char const* getIOTensorName(int32_t index) const noexcept override;
+  nvinfer1::HardwareCompatibilityLevel getHardwareCompatibilityLevel() const noexcept override {
+    return static_cast<nvinfer1::HardwareCompatibilityLevel>(core_->metadata().hardware_compatibility);
+  }
+  int32_t getNbAuxStreams() const noexcept override { return 0; }
+  nvinfer1::ISerializationConfig* createSerializationConfig() noexcept override;
+  nvinfer1::IHostMemory* serializeWithConfig(nvinfer1::ISerializationConfig&) const noexcept override {
+    return serialize();
+  }
+  bool setWeightStreamingBudget(int64_t) noexcept override { return true; }
+  int64_t getWeightStreamingBudget() const noexcept override { return 0; }
+  int64_t getMinimumWeightStreamingBudget() const noexcept override { return 0; }
+  int64_t getStreamableWeightsSize() const noexcept override { return 0; }
+  bool setWeightStreamingBudgetV2(int64_t) noexcept override { return true; }
+  int64_t getWeightStreamingBudgetV2() const noexcept override { return 0; }
+  int64_t getWeightStreamingAutomaticBudget() const noexcept override { return 0; }
+  int64_t getWeightStreamingScratchMemorySize() const noexcept override { return 0; }
+  bool isDebugTensor(char const*) const noexcept override { return false; }
+  int64_t getEngineStat(nvinfer1::EngineStat stat) const noexcept override;
+
+  int32_t getNbBindings() const noexcept override { return getNbIOTensors() * getNbOptimizationProfiles(); }
+  int32_t getBindingIndex(char const* name) const noexcept override;
+  char const* getBindingName(int32_t index) const noexcept override;
+  bool bindingIsInput(int32_t index) const noexcept override;
+  Dims getBindingDimensions(int32_t index) const noexcept override;
+  DataType getBindingDataType(int32_t index) const noexcept override;
+  int32_t getMaxBatchSize() const noexcept override;
+  std::size_t getWorkspaceSize() const noexcept override { return getDeviceMemorySize(); }
+  nvinfer1::TensorLocation getLocation(int32_t index) const noexcept override;
+  int32_t getBindingBytesPerComponent(int32_t index) const noexcept override;
+  int32_t getBindingComponentsPerElement(int32_t index) const noexcept override { return binding(index) ? 1 : -1; }
+  nvinfer1::TensorFormat getBindingFormat(int32_t) const noexcept override { return nvinfer1::TensorFormat::kLINEAR; }
+  char const* getBindingFormatDesc(int32_t index) const noexcept override;
+  int32_t getBindingVectorizedDim(int32_t) const noexcept override { return -1; }
+  Dims getProfileDimensions(int32_t index, int32_t profile, Selector select) const noexcept override;
+  int32_t const* getProfileShapeValues(int32_t profile, int32_t index, Selector select) const noexcept override;
+  bool isShapeBinding(int32_t index) const noexcept override;
+  bool isExecutionBinding(int32_t index) const noexcept override;
+
+ private:
+  const Shape* profile_values(char const* name, int32_t profile, Selector select) const;
+
+  std::shared_ptr<Core> core_;
+  Errors errors_;
+  mutable std::mutex mutex_;                                     // guards what follows
+  mutable std::map<std::string, std::string> texts_;             // names of later profiles' bindings, by themselves
+  mutable std::map<const Shape*, std::vector<int32_t>> narrow_;  // profile values in 32 bits
+  mutable std::optional<std::size_t> device_memory_;
+};
+
+}  // namespace vivace::tensorrt
