@@ -177,7 +177,7 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
 
 /// For libraries that do work of their own on a stream, found by dlsym: if the stream is being captured, takes down
 /// fn(data) for every launch of the graph, and drop(data) for when no graph has it any more, and gives 1. Else 0:
-/// do the work now.
+/// do the work now. A null `fn` only asks.
 int cudaVivaceCaptureWork(cudaStream_t stream, void (*fn)(void* data), void* data, void (*drop)(void* data));
 
 // --- the profiler ------------------------------------------------------------------------------------------------

@@ -353,7 +353,7 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) { return all<CUgraphExec_
 
 int cudaVivaceCaptureWork(cudaStream_t stream, void (*fn)(void*), void* data, void (*drop)(void*)) {
   const auto capture = capture_of(stream);
-  if (capture == nullptr) return 0;
+  if (capture == nullptr || fn == nullptr) return capture != nullptr;
   const std::shared_ptr<void> kept(data, drop);
   Work work = [fn, kept] { fn(kept.get()); };
   cudaError_t result = cudaSuccess;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tensorrt/capture.h"
 #include "tensorrt/types.h"
 
 namespace vivace::tensorrt {
@@ -194,6 +195,30 @@ Status Context::run(bool emits_profile, cudaStream_t stream) {
   return {};
 }
 
+Status Context::run_on(cudaStream_t stream) {
+  if (!is_captured(stream)) return run(enqueue_emits_profile_, stream);
+  VIVACE_TRY(infer());
+  for (const Slot& slot : core_->slots())
+    if (!slot.input) VIVACE_TRY(prepare_output(slot, port(slot), stream));
+  capture(stream, [this, ports = ports_, stream] { replay(ports, stream); });
+  return {};
+}
+
+void Context::replay(const std::vector<Port>& ports, cudaStream_t stream) {
+  const std::vector<Port> own = ports_;
+  const auto use = [this](const std::vector<Port>& used) {
+    ports_ = used;
+    for (const Slot& slot : core_->slots()) {
+      if (!slot.input || inputs_[slot.index].shape == port(slot).shape) continue;
+      inputs_[slot.index].shape = port(slot).shape;
+      stale_ = true;
+    }
+  };
+  use(ports);
+  guarded(errors_, [&] { return run(enqueue_emits_profile_, stream); });
+  use(own);
+}
+
 Status Context::bind(void* const* bindings) {
   if (!bindings) return bad("the bindings are null; give an array of one address for each binding of the engine");
   void* const* own = bindings + static_cast<size_t>(profile_) * ports_.size();
@@ -211,12 +236,20 @@ bool Context::executeV2(void* const* bindings) noexcept {
 bool Context::enqueueV2(void* const* bindings, cudaStream_t stream, cudaEvent_t*) noexcept {
   return guarded(errors_, [&]() -> Status {
     VIVACE_TRY(bind(bindings));
-    return run(enqueue_emits_profile_, stream);
+    return run_on(stream);
   });
 }
 
 bool Context::enqueueV3(cudaStream_t stream) noexcept {
-  return guarded(errors_, [&] { return run(enqueue_emits_profile_, stream); });
+  return guarded(errors_, [&] { return run_on(stream); });
+}
+
+bool Context::enqueue(int32_t batch, void* const* bindings, cudaStream_t stream, cudaEvent_t*) noexcept {
+  return guarded(errors_, [&]() -> Status {
+    VIVACE_TRY(set_batch(batch));
+    VIVACE_TRY(bind(bindings));
+    return run_on(stream);
+  });
 }
 
 bool Context::execute(int32_t batch, void* const* bindings) noexcept {

@@ -15,9 +15,7 @@ class Context final : public nvinfer1::IExecutionContext {
   bool executeV2(void* const* bindings) noexcept override;
   bool enqueueV3(cudaStream_t stream) noexcept override;
   bool execute(int32_t batch, void* const* bindings) noexcept override;
-  bool enqueue(int32_t batch, void* const* bindings, cudaStream_t, cudaEvent_t*) noexcept override {
-    return execute(batch, bindings);
-  }
+  bool enqueue(int32_t batch, void* const* bindings, cudaStream_t stream, cudaEvent_t*) noexcept override;
   bool enqueueV2(void* const* bindings, cudaStream_t stream, cudaEvent_t*) noexcept override;
 
   bool setInputShape(char const* name, Dims const& dims) noexcept override;
@@ -107,6 +105,9 @@ class Context final : public nvinfer1::IExecutionContext {
   Dims visible_shape(const Slot& slot);
   Status refresh();  // after the engine was refitted
   Status run(bool emits_profile, cudaStream_t stream);
+  /// run(), or has the graph that the stream is captured into run with what is bound now.
+  Status run_on(cudaStream_t stream);
+  void replay(const std::vector<Port>& ports, cudaStream_t stream);
   Status prepare_output(const Slot& slot, Port& port, cudaStream_t stream);
   Status deliver(const Slot& slot, Port& port, cudaStream_t stream);
   Status bind(void* const* bindings);

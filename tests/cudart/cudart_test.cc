@@ -320,6 +320,7 @@ TEST(Graphs, TakeWorkOfLibraries) {
   EXPECT_EQ(cudaVivaceCaptureWork(stream, work, &calls, drop), 0);
   EXPECT_EQ(cudaVivaceCaptureWork(nullptr, work, &calls, drop), 0);
   ASSERT_OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+  EXPECT_EQ(cudaVivaceCaptureWork(stream, nullptr, nullptr, nullptr), 1);
   EXPECT_EQ(cudaVivaceCaptureWork(stream, work, &calls, drop), 1);
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t exec = nullptr;
