@@ -11,12 +11,12 @@ struct Pair {
   DType own;
 };
 constexpr Pair kTypes[] = {
-    {nvinfer1::DataType::kFLOAT, DType::f32}, {nvinfer1::DataType::kHALF, DType::f16},
-    {nvinfer1::DataType::kINT8, DType::i8},   {nvinfer1::DataType::kINT32, DType::i32},
+    {nvinfer1::DataType::kFLOAT, DType::f32},    {nvinfer1::DataType::kHALF, DType::f16},
+    {nvinfer1::DataType::kINT8, DType::i8},      {nvinfer1::DataType::kINT32, DType::i32},
     {nvinfer1::DataType::kBOOL, DType::boolean}, {nvinfer1::DataType::kUINT8, DType::u8},
     {nvinfer1::DataType::kFP8, DType::f8e4m3fn}, {nvinfer1::DataType::kBF16, DType::bf16},
-    {nvinfer1::DataType::kINT64, DType::i64}, {nvinfer1::DataType::kINT4, DType::i4},
-    {nvinfer1::DataType::kFP4, DType::f4e2m1}, {nvinfer1::DataType::kE8M0, DType::f8e8m0},
+    {nvinfer1::DataType::kINT64, DType::i64},    {nvinfer1::DataType::kINT4, DType::i4},
+    {nvinfer1::DataType::kFP4, DType::f4e2m1},   {nvinfer1::DataType::kE8M0, DType::f8e8m0},
 };
 
 }  // namespace

@@ -1,0 +1,159 @@
+// Layers with a window that moves over 2 or 3 spatial dimensions, the last ones.
+#include <algorithm>
+
+#include "tensorrt/layers/layers.h"
+
+namespace vivace::tensorrt {
+
+using namespace nvinfer1;
+
+namespace {
+
+// The channels of `x`, or what the weights' count says where that is not known.
+int64_t channels_of(Build& b, const ir::Value* x, int64_t otherwise) {
+  const ir::Dims dims = b.dims(x);
+  return dims.size() > 1 && dims[1].known() ? dims[1].value() : otherwise;
+}
+
+Shape with_spatial(std::initializer_list<int64_t> front, const Dims& kernel) {
+  Shape shape = front;
+  for (const int64_t size : to_vector(kernel)) shape.push_back(size);
+  return shape;
+}
+
+}  // namespace
+
+template <class Interface>
+ir::Attributes WindowLayer<Interface>::attributes(Build& b, const ir::Value* x, const Dims& kernel,
+                                                  const Dims& dilation, bool extend) {
+  const size_t spatial = static_cast<size_t>(std::max(0, kernel.nbDims));
+  const int rank = b.rank(x);
+  if (b.ok() && rank != static_cast<int>(spatial) + 2)
+    b.fail("its window has " + std::to_string(spatial) + " dimensions; its input needs " +
+           std::to_string(spatial + 2 - static_cast<size_t>(b.batch())) + ", not " + std::to_string(rank - b.batch()));
+  std::vector<int64_t> strides = to_vector(stride), pads = to_vector(pre_padding), post = to_vector(post_padding);
+  const std::vector<int64_t> sizes = to_vector(kernel), dilations = to_vector(dilation);
+  if (b.ok() && (strides.size() != spatial || pads.size() != spatial || post.size() != spatial))
+    b.fail("stride and padding need as many dimensions as the window");
+  if (!b.ok()) return {};
+  if (std::any_of(strides.begin(), strides.end(), [](int64_t s) { return s <= 0; })) b.fail("a stride is not above 0");
+  ir::Attributes made{{"strides", strides}};
+  switch (padding_mode) {
+    case PaddingMode::kSAME_UPPER: made["auto_pad"] = std::string("SAME_UPPER"); return made;
+    case PaddingMode::kSAME_LOWER: made["auto_pad"] = std::string("SAME_LOWER"); return made;
+    case PaddingMode::kEXPLICIT_ROUND_UP:
+    case PaddingMode::kCAFFE_ROUND_UP: {
+      if (!extend) {
+        made["ceil_mode"] = int64_t{1};
+        break;
+      }
+      const ir::Dims dims = b.dims(x);
+      for (size_t i = 0; i < spatial; ++i) {
+        if (!dims[2 + i].known()) {
+          b.fail("rounding up needs known spatial dimensions");
+          break;
+        }
+        const int64_t reach = (sizes[i] - 1) * (dilations.empty() ? 1 : dilations[i]) + 1;
+        const int64_t room = dims[2 + i].value() + pads[i] + post[i] - reach;
+        if (room > 0 && room % strides[i]) post[i] += strides[i] - room % strides[i];
+      }
+      break;
+    }
+    default: break;
+  }
+  pads.insert(pads.end(), post.begin(), post.end());
+  made["pads"] = std::move(pads);
+  return made;
+}
+
+void ConvolutionLayer::emit(Build& b) {
+  ir::Value* const x = b.in();
+  ir::Attributes a = attributes(b, x, kernel, dilation, true);
+  a["dilations"] = to_vector(dilation);
+  a["group"] = groups;
+  if (b.ok() && (groups <= 0 || maps % groups))
+    b.fail(std::to_string(maps) + " output maps do not divide into " + std::to_string(groups) + " groups");
+  if (!b.ok()) return;
+  ir::Value *w = nullptr, *bias = nullptr;
+  if (b.has(1)) {
+    w = b.cast_like(b.in(1), x);
+  } else {
+    const int64_t window = elements(to_vector(kernel));
+    const int64_t inputs = channels_of(b, x, kernel_weights.count / std::max<int64_t>(1, maps * window) * groups);
+    w = b.weights(kernel_weights, with_spatial({maps, inputs / groups}, kernel), x, "kernel");
+    if (b.ok() && !w) b.fail("it has no kernel weights");
+  }
+  bias = b.has(2) ? b.cast_like(b.in(2), x) : b.weights(bias_weights, {maps}, x, "bias");
+  b.out(b.add("Conv", {x, w, bias}, std::move(a)));
+}
+
+void DeconvolutionLayer::emit(Build& b) {
+  ir::Value* const x = b.in();
+  ir::Attributes a = attributes(b, x, kernel, dilation, false);
+  a.erase("ceil_mode");
+  a["dilations"] = to_vector(dilation);
+  a["group"] = groups;
+  if (b.ok() && (groups <= 0 || maps % groups))
+    b.fail(std::to_string(maps) + " output maps do not divide into " + std::to_string(groups) + " groups");
+  if (!b.ok()) return;
+  ir::Value *w = nullptr, *bias = nullptr;
+  if (b.has(1)) {
+    w = b.cast_like(b.in(1), x);
+  } else {
+    const int64_t window = elements(to_vector(kernel));
+    const int64_t inputs = channels_of(b, x, kernel_weights.count / std::max<int64_t>(1, maps / groups * window));
+    w = b.weights(kernel_weights, with_spatial({inputs, maps / groups}, kernel), x, "kernel");
+    if (b.ok() && !w) b.fail("it has no kernel weights");
+  }
+  bias = b.has(2) ? b.cast_like(b.in(2), x) : b.weights(bias_weights, {maps}, x, "bias");
+  b.out(b.add("ConvTranspose", {x, w, bias}, std::move(a)));
+}
+
+void PoolingLayer::emit(Build& b) {
+  ir::Value* const x = b.in();
+  ir::Attributes a = attributes(b, x, window, no_dims(), false);
+  a["kernel_shape"] = to_vector(window);
+  const auto pool = [&](bool average) {
+    ir::Attributes own = a;
+    if (average) own["count_include_pad"] = int64_t{!exclusive};
+    return b.add(average ? "AveragePool" : "MaxPool", {x}, std::move(own));
+  };
+  if (kind != PoolingType::kMAX_AVERAGE_BLEND) return b.out(pool(kind == PoolingType::kAVERAGE));
+  ir::Value* const most = b.add("Mul", {pool(false), b.real(1 - static_cast<double>(blend), x)});
+  ir::Value* const mean = b.add("Mul", {pool(true), b.real(blend, x)});
+  b.out(b.add("Add", {most, mean}));
+}
+
+// The last three dimensions as a row, times the transposed kernel; the output has K, 1, 1 in their place.
+void FullyConnectedLayer::emit(Build& b) {
+  ir::Value* const x = b.in();
+  const int rank = b.rank(x);
+  if (b.ok() && rank < 3) b.fail("its input needs 3 dimensions or more");
+  if (!b.ok()) return;
+  ir::Value* const rows = b.add("Flatten", {x}, {{"axis", static_cast<int64_t>(rank - 3)}});
+  const ir::Dims dims = b.dims(rows);
+  if (!b.ok()) return;
+  const int64_t inputs = dims[1].known() ? dims[1].value() : kernel_weights.count / std::max(1, channels);
+  ir::Value* const w =
+      b.has(1) ? b.reshape(b.in(1), {channels, -1}) : b.weights(kernel_weights, {channels, inputs}, x, "kernel");
+  ir::Value* const bias = b.has(2) ? b.reshape(b.in(2), {channels}) : b.weights(bias_weights, {channels}, x, "bias");
+  if (b.ok() && !w) b.fail("it has no kernel weights");
+  ir::Value* const y = b.add("Gemm", {rows, w, bias}, {{"transB", int64_t{1}}});
+  if (rank == 4) return b.out(b.reshape(y, {0, channels, 1, 1}));
+  if (!b.ok()) return;
+  ir::Value* const front = b.add("Shape", {x}, {{"start", int64_t{0}}, {"end", static_cast<int64_t>(rank - 3)}});
+  ir::Value* const to = b.add("Concat", {front, b.ints({channels, 1, 1})}, {{"axis", int64_t{0}}});
+  b.out(b.add("Reshape", {y, to}));
+}
+
+void PaddingLayer::emit(Build& b) {
+  ir::Value* const x = b.in();
+  const int rank = b.rank(x);
+  if (b.ok() && (rank < 2 || pre.nbDims != 2 || post.nbDims != 2)) b.fail("it pads 2 dimensions");
+  if (!b.ok()) return;
+  std::vector<int64_t> pads = to_vector(pre);
+  for (const int64_t amount : to_vector(post)) pads.push_back(amount);
+  b.out(b.add("Pad", {x, b.ints(pads), nullptr, b.ints({rank - 2, rank - 1})}));
+}
+
+}  // namespace vivace::tensorrt
