@@ -107,6 +107,13 @@ const Refusal kRefusals[] = {
     {"pool", "indices are asked for", "(%x: f32[1,2,5,5]) { %y, %i = MaxPool(%x) {kernel_shape=[2,2]} return %y, %i }"},
     {"pool", "blocks of another machine", "(%x: f32[1,16,5,5]) { %y = MaxPool(%x) {kernel_shape=[2,2]} return %y }",
      Layout::other_blocks},
+    {"pool", "outside the image",
+     "(%x: f32[1,2,5,5]) { %y = MaxPool(%x) {kernel_shape=[2,2], pads=[2,2,2,2]} return %y }"},
+    {"group_norm", "no spatial dimensions",
+     "(%x: f32[2,3]) { %y = InstanceNormalization(%x, const f32[3] random(1), const f32[3] random(2)) return %y }"},
+    {"attention", "shorter than the keys",
+     "(%q: f32[1,2,3,4], %k: f32[1,2,5,4], %v: f32[1,2,5,4], %m: f32[3,4]) { %y = Attention(%q, %k, %v, %m) return %y "
+     "}"},
     {"reorder", "f32 images only", "(%x: f16[1,16,5,5]) { %y = vivace.Reorder(%x) {channel_block=0} return %y }"},
     {"reorder", "not between", "(%x: f32[1,16,5,5]) { %y = vivace.Reorder(%x) {channel_block=0} return %y }"},
     {"reorder", "not between", "(%x: f32[1,16,5,5]) { %y = vivace.Reorder(%x) {channel_block=0} return %y }",

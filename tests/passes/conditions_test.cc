@@ -139,6 +139,10 @@ const Case kLeft[] = {
     {fold_scale_into_norm,
      "(%x: f32[2,3], %s: f32[3]) { %n = RMSNormalization(%x, %s) %y = Mul(%n, const f32[3] {1, 2, 3}) return %y }"},
     // Weights that would not be finite.
+    {recognise_layer_norm,
+     "(%x: f32[2,n]) { %m = ReduceMean(%x, const i64[1] {1}) %c = Sub(%x, %m) %q = Mul(%c, %c) %v = ReduceMean(%q, "
+     "const "
+     "i64[1] {1}) %e = Add(%v, const f32[] {1e-5}) %d = Sqrt(%e) %y = Div(%c, %d) return %y }"},
     {fold_input_scale_into_conv,
      "(%x: f32[1,2,3]) { %s = Mul(%x, const f32[] {1e30}) %y = Conv(%s, const f32[2,2,1] splat(1e10)) return %y }"},
     {fold_scale_into_matmul,
@@ -155,6 +159,28 @@ const Case kLeft[] = {
     {fold_pad_into_conv,
      "(%x: f32[1,2,3]) { %p = Pad(%x, const i64[6] {0, 0, 1, 0, 0, 1}) %y = Conv(%p, const f32[2,2,2] random(1)) "
      "{auto_pad=\"SAME_UPPER\"} return %y }"},
+    // A GELU with other constants, or of which somebody reads a piece.
+    {recognise_gelu,
+     "(%x: f32[3]) { %s = Div(%x, const f32[] {1.4142135}) %e = Erf(%s) %a = Add(%e, const f32[] {1}) %m = Mul(%x, %a) "
+     "%y = Mul(%m, const f32[] {0.5}) return %y, %s }"},
+    {recognise_gelu,
+     "(%x: f32[3]) { %s = Div(%x, const f32[] {1.4142135}) %e = Erf(%s) %a = Add(%e, const f32[] {1}) %m = Mul(%x, %a) "
+     "%y = Mul(%m, const f32[] {0.5}) return %y, %e }"},
+    {recognise_gelu,
+     "(%x: f32[3]) { %s = Div(%x, const f32[] {1.4142135}) %e = Erf(%s) %a = Add(%e, const f32[] {1}) %m = Mul(%x, %a) "
+     "%y = Mul(%m, const f32[] {0.5}) return %y, %a }"},
+    {recognise_gelu,
+     "(%x: f32[3]) { %s = Div(%x, const f32[] {1.4142135}) %e = Erf(%s) %a = Add(%e, const f32[] {1}) %m = Mul(%x, %a) "
+     "%y = Mul(%m, const f32[] {0.5}) return %y, %m }"},
+    {recognise_gelu,
+     "(%x: f32[3]) { %s = Div(%x, const f32[] {1.5}) %e = Erf(%s) %a = Add(%e, const f32[] {1}) %m = Mul(%x, %a) %y = "
+     "Mul(%m, const f32[] {0.5}) return %y }"},
+    {recognise_gelu,
+     "(%x: f32[3]) { %s = Div(%x, const f32[] {1.4142135}) %e = Erf(%s) %a = Add(%e, const f32[] {2}) %m = Mul(%x, %a) "
+     "%y = Mul(%m, const f32[] {0.5}) return %y }"},
+    {recognise_gelu,
+     "(%x: f32[3]) { %s = Div(%x, const f32[] {1.4142135}) %e = Erf(%s) %a = Add(%e, const f32[] {1}) %m = Mul(%x, %a) "
+     "%y = Mul(%m, const f32[] {0.25}) return %y }"},
     // Groups of a transposed convolution: its weights count the channels of one group only.
     {fold_batch_norm_into_conv,
      "(%x: f32[1,4,3]) { %c = ConvTranspose(%x, const f32[4,2,1] random(1)) {group=2} %y = BatchNormalization(%c, "
@@ -205,6 +231,28 @@ const Case kFits[] = {
     {recognise_clip, "(%x: f32[3]) { %a = Min(const f32[] {6}, %x) %y = Max(const f32[] {0}, %a) return %y }"},
     {recognise_clip, "(%x: f32[3]) { %a = Relu(%x) %y = Min(const f32[] {6}, %a) return %y }"},
     {recognise_relu, "(%x: f32[3]) { %y = Max(const f32[] {0}, %x) return %y }"},
+    // Every way to write a GELU.
+    {recognise_gelu,
+     "(%x: f32[3]) { %s = Div(%x, const f32[] {1.4142135}) %e = Erf(%s) %a = Add(%e, const f32[] {1}) %m = Mul(%x, %a) "
+     "%y = Mul(%m, const f32[] {0.5}) return %y }"},
+    {recognise_gelu,
+     "(%x: f32[3]) { %s = Mul(const f32[] {0.70710677}, %x) %e = Erf(%s) %a = Add(const f32[] {1}, %e) %m = Mul(%a, "
+     "%x) %y = Mul(const f32[] {0.5}, %m) return %y }"},
+    {recognise_gelu,
+     "(%x: f32[3]) { %s = Div(%x, const f32[] {1.4142135}) %e = Erf(%s) %a = Add(%e, const f32[] {1}) %m = Mul(%x, %a) "
+     "%y = Div(%m, const f32[] {2}) return %y }"},
+    {recognise_gelu,
+     "(%x: f32[3]) { %s = Div(%x, const f32[] {1.4142135}) %e = Erf(%s) %a = Add(%e, const f32[] {1}) %m = Mul(%a, "
+     "const f32[] {0.5}) %y = Mul(%x, %m) return %y }"},
+    {recognise_gelu,
+     "(%x: f32[3]) { %s = Div(%x, const f32[] {1.4142135}) %e = Erf(%s) %a = Add(%e, const f32[] {1}) %m = Mul(const "
+     "f32[] {0.5}, %a) %y = Mul(%m, %x) return %y }"},
+    {recognise_gelu,
+     "(%x: f32[3]) { %s = Div(%x, const f32[] {1.4142135}) %e = Erf(%s) %a = Add(%e, const f32[] {1}) %m = Mul(%x, "
+     "const f32[] {0.5}) %y = Mul(%m, %a) return %y }"},
+    {recognise_gelu,
+     "(%x: f32[3]) { %s = Div(%x, const f32[] {1.4142135}) %e = Erf(%s) %a = Add(%e, const f32[] {1}) %m = Div(%x, "
+     "const f32[] {2}) %y = Mul(%a, %m) return %y }"},
     // Without the optional bias, and with it.
     {conv_to_fused, "(%x: f32[1,2,3]) { %y = Conv(%x, const f32[2,2,1] random(1)) return %y }"},
     {fold_bias_into_conv,
