@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-FENCE = re.compile(r"^ *(```+)\s*([\w+]*)\s*$")
+FENCE = re.compile(r"^( *)(```+)\s*([\w+]*)\s*$")
 LIQUID = re.compile(r"^\{%\s*highlight\s+(\w+)\s*%\}$")
 NAMED = re.compile(r"\b(?:program|script)s? `([\w.]+)`|[Pp]ython script: ([\w.]+)")
 
@@ -31,13 +31,15 @@ class Document:
 
     @staticmethod
     def _read(lines):
-        language, end, code, paragraph, blank = None, None, [], [], False
+        language, end, indent, code, paragraph, blank = None, None, "", [], [], False
         for line in lines:
             if language is None:
                 if found := FENCE.match(line):
-                    language, end, code = found[2], re.compile(rf"^ *{found[1]}\s*$"), []
+                    language, end, code = found[3], re.compile(rf"^ *{found[2]}\s*$"), []
+                    indent = found[1]
                 elif found := LIQUID.match(line):
                     language, end, code = found[1], re.compile(r"^\{%\s*endhighlight\s*%\}$"), []
+                    indent = ""
                 elif not line.strip():
                     blank = True
                 else:
@@ -47,7 +49,7 @@ class Document:
                 yield Block(language, "\n".join(code) + "\n", " ".join(paragraph))
                 language, paragraph, blank = None, [], False
             else:
-                code.append(line)
+                code.append(line.removeprefix(indent))
 
     def program(self, name):
         """The code of the program or script that the document introduces by this name."""

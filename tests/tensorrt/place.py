@@ -75,7 +75,7 @@ class Place:
 
 def find_tensorrt():
     """The folders that make `import tensorrt` find ours: none where it is installed, else those of the build."""
-    folders = [BUILD / "python", ROOT / "python"]
+    folders = [BUILD / "python"]
     for path in ([], folders):
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path))}
         code = "import tensorrt; tensorrt.Builder"

@@ -35,7 +35,7 @@ def folder(place, tmp_path_factory):
     onnx.save(model, folder / "model.onnx")
     x = np.random.default_rng(7).standard_normal((BATCH, 3, 8, 8), dtype=np.float32)
     x.tofile(folder / "x.raw")
-    shape = "x=1x3x8x8:1x3x8x8:8x3x8x8"
+    shape = f"x=1x3x8x8:{BATCH}x3x8x8:8x3x8x8"
     expected = place.vivace_run(folder / "model.onnx", x, folder, "--shape", shape)
     np.save(folder / "expected.npy", expected)
     return folder

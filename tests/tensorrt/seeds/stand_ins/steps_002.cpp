@@ -4,8 +4,10 @@
 #include <NvOnnxParser.h>
 #include <cuda_runtime_api.h>
 
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -44,12 +46,12 @@ static_assert(std::is_same<decltype(Dims32::d), int32_t[Dims32::MAX_DIMS]>::valu
 
 namespace {
 
-#define CHECK(condition)                                                \
-  do {                                                                  \
-    if (!(condition)) {                                                 \
-      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);   \
-      std::exit(1);                                                     \
-    }                                                                   \
+#define CHECK(condition)                                              \
+  do {                                                                \
+    if (!(condition)) {                                               \
+      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+      std::exit(1);                                                   \
+    }                                                                 \
   } while (false)
 
 int64_t volume(const Dims& dims) {
@@ -130,8 +132,9 @@ int main(int argc, char** argv) {
     infer(*mEngine, batch, input, other);
     std::ofstream(argv[5], std::ios::binary).write(static_cast<const char*>(plan->data()), plan->size());
   }
-  CHECK(one == other);
-  std::ofstream(argv[4], std::ios::binary)
-      .write(reinterpret_cast<const char*>(one.data()), one.size() * sizeof(float));
+  // Two builds may pick different kernels, which add up in different orders.
+  CHECK(one.size() == other.size());
+  for (size_t i = 0; i < one.size(); ++i) CHECK(std::fabs(one[i] - other[i]) <= 1e-3f * (1 + std::fabs(one[i])));
+  std::ofstream(argv[4], std::ios::binary).write(reinterpret_cast<const char*>(one.data()), one.size() * sizeof(float));
   return 0;
 }
