@@ -12,7 +12,12 @@
 
 #define NV_ONNX_PARSER_MAJOR 0
 #define NV_ONNX_PARSER_MINOR 1
+// Tells libnvonnxparser which of its two forms a client's networks are of.
+#if VIVACE_TENSORRT_MAJOR < 10
 #define NV_ONNX_PARSER_PATCH 0
+#else
+#define NV_ONNX_PARSER_PATCH 1
+#endif
 
 static constexpr int32_t NV_ONNX_PARSER_VERSION =
     NV_ONNX_PARSER_MAJOR * 10000 + NV_ONNX_PARSER_MINOR * 100 + NV_ONNX_PARSER_PATCH;

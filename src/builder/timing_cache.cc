@@ -34,6 +34,16 @@ size_t TimingCache::size() const {
   return entries_.size();
 }
 
+std::map<std::string, double> TimingCache::entries() const {
+  const std::lock_guard lock(mutex_);
+  return entries_;
+}
+
+void TimingCache::clear() {
+  const std::lock_guard lock(mutex_);
+  entries_.clear();
+}
+
 void TimingCache::merge(const TimingCache& other) {
   if (this == &other) return;
   const std::scoped_lock lock(mutex_, other.mutex_);

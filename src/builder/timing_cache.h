@@ -16,6 +16,8 @@ class TimingCache {
   std::optional<double> find(const std::string& key) const;
   void put(const std::string& key, double seconds);
   size_t size() const;
+  std::map<std::string, double> entries() const;
+  void clear();
 
   /// Adds the entries of another; where both know a key, the shorter time stays.
   void merge(const TimingCache& other);

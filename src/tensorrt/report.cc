@@ -1,7 +1,9 @@
 #include "tensorrt/report.h"
 
-#include <atomic>
+#include <algorithm>
+#include <mutex>
 #include <new>
+#include <vector>
 
 #include "NvInferRuntimeCommon.h"
 
@@ -29,7 +31,16 @@ ErrorCode to_error_code(Code code) {
   return ErrorCode::kUNSPECIFIED_ERROR;
 }
 
-std::atomic<nvinfer1::ILogger*> last_logger = nullptr;
+struct Loggers {
+  std::mutex mutex;
+  std::vector<nvinfer1::ILogger*> in_use;
+};
+
+// Never destroyed: a program's own static objects may end after this library's.
+Loggers& loggers() {
+  static auto* made = new Loggers();
+  return *made;
+}
 
 }  // namespace
 
@@ -56,7 +67,20 @@ void Errors::record_to(nvinfer1::IErrorRecorder* other) noexcept {
   recorder = other;
 }
 
-void remember_logger(nvinfer1::ILogger* logger) noexcept { last_logger = logger; }
+void remember_logger(nvinfer1::ILogger* logger) noexcept {
+  const std::lock_guard lock(loggers().mutex);
+  try {
+    loggers().in_use.push_back(logger);
+  } catch (...) {  // no memory: it is not given by getLogger()
+  }
+}
+
+void forget_logger(nvinfer1::ILogger* logger) noexcept {
+  const std::lock_guard lock(loggers().mutex);
+  std::vector<nvinfer1::ILogger*>& list = loggers().in_use;
+  const auto last = std::find(list.rbegin(), list.rend(), logger);
+  if (last != list.rend()) list.erase(std::next(last).base());
+}
 
 void report_exception(const Errors& errors) noexcept {
   try {
@@ -72,4 +96,8 @@ void report_exception(const Errors& errors) noexcept {
 
 }  // namespace vivace::tensorrt
 
-extern "C" TENSORRTAPI nvinfer1::ILogger* getLogger() noexcept { return vivace::tensorrt::last_logger; }
+extern "C" TENSORRTAPI nvinfer1::ILogger* getLogger() noexcept {
+  vivace::tensorrt::Loggers& loggers = vivace::tensorrt::loggers();
+  const std::lock_guard lock(loggers.mutex);
+  return loggers.in_use.empty() ? nullptr : loggers.in_use.back();
+}

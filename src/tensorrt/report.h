@@ -20,8 +20,10 @@ struct Errors {
   void record_to(nvinfer1::IErrorRecorder* other) noexcept;
 };
 
-/// What getLogger() gives from now on.
+/// getLogger() gives the logger remembered last of those in use: each call of the first is followed by one of the
+/// second, before the logger may go.
 void remember_logger(nvinfer1::ILogger* logger) noexcept;
+void forget_logger(nvinfer1::ILogger* logger) noexcept;
 
 /// Reports the exception being handled.
 void report_exception(const Errors& errors) noexcept;

@@ -116,7 +116,6 @@ extern "C" TENSORRTAPI void* createInferRuntime_INTERNAL(void* logger, int32_t v
     return create ? create(logger, version) : nullptr;
   }
   auto& to = *static_cast<nvinfer1::ILogger*>(logger);
-  remember_logger(&to);
   Runtime* made = nullptr;
   guarded(Errors{&to, nullptr}, [&] { return made = new Runtime(to), vivace::Status(); });
   return static_cast<nvinfer1::IRuntime*>(made);

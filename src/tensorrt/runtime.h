@@ -7,8 +7,11 @@ namespace vivace::tensorrt {
 
 class Runtime final : public nvinfer1::IRuntime {
  public:
-  explicit Runtime(nvinfer1::ILogger& logger) : errors_{&logger, nullptr} {}
-  ~Runtime() noexcept override { errors_.record_to(nullptr); }
+  explicit Runtime(nvinfer1::ILogger& logger) : errors_{&logger, nullptr} { remember_logger(&logger); }
+  ~Runtime() noexcept override {
+    errors_.record_to(nullptr);
+    forget_logger(errors_.logger);
+  }
 
   void setDLACore(int32_t core) noexcept override { dla_core_ = core; }
   int32_t getDLACore() const noexcept override { return dla_core_; }

@@ -42,6 +42,41 @@ TEST(Import, PlainModel) {
   EXPECT_TRUE(ir::verify(**g).ok());
 }
 
+TEST(Import, NotesSayWhichNodesAreToBlame) {
+  ImportNotes notes;
+  const std::vector<Message> in = {value("x", DType::f32, {"3"})}, out = {value("y", DType::f32, {"3"})};
+  const Message unknown = model(graph({node("Relu", {"x"}, {"a"}), node("Odd", {"a"}, {"b"}, {}, "first"),
+                                       node("Odd", {"b"}, {"c"}), node("Relu", {"c"}, {"y"})}, in, out));
+  EXPECT_FALSE(import(unknown, {.notes = &notes}).ok());
+  EXPECT_EQ(notes.nodes, 4);
+  ASSERT_EQ(notes.bad_nodes.size(), 2u);
+  EXPECT_EQ(notes.bad_nodes[0].index, 1);
+  EXPECT_EQ(notes.bad_nodes[0].name, "first");
+  EXPECT_EQ(notes.bad_nodes[1].index, 2);
+  EXPECT_EQ(notes.bad_nodes[1].name, "c");
+  EXPECT_EQ(notes.bad_nodes[1].op, "Odd");
+  notes = {};
+  const Message wrong = model(graph({node("Relu", {"x"}, {"a"}), node("Add", {"a", "w"}, {"y"}, {}, "sum")}, in, out,
+                                    {tensor<float>("w", {2}, {1, 2})}));
+  EXPECT_FALSE(import(wrong, {.notes = &notes}).ok());
+  ASSERT_EQ(notes.bad_nodes.size(), 1u);
+  EXPECT_EQ(notes.bad_nodes[0].index, 1);
+  EXPECT_EQ(notes.bad_nodes[0].why.code(), Code::invalid_model);
+}
+
+TEST(Import, InitializersMayBeGivenByTheCaller) {
+  const Message m = model(graph({node("Add", {"x", "w"}, {"y"})}, {value("x", DType::f32, {"2"})},
+                                {value("y", DType::f32, {"2"})}, {tensor<float>("w", {2}, {1, 2})}));
+  const std::vector<float> other = {3, 4};
+  ImportOptions options;
+  options.initializers["w"] = std::as_bytes(std::span(other));
+  const auto g = import(m, options);
+  ASSERT_TRUE(g.ok()) << g.status().message();
+  EXPECT_EQ((*g)->node_list()[0]->input(1)->constant().as<float>()[1], 4);
+  options.initializers["w"] = std::as_bytes(std::span(other)).first(4);
+  EXPECT_NE(error_of(m, options).find("initializer 'w'"), std::string::npos);
+}
+
 TEST(Import, NodesAreSorted) {
   const auto g = import(chain({{"b", "y"}, {"a", "b"}, {"x", "a"}}, {"y"}));
   ASSERT_TRUE(g.ok()) << g.status().message();

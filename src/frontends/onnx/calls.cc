@@ -37,7 +37,9 @@ const proto::Function* GraphReader::function_of(const proto::Node& node) const {
 
 Status GraphReader::check_operators(const std::vector<Bytes>& nodes) {
   VIVACE_TRY(find_missing(nodes, opsets_, 0));
+  if (options_.notes) options_.notes->nodes = static_cast<int64_t>(nodes.size());
   if (missing_.empty()) return {};
+  if (options_.notes) note_missing(nodes);
   std::string message = missing_.size() == 1 ? "Vivace does not know this operator of the model: "
                                              : "Vivace does not know these operators of the model: ";
   bool first = true;
@@ -51,6 +53,17 @@ Status GraphReader::check_operators(const std::vector<Bytes>& nodes) {
   }
   return {Code::unsupported, message + ". `vivace list-operators` shows those it knows; a function in the model may "
                                        "define others"};
+}
+
+// Asks of each node by itself whether something is missing in it.
+void GraphReader::note_missing(const std::vector<Bytes>& nodes) {
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    GraphReader alone(model_, options_, tensors_);
+    if (!alone.index_functions().ok()) return;
+    if (!alone.find_missing({nodes[i]}, opsets_, 0).ok() || alone.missing_.empty()) continue;
+    note_bad_node(i, proto::decode_node(nodes[i]),
+                  {Code::unsupported, "Vivace does not know the operator " + alone.missing_.begin()->first});
+  }
 }
 
 Status GraphReader::find_missing(const std::vector<Bytes>& nodes, const Opsets& opsets, int depth) {

@@ -116,8 +116,15 @@ Status GraphReader::read_initializers(const proto::Graph& proto, Scope& scope) {
     return define(scope, name, scope.graph.add_constant(std::move(tensor).value(), scope.prefix + std::string(name)));
   };
   for (const Bytes message : proto.initializers) {
-    const proto::Tensor tensor = proto::decode_tensor(message);
-    VIVACE_TRY(add(tensor.name, tensors_.read(tensor)));
+    proto::Tensor tensor = proto::decode_tensor(message);
+    const auto own = options_.initializers.find(tensor.name);
+    if (own == options_.initializers.end()) {
+      VIVACE_TRY(add(tensor.name, tensors_.read(tensor)));
+      continue;
+    }
+    tensor.raw = Bytes(reinterpret_cast<const char*>(own->second.data()), own->second.size());
+    tensor.data_location = 0;
+    VIVACE_TRY(add(tensor.name, TensorReader({}, {}, 0).read(tensor)));  // copies: the caller's memory may go
   }
   for (const Bytes message : proto.sparse_initializers)
     VIVACE_TRY(add(proto::decode_tensor_name(proto::decode_sparse_tensor(message).values), tensors_.read_sparse(message)));

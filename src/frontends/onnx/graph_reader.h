@@ -60,6 +60,7 @@ class GraphReader {
   const proto::Function* function_of(const proto::Node& node) const;
   Status check_operators(const std::vector<Bytes>& nodes);
   Status find_missing(const std::vector<Bytes>& nodes, const Opsets& opsets, int depth);
+  void note_missing(const std::vector<Bytes>& nodes);
   Status read_call(const PendingNode& pending, const proto::Function& function, Scope& scope, Step& step);
 
   // graph_reader.cc
@@ -71,6 +72,7 @@ class GraphReader {
   Status apply_declared(ir::Value& value, const ir::Type& declared, bool strict) const;
 
   // node_reader.cc
+  void note_bad_node(size_t index, const proto::Node& node, const Status& why);
   Status read_nodes(const std::vector<Bytes>& messages, Scope& scope);
   Result<PendingNode> read_pending(Bytes message, const Scope& scope);
   Result<std::vector<size_t>> order_of(const std::vector<PendingNode>& nodes, const Scope& scope) const;

@@ -2,13 +2,26 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "ir/graph.h"
 
 namespace vivace::onnx {
+
+/// What an import found out of the model's nodes, also where it failed.
+struct ImportNotes {
+  struct BadNode {
+    int64_t index;  // among the nodes of the model's graph, which may hold the culprit in a subgraph or a function
+    std::string name, op;
+    Status why;
+  };
+  int64_t nodes = 0;               // of the model's graph
+  std::vector<BadNode> bad_nodes;  // all whose operators are unknown; else the first that cannot be read
+};
 
 struct ImportOptions {
   /// Folder of the model's external data; empty: that of the file, or none for a model in memory.
@@ -17,6 +30,9 @@ struct ImportOptions {
   /// nearly all such models are of the time when every initializer had to be an input. True makes it an input that
   /// the caller must give.
   bool overridable_initializers = false;
+  /// Data of initializers by name, instead of the model's own.
+  std::map<std::string, std::span<const std::byte>, std::less<>> initializers = {};
+  ImportNotes* notes = nullptr;  // filled in where given
   // Limits against hostile models. Tensors whose data are in the file need none: they cannot be larger than it.
   int64_t max_nodes = 1'000'000;              // after inlining the model's functions
   int64_t max_sparse_bytes = int64_t{4} << 30;  // of one sparse tensor made dense

@@ -87,8 +87,18 @@ Status GraphReader::read_nodes(const std::vector<Bytes>& messages, Scope& scope)
     pending.push_back(std::move(node));
   }
   VIVACE_ASSIGN(const std::vector<size_t> order, order_of(pending, scope));
-  for (const size_t i : order) VIVACE_TRY(read_node(pending[i], scope));
+  for (const size_t i : order) {
+    const Status status = read_node(pending[i], scope);
+    if (!status.ok() && scope.depth == 0 && scope.prefix.empty()) note_bad_node(i, pending[i].node, status);
+    VIVACE_TRY(status);
+  }
   return {};
+}
+
+void GraphReader::note_bad_node(size_t index, const proto::Node& node, const Status& why) {
+  if (!options_.notes) return;
+  const Bytes name = !node.name.empty() || node.outputs.empty() ? node.name : node.outputs[0];
+  options_.notes->bad_nodes.push_back({static_cast<int64_t>(index), std::string(name), qualified_name(node), why});
 }
 
 Result<GraphReader::PendingNode> GraphReader::read_pending(Bytes message, const Scope& scope) {

@@ -1,0 +1,224 @@
+#include "tensorrt/build_plan.h"
+
+#include <algorithm>
+
+#include "builder/builder.h"
+#include "ops/operator.h"
+#include "tensorrt/types.h"
+
+namespace vivace::tensorrt {
+
+using nvinfer1::BuilderFlag;
+using nvinfer1::MemoryPoolType;
+using Severity = nvinfer1::ILogger::Severity;
+
+namespace {
+
+Status bad(const std::string& what) { return {Code::invalid_argument, what}; }
+
+bool is_dynamic(const ir::Value& input) {
+  return !input.type.dims ||
+         std::any_of(input.type.dims->begin(), input.type.dims->end(), [](const ir::Dim& d) { return !d.known(); });
+}
+
+// The batch dimension, which the client does not see, is 1 to the largest batch.
+Result<std::map<std::string, plan::ShapeRange>> implicit_ranges(const ir::Graph& graph, int64_t max_batch) {
+  std::map<std::string, plan::ShapeRange> ranges;
+  for (const ir::Value* input : graph.inputs()) {
+    Shape shape = {max_batch};
+    for (size_t i = 1; input->type.dims && i < input->type.dims->size(); ++i) {
+      const ir::Dim& d = (*input->type.dims)[i];
+      if (!d.known())
+        return bad("input '" + input->name + "' has a dynamic dimension, which needs an explicit batch; create the "
+                   "network with kEXPLICIT_BATCH");
+      shape.push_back(d.value());
+    }
+    Shape least = shape;
+    least[0] = 1;
+    ranges[input->name] = {least, shape, shape};
+  }
+  return ranges;
+}
+
+Status check_range(const ir::Value& input, const plan::ShapeRange& range) {
+  const std::string what = "optimization profile: input '" + input.name + "'";
+  if (!input.type.dims) return {};
+  const ir::Dims& dims = *input.type.dims;
+  if (range.opt.size() != dims.size())
+    return bad(what + " has " + std::to_string(dims.size()) + " dimensions, the profile gives it " +
+               std::to_string(range.opt.size()));
+  for (size_t i = 0; i < dims.size(); ++i)
+    if (dims[i].known() && (range.min[i] != dims[i].value() || range.max[i] != dims[i].value()))
+      return bad(what + ", dimension " + std::to_string(i) + " is " + dims[i].to_string() +
+                 " in the network; the profile may not give it " + std::to_string(range.min[i]) + " to " +
+                 std::to_string(range.max[i]) + ". Only dimensions of -1 are free");
+  return {};
+}
+
+// An engine has one program for all profiles: it is built for the union of their ranges, at the optimum of the first.
+Result<std::map<std::string, plan::ShapeRange>> profile_ranges(const ir::Graph& graph,
+                                                               const std::vector<Profile>& profiles,
+                                                               const Errors& errors) {
+  std::map<std::string, plan::ShapeRange> ranges;
+  for (const ir::Value* input : graph.inputs()) {
+    const bool dynamic = is_dynamic(*input);
+    if (dynamic && profiles.empty())
+      return bad("input '" + input->name + "' is " + input->type.to_string() + " and no optimization profile is "
+                 "defined: call IBuilder::createOptimizationProfile, setDimensions for kMIN, kOPT and kMAX, and "
+                 "IBuilderConfig::addOptimizationProfile");
+    for (size_t p = 0; p < profiles.size(); ++p) {
+      const auto at = profiles[p].shapes.find(input->name);
+      if (at == profiles[p].shapes.end()) {
+        if (!dynamic) continue;
+        return bad("optimization profile " + std::to_string(p) + " lacks input '" + input->name +
+                   "', which has dynamic dimensions");
+      }
+      VIVACE_TRY(check_range(*input, at->second));
+      const auto [first, fresh] = ranges.emplace(input->name, at->second);
+      for (size_t i = 0; !fresh && i < at->second.opt.size(); ++i) {
+        first->second.min[i] = std::min(first->second.min[i], at->second.min[i]);
+        first->second.max[i] = std::max(first->second.max[i], at->second.max[i]);
+      }
+    }
+  }
+  const auto& inputs = graph.inputs();
+  for (const Profile& profile : profiles)
+    for (const auto& entry : profile.shapes)
+      if (std::none_of(inputs.begin(), inputs.end(), [&](const ir::Value* v) { return v->name == entry.first; }))
+        errors.log(Severity::kWARNING, "optimization profile: the network has no input '" + entry.first + "'");
+  return ranges;
+}
+
+// What a client asked for and does not get; each build says so once.
+void tell_without_effect(const BuilderConfig& config, const Errors& errors) {
+  const std::pair<BuilderFlag, const char*> precisions[] = {
+      {BuilderFlag::kFP16, "FP16"}, {BuilderFlag::kBF16, "BF16"}, {BuilderFlag::kINT8, "INT8"},
+      {BuilderFlag::kFP8, "FP8"},   {BuilderFlag::kINT4, "INT4"}, {BuilderFlag::kFP4, "FP4"}};
+  std::string asked;
+  for (const auto& [flag, name] : precisions)
+    if (config.has(flag)) asked += (asked.empty() ? "" : ", ") + std::string(name);
+  if (!asked.empty())
+    errors.log(Severity::kINFO, asked + " is allowed, but the CPU backend computes f32 networks in f32 here");
+  if (config.has(BuilderFlag::kINT8) && config.getInt8Calibrator())
+    errors.log(Severity::kINFO, "the INT8 calibrator is not called: nothing needs its ranges");
+  if (config.has(BuilderFlag::kSTRIP_PLAN))
+    errors.log(Severity::kINFO, "kSTRIP_PLAN: the plan keeps its weights; refitting it works all the same");
+  if (config.getAlgorithmSelector())
+    errors.log(Severity::kINFO, "the algorithm selector is not asked: the tuner measures and chooses");
+}
+
+// Phases of the build as IProgressMonitor wants them: the build, and optimizing and tuning within it.
+class Progress {
+ public:
+  explicit Progress(nvinfer1::IProgressMonitor* monitor) : monitor_(monitor) {
+    if (monitor_) monitor_->phaseStart(kBuild, nullptr, kBuildSteps);
+  }
+  ~Progress() {
+    if (!monitor_) return;
+    if (!phase_.empty()) monitor_->phaseFinish(phase_.c_str());
+    monitor_->phaseFinish(kBuild);
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  bool step(const std::string& phase, double fraction) {
+    if (stopped_) return false;
+    if (phase != phase_) {
+      if (!next_phase()) return false;
+      phase_ = phase;
+      monitor_->phaseStart(phase_.c_str(), kBuild, kSteps);
+    }
+    for (const auto reached = static_cast<int32_t>(fraction * kSteps); step_ < std::min(reached, kSteps); ++step_)
+      if (!monitor_->stepComplete(phase_.c_str(), step_)) return stop();
+    return true;
+  }
+  /// False where the client wants no more.
+  bool next_phase() {
+    if (!monitor_ || phase_.empty()) return !stopped_;
+    for (; !stopped_ && step_ < kSteps; ++step_)
+      if (!monitor_->stepComplete(phase_.c_str(), step_)) stop();
+    monitor_->phaseFinish(phase_.c_str());
+    phase_.clear();
+    step_ = 0;
+    if (!stopped_ && build_step_ < kBuildSteps && !monitor_->stepComplete(kBuild, build_step_++)) stop();
+    return !stopped_;
+  }
+
+ private:
+  bool stop() { return stopped_ = true, false; }
+
+  static constexpr const char* kBuild = "Building the engine";
+  static constexpr int32_t kBuildSteps = 2, kSteps = 20;
+  nvinfer1::IProgressMonitor* monitor_;
+  std::string phase_;
+  int32_t step_ = 0, build_step_ = 0;
+  bool stopped_ = false;
+};
+
+Binding binding_of(const nvinfer1::ITensor& tensor, bool input) {
+  return {tensor.getName(), input, input && tensor.isShapeTensor(), to_vector(tensor.getDimensions()),
+          tensor.getAllowedFormats()};
+}
+
+Metadata describe(const Network& network, const BuilderConfig& config, const BuildOptions& options) {
+  Metadata made;
+  made.name = network.getName() ? network.getName() : "";
+  for (int32_t i = 0; i < network.getNbInputs(); ++i) made.bindings.push_back(binding_of(*network.getInput(i), true));
+  for (int32_t i = 0; i < network.getNbOutputs(); ++i)
+    made.bindings.push_back(binding_of(*network.getOutput(i), false));
+  made.profiles = config.settings().profiles;
+  if (made.profiles.empty()) made.profiles.emplace_back();
+  made.implicit_batch = network.implicit_batch();
+  made.max_batch = options.max_batch;
+  made.refittable = config.has(BuilderFlag::kREFIT) || config.has(BuilderFlag::kREFIT_INDIVIDUAL) ||
+                    config.has(BuilderFlag::kREFIT_IDENTICAL) || config.has(BuilderFlag::kSTRIP_PLAN);
+  made.profiling_verbosity = static_cast<int32_t>(config.getProfilingVerbosity());
+  made.engine_capability = static_cast<int32_t>(config.getEngineCapability());
+  made.hardware_compatibility = static_cast<int32_t>(config.getHardwareCompatibilityLevel());
+  return made;
+}
+
+}  // namespace
+
+Result<plan::Plan> build_plan(Network& network, const BuilderConfig& config, const BuildOptions& options,
+                              const Errors& errors) {
+  if (network.getNbOutputs() == 0)
+    return bad("the network has no outputs; mark at least one with INetworkDefinition::markOutput");
+  VIVACE_ASSIGN(std::unique_ptr<ir::Graph> graph, network.to_graph());
+  const Settings& settings = config.settings();
+  builder::BuildConfig build;
+  if (network.implicit_batch()) {
+    VIVACE_ASSIGN(build.shapes, implicit_ranges(*graph, options.max_batch));
+  } else {
+    VIVACE_ASSIGN(build.shapes, profile_ranges(*graph, settings.profiles, errors));
+  }
+  build.threads = options.threads;
+  build.effort = std::min(settings.optimization_level, 5);
+  if (const auto at = settings.pools.find(MemoryPoolType::kWORKSPACE); at != settings.pools.end())
+    build.workspace_limit = std::max<std::size_t>(at->second, 1);  // 0 would be no limit
+  Metadata metadata = describe(network, config, options);
+  build.model_name = metadata.name;
+  if (!config.has(BuilderFlag::kDISABLE_TIMING_CACHE)) build.cache = settings.timings.get();
+  tell_without_effect(config, errors);
+
+  std::unique_ptr<ir::Graph> as_it_was = metadata.refittable ? graph->clone() : nullptr;
+  Progress progress(settings.monitor);
+  if (settings.monitor)
+    build.progress = [&](const std::string& phase, double fraction) { return progress.step(phase, fraction); };
+  VIVACE_ASSIGN(builder::BuildResult built, builder::build(std::move(graph), build));
+  if (!progress.next_phase()) return Status(Code::cancelled, "the progress monitor stopped the build");
+  for (const std::string& note : built.report.notes) errors.log(Severity::kINFO, note);
+
+  plan::Plan& plan = built.plan;
+  if (as_it_was) {
+    // New weights go through all passes again; those would have folded the old ones into one another.
+    for (size_t i = 0; i < as_it_was->inputs().size(); ++i)
+      as_it_was->inputs()[i]->type = plan.portable->inputs()[i]->type;
+    VIVACE_TRY(ops::infer_graph(*as_it_was));
+    plan.portable = std::move(as_it_was);
+  }
+  plan.metadata = to_entries(metadata);
+  return std::move(plan);
+}
+
+}  // namespace vivace::tensorrt
