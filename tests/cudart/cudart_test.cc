@@ -2,6 +2,7 @@
 #include <cuda.h>
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <cuda_fp4.h>
 #include <cuda_fp8.h>
 #include <cuda_profiler_api.h>
 #include <cuda_runtime.h>
@@ -407,6 +408,9 @@ TEST(SmallFloats, RoundToNearestEven) {
   EXPECT_EQ(__nv_fp8_e5m2(57344.0f).__x, 0x7b);
   EXPECT_EQ(__nv_fp8_e5m2(1e9f).__x, 0x7b);
   EXPECT_TRUE(std::isnan(float(__nv_fp8_e4m3(NAN))));
+  EXPECT_EQ(float(__nv_fp4_e2m1(2.5f)), 2.0f) << "a tie: to even";
+  EXPECT_EQ(float(__nv_fp4_e2m1(5.1f)), 6.0f);
+  EXPECT_EQ(float(__nv_fp4_e2m1(-100.0f)), -6.0f);
   EXPECT_EQ(__half2float(__float2half(0.1f)), 0.0999755859375f);
 }
 
@@ -418,6 +422,11 @@ TEST(SmallFloats, OfEveryPatternComeBack) {
     __nv_bfloat16 b{};
     b.__x = static_cast<unsigned short>(bits);
     if (!std::isnan(float(b))) EXPECT_EQ(__nv_bfloat16(float(b)).__x, bits);
+    if (bits < 16) {
+      __nv_fp4_e2m1 e2m1{};
+      e2m1.__x = static_cast<unsigned char>(bits);
+      EXPECT_EQ(__nv_fp4_e2m1(float(e2m1)).__x, bits);
+    }
     if (bits > 0xff) continue;
     __nv_fp8_e4m3 e4m3{};
     e4m3.__x = static_cast<unsigned char>(bits);
