@@ -31,9 +31,10 @@ class Metric {
   double middle() const { return median(sorted_); }
   /// The standard deviation in percent of the mean.
   double variation() const {
+    const double center = mean();
     double squares = 0;
-    for (const double value : sorted_) squares += (value - mean()) * (value - mean());
-    return mean() > 0 ? std::sqrt(squares / static_cast<double>(sorted_.size())) / mean() * 100 : 0;
+    for (const double value : sorted_) squares += (value - center) * (value - center);
+    return center > 0 ? std::sqrt(squares / static_cast<double>(sorted_.size())) / center * 100 : 0;
   }
   /// The time that the fastest `percent` of the queries do not exceed.
   double percentile(double percent) const {
@@ -53,9 +54,7 @@ class Metric {
 };
 
 void print_averages(const std::vector<Trace>& traces, int runs, Log& log) {
-  log.info("");
-  log.info("=== Trace details ===");
-  log.info("Trace averages of {} runs:", runs);
+  std::string text = fmt::format("\n=== Trace details ===\nTrace averages of {} runs:", runs);
   const auto n = static_cast<size_t>(runs);
   for (size_t first = 0; first + n <= traces.size(); first += n) {
     double compute = 0, latency = 0, enqueue = 0;
@@ -64,9 +63,10 @@ void print_averages(const std::vector<Trace>& traces, int runs, Log& log) {
       latency += traces[i].latency() / runs;
       enqueue += traces[i].enqueue() / runs;
     }
-    log.info("Average on {} runs - GPU latency: {:g} ms - Host latency: {:g} ms (enqueue {:g} ms)", runs, compute,
-             latency, enqueue);
+    text += fmt::format("\nAverage on {} runs - GPU latency: {:g} ms - Host latency: {:g} ms (enqueue {:g} ms)", runs,
+                        compute, latency, enqueue);
   }
+  log.print(Log::Severity::kINFO, text);
 }
 
 void print_explanations(Log& log) {
