@@ -60,6 +60,8 @@ Status Emitter::emit(Layer& layer) {
   for (size_t i = 0; build.ok() && i < layer.outputs.size(); ++i) {
     const auto made = values_.find(layer.outputs[i].get());
     if (made == values_.end() || !layer.output_types[i]) continue;
+    // A float stays what the layers around it take; an output of the network is cast where it is bound.
+    if (layer.network.only_rounds(made->second->type.dtype, *layer.output_types[i])) continue;
     build.out(build.cast(made->second, *layer.output_types[i]), i);
   }
   return done_[&layer] = build.status();

@@ -15,6 +15,18 @@ struct Network::Emission {
   int shape_values_of = -1;  // how many values the graph had
 };
 
+namespace {
+
+/// The value under another type, for what is bound.
+ir::Value* cast(ir::Graph& graph, ir::Value* value, DType type, const std::string& name) {
+  ir::Node* const node = graph.add_node("Cast", {value}, 1, {{"to", static_cast<int64_t>(type)}}, name);
+  (void)ops::infer_node(*node);  // every type of the interface casts to every other
+  node->output()->name = name;
+  return node->output();
+}
+
+}  // namespace
+
 Network::Network(nvinfer1::IBuilder* builder, nvinfer1::ILogger* logger, nvinfer1::NetworkDefinitionCreationFlags flags,
                  bool implicit_batch)
     : builder_(builder), logger_(logger), flags_(flags), implicit_batch_(implicit_batch) {}
@@ -58,9 +70,18 @@ Network::Emission& Network::emission() {
     }
     const ir::Type type = input->dims.nbDims < 0 ? ir::Type::tensor_of_any_rank(input->type)
                                                  : ir::Type::tensor(input->type, std::move(dims));
-    emission_->emitter.bind(*input, emission_->graph.add_input(input->name, type));
+    ir::Value* value = emission_->graph.add_input(input->name, type);
+    if (only_rounds(input->type, input->computed))
+      value = cast(emission_->graph, value, input->computed, input->name + " cast");
+    emission_->emitter.bind(*input, value);
   }
   return *emission_;
+}
+
+bool Network::only_rounds(DType from, DType to) const {
+  const auto floating = [](DType type) { return type == DType::f32 || type == DType::f16 || type == DType::bf16; };
+  return from != to && floating(from) && floating(to) &&
+         !getFlag(nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED);
 }
 
 Result<ir::Value*> Network::emitted(const NetworkTensor& tensor) {
@@ -89,6 +110,8 @@ nvinfer1::Dims Network::dimensions_of(const NetworkTensor& tensor) {
 
 nvinfer1::DataType Network::type_of(const NetworkTensor& tensor) {
   if (!tensor.producer) return to_data_type(tensor.type);
+  if (const std::optional<DType> asked = tensor.producer->output_types[static_cast<size_t>(tensor.index)])
+    return to_data_type(*asked);
   Result<ir::Value*> value = emitted(tensor);
   if (value.ok()) return to_data_type((*value)->type.dtype);
   if (reported_.insert(&tensor).second) report(value.status());
@@ -138,7 +161,10 @@ Result<std::unique_ptr<ir::Graph>> Network::to_graph() {
   std::unique_ptr<ir::Graph> graph = made.graph.clone(&copies);
   graph->name = name_;
   for (const auto& [tensor, value] : made.emitter.values())
-    if (ir::Value* copy = copies[static_cast<size_t>(value->id())]) copy->name = tensor->name;
+    if (ir::Value* copy = copies[static_cast<size_t>(value->id())]) {
+      if (!tensor->producer && !copy->is_input()) copy = copy->producer()->input(0);  // see emission()
+      copy->name = tensor->name;
+    }
   std::unordered_set<const ir::Value*> marked;
   for (const NetworkTensor* output : outputs_) {
     VIVACE_ASSIGN(const ir::Value* const value, emitted(*output));
@@ -148,6 +174,11 @@ Result<std::unique_ptr<ir::Graph>> Network::to_graph() {
       VIVACE_TRY(ops::infer_node(*node));
       copy = node->output();
       copy->name = output->name;
+    }
+    const DType bound = to_dtype(type_of(*output));
+    if (only_rounds(copy->type.dtype, bound)) {
+      copy->name += " cast";
+      copy = cast(*graph, copy, bound, output->name);
     }
     graph->mark_output(copy, output->name);
   }
@@ -172,7 +203,7 @@ nvinfer1::ITensor* Network::addInput(char const* name, nvinfer1::DataType type,
     if (input->name == name) return refuse("addInput", what + " is there already");
   input_tensors_.push_back(std::make_unique<NetworkTensor>(*this, nullptr, 0, name));
   NetworkTensor* const made = input_tensors_.back().get();
-  made->type = to_dtype(type);
+  made->type = made->computed = to_dtype(type);
   made->dims = dimensions;
   own_.insert(made);
   inputs_.push_back(made);

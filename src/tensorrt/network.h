@@ -47,6 +47,8 @@ class Network final : public nvinfer1::INetworkDefinition {
   nvinfer1::DataType type_of(const NetworkTensor& tensor);
   bool is_input(const NetworkTensor& tensor) const;
   bool is_output(const NetworkTensor& tensor) const;
+  /// Whether a change of type changes only how exact a float is: then layers keep theirs, and what is bound is cast.
+  bool only_rounds(DType from, DType to) const;
   bool is_shape_tensor(const NetworkTensor& tensor);
 
   // INetworkDefinition.

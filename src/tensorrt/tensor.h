@@ -22,8 +22,8 @@ class NetworkTensor final : public nvinfer1::ITensor {
   Layer* const producer;
   const int index;  // which output of the producer
   std::string name;
-  // Of an input.
-  DType type = DType::undefined;
+  // Of an input: what is bound, and what layers see where setType() only changed how exact it is.
+  DType type = DType::undefined, computed = DType::undefined;
   nvinfer1::Dims dims{};
   std::array<std::string, nvinfer1::Dims::MAX_DIMS> dim_names;
   nvinfer1::TensorFormats formats = 1U << static_cast<int>(nvinfer1::TensorFormat::kLINEAR);

@@ -86,6 +86,29 @@ TEST_F(NetworkTest, output_types_insert_a_cast) {
   EXPECT_EQ(layer->getOutput(0)->getType(), DataType::kFLOAT);
 }
 
+TEST_F(NetworkTest, types_of_floats_are_cast_where_they_are_bound) {
+  ITensor& x = input("x", {1, 2});
+  ITensor& w = constant({2, 1}, {1, 2});
+  ILayer* product = network.addMatrixMultiply(x, MatrixOperation::kNONE, w, MatrixOperation::kNONE);
+  ILayer* relu = network.addActivation(*product->getOutput(0), ActivationType::kRELU);
+  x.setType(DataType::kHALF);
+  product->setOutputType(0, DataType::kHALF);
+  ITensor& y = *relu->getOutput(0);
+  y.setName("y");
+  y.setType(DataType::kHALF);
+  network.markOutput(y);
+  EXPECT_EQ(x.getType(), DataType::kHALF);
+  EXPECT_EQ(product->getOutput(0)->getType(), DataType::kHALF);
+  EXPECT_EQ(y.getType(), DataType::kHALF);
+  const auto graph = network.to_graph();
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_EQ((*graph)->inputs()[0]->name, "x");
+  EXPECT_EQ((*graph)->inputs()[0]->type.dtype, DType::f16);
+  EXPECT_EQ((*graph)->output_name(0), "y");
+  EXPECT_EQ((*graph)->outputs()[0]->type.dtype, DType::f16);
+  EXPECT_EQ(product->getOutput(0)->getDimensions().d[1], 1);
+}
+
 TEST_F(NetworkTest, outputs_that_are_inputs_or_the_same_tensor_twice) {
   ITensor& x = input("x", {2});
   network.markOutput(x);
