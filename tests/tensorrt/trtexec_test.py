@@ -12,7 +12,7 @@ import onnx.parser
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOOL = pathlib.Path(os.environ.get("TRTEXEC", ROOT / "build" / "bin" / "trtexec"))
+TOOL = pathlib.Path(os.environ.get("TRTEXEC", ROOT / "build" / "bin" / "trtexec")).resolve()
 pytestmark = pytest.mark.skipif(not TOOL.exists(), reason="trtexec is not built")
 
 FIXED = """<ir_version: 8, opset_import: ["" : 17]> fixed (float[2, 2] x) => (float[2, 2] y)
