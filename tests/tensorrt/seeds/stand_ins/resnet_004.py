@@ -1,4 +1,5 @@
 # What stands before the class ResNet in torchvision's file, from which document 004 prints the class alone.
+import torch  # noqa: F401
 import torch.nn as nn
 
 
