@@ -4,6 +4,7 @@
 
 #include "builder/builder.h"
 #include "ops/operator.h"
+#include "tensorrt/core.h"
 #include "tensorrt/types.h"
 
 namespace vivace::tensorrt {
@@ -192,7 +193,7 @@ Result<plan::Plan> build_plan(Network& network, const BuilderConfig& config, con
   } else {
     VIVACE_ASSIGN(build.shapes, profile_ranges(*graph, settings.profiles, errors));
   }
-  build.threads = options.threads;
+  build.threads = options.threads ? options.threads : threads_of_environment();
   build.effort = std::min(settings.optimization_level, 5);
   if (const auto at = settings.pools.find(MemoryPoolType::kWORKSPACE); at != settings.pools.end())
     build.workspace_limit = std::max<std::size_t>(at->second, 1);  // 0 would be no limit

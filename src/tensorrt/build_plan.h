@@ -8,7 +8,7 @@ namespace vivace::tensorrt {
 
 struct BuildOptions {
   int64_t max_batch = 1;  // of networks with an implicit batch
-  int threads = 0;        // one run of the engine will use; 0: all processors
+  int threads = 0;        // one run of the engine will use; 0: VIVACE_NUM_THREADS, or all processors
 };
 
 /// invalid_argument where the network has no outputs or a dynamic input no profile; else as builder::build.

@@ -18,15 +18,14 @@ Result<std::shared_ptr<runtime::Engine>> load_engine(plan::Plan plan, int thread
   return runtime::Engine::load(std::move(plan), std::move(options));
 }
 
-// 0 where the environment says nothing sensible.
+}  // namespace
+
 int threads_of_environment() {
   const char* text = std::getenv("VIVACE_NUM_THREADS");
   int threads = 0;
   if (text) std::from_chars(text, text + std::strlen(text), threads);
   return std::max(threads, 0);
 }
-
-}  // namespace
 
 Result<std::shared_ptr<Core>> Core::load(plan::Plan plan, int threads) {
   std::shared_ptr<Core> core(new Core());

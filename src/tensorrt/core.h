@@ -26,6 +26,9 @@ struct Slot {
   Shape dims;  // as clients see them: -1 where dynamic, no batch where that is implicit
 };
 
+/// VIVACE_NUM_THREADS; 0 where that says nothing sensible.
+int threads_of_environment();
+
 class Core {
  public:
   /// @param threads of one run; 0: what the plan was built for, or VIVACE_NUM_THREADS

@@ -316,6 +316,64 @@ TEST_F(BuilderTest, ARefittablePlanKeepsTheNetworkAsItWas) {
   EXPECT_EQ(run(*memory, {4}, {-1, 1, -2, 2}), (std::vector<float>{0, 1, 0, 2}));
 }
 
+TEST_F(BuilderTest, EnginesWithoutADetour) {
+  const auto network = relu({2, 2});
+  std::unique_ptr<ICudaEngine> engine(builder->buildEngineWithConfig(*network, *config));
+  ASSERT_TRUE(engine) << logger.errors();
+  builder->setMaxBatchSize(2);
+  const auto implicit = relu({2}, 0);
+  const std::unique_ptr<ICudaEngine> old(builder->buildCudaEngine(*implicit));
+  ASSERT_TRUE(old) << logger.errors();
+  EXPECT_EQ(old->getMaxBatchSize(), 2);
+  for (ICudaEngine* each : {engine.get(), old.get()}) {
+    const std::unique_ptr<IExecutionContext> context(each->createExecutionContext());
+    ASSERT_TRUE(context) << logger.errors();
+    float x[] = {-1, 2, 3, -4}, y[4] = {};
+    void* bindings[] = {x, y};
+    ASSERT_TRUE(each == old.get() ? context->execute(2, bindings) : context->executeV2(bindings)) << logger.errors();
+    EXPECT_EQ(std::vector<float>(y, y + 4), (std::vector<float>{0, 2, 3, 0}));
+  }
+  const auto nothing = relu({-1});
+  EXPECT_FALSE(builder->buildEngineWithConfig(*nothing, *config));
+}
+
+TEST_F(BuilderTest, TheBuilderOfGeneration7IsItsOwnConfiguration) {
+  builder->setFp16Mode(true);
+  EXPECT_TRUE(builder->getFp16Mode());
+  EXPECT_FALSE(builder->getInt8Mode());
+  builder->setInt8Mode(true);
+  EXPECT_TRUE(builder->getInt8Mode());
+  EXPECT_FALSE(config->getFlag(BuilderFlag::kINT8));
+  builder->setMaxWorkspaceSize(1 << 24);
+  EXPECT_EQ(builder->getMaxWorkspaceSize(), size_t{1} << 24);
+  builder->reset();
+  EXPECT_FALSE(builder->getFp16Mode());
+}
+
+TEST_F(BuilderTest, ErrorsGoToTheRecorderToo) {
+  class Recorder final : public IErrorRecorder {
+   public:
+    int32_t getNbErrors() const noexcept override { return static_cast<int32_t>(errors.size()); }
+    ErrorCode getErrorCode(int32_t i) const noexcept override { return errors[static_cast<size_t>(i)].first; }
+    ErrorDesc getErrorDesc(int32_t i) const noexcept override { return errors[static_cast<size_t>(i)].second.c_str(); }
+    bool hasOverflowed() const noexcept override { return false; }
+    void clear() noexcept override { errors.clear(); }
+    bool reportError(ErrorCode code, ErrorDesc text) noexcept override { return errors.emplace_back(code, text), true; }
+    RefCount incRefCount() noexcept override { return ++references; }
+    RefCount decRefCount() noexcept override { return --references; }
+    std::vector<std::pair<ErrorCode, std::string>> errors;
+    int references = 0;
+  } recorder;
+  builder->setErrorRecorder(&recorder);
+  EXPECT_EQ(builder->getErrorRecorder(), &recorder);
+  const auto network = relu({-1});
+  EXPECT_FALSE(build(*network));
+  ASSERT_EQ(recorder.getNbErrors(), 1);
+  EXPECT_EQ(recorder.getErrorCode(0), ErrorCode::kINVALID_ARGUMENT);
+  builder->setErrorRecorder(nullptr);
+  EXPECT_EQ(recorder.references, 0);
+}
+
 TEST_F(BuilderTest, TheBuilderRefusesNonsense) {
   builder->setMaxBatchSize(0);
   EXPECT_EQ(builder->getMaxBatchSize(), 1);

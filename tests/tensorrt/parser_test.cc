@@ -2,6 +2,7 @@
 #include "NvOnnxParser.h"
 #include "NvUffParser.h"
 
+#include <filesystem>
 #include <fstream>
 
 #include "onnx/model_writer.h"
@@ -64,6 +65,7 @@ TEST_F(ParserTest, AModelBecomesLayers) {
 TEST_F(ParserTest, ModelsFromFilesWithExternalData) {
   const std::string path = testing::TempDir() + "parser_test.onnx";
   std::ofstream(path, std::ios::binary) << add_relu(external()).bytes;
+  std::filesystem::remove(testing::TempDir() + "parser_test.weights");  // of another test
   EXPECT_FALSE(parser->parseFromFile(path.c_str(), 2));
   ASSERT_EQ(parser->getNbErrors(), 1);
   EXPECT_NE(std::string(parser->getError(0)->desc()).find("parser_test.weights"), std::string::npos);
@@ -169,6 +171,28 @@ TEST_F(ParserTest, Flags) {
   EXPECT_EQ(parser->getUsedVCPluginLibraries(libraries), nullptr);
   EXPECT_EQ(libraries, 0);
   EXPECT_EQ(getNvOnnxParserVersion(), NV_ONNX_PARSER_VERSION);
+}
+
+TEST_F(ParserTest, AnEngineTakesTheWeightsOfAnotherModel) {
+  ASSERT_TRUE(parse(add_relu(ones()))) << logger.errors();
+  config->setFlag(BuilderFlag::kREFIT);
+  const std::unique_ptr<ICudaEngine> engine(builder->buildEngineWithConfig(*network, *config));
+  ASSERT_TRUE(engine) << logger.errors();
+  ASSERT_TRUE(engine->isRefittable());
+  const std::unique_ptr<IRefitter> refitter(createInferRefitter(*engine, logger));
+  ASSERT_TRUE(refitter) << logger.errors();
+  const std::unique_ptr<nvonnxparser::IParserRefitter> models(nvonnxparser::createParserRefitter(*refitter, logger));
+  ASSERT_TRUE(models);
+  const Message twos = add_relu(onnx::test::tensor<float>("w", {3}, {2, 2, 2}));
+  ASSERT_TRUE(models->refitFromBytes(twos.bytes.data(), twos.bytes.size())) << logger.errors();
+  ASSERT_TRUE(refitter->refitCudaEngine()) << logger.errors();
+  const std::unique_ptr<IExecutionContext> context(engine->createExecutionContext());
+  float x[] = {-1, 2, -3, 4, -5, 6}, y[6] = {};
+  void* bindings[] = {x, y};
+  ASSERT_TRUE(context->executeV2(bindings));
+  EXPECT_EQ(std::vector<float>(y, y + 6), (std::vector<float>{1, 4, 0, 6, 0, 8}));
+  EXPECT_FALSE(models->refitFromFile("/nowhere/model.onnx"));
+  EXPECT_EQ(models->getNbErrors(), 1);
 }
 
 TEST_F(ParserTest, OtherFormatsAreRefusedWithTheWayOut) {
