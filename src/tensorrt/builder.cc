@@ -112,7 +112,10 @@ nvinfer1::ICudaEngine* Builder::buildEngineWithConfig(nvinfer1::INetworkDefiniti
                                                       nvinfer1::IBuilderConfig& config) noexcept {
   nvinfer1::ICudaEngine* made = nullptr;
   guarded(errors_, [&]() -> Status {
-    VIVACE_ASSIGN(plan::Plan plan, make_plan(network, config));
+    // Through bytes: the plan just made shares weights with the client, who may free them once the engine is built.
+    VIVACE_ASSIGN(std::vector<std::byte> bytes, build(network, config));
+    const auto owner = std::make_shared<std::vector<std::byte>>(std::move(bytes));
+    VIVACE_ASSIGN(plan::Plan plan, plan::from_bytes(*owner, owner));
     VIVACE_ASSIGN(std::shared_ptr<Core> core, Core::load(std::move(plan), options_.threads));
     made = new Engine(std::move(core), errors_);
     return {};
