@@ -3,6 +3,7 @@
 
 #include "tensorrt/control.h"
 #include "tensorrt/layers/layers.h"
+#include "tensorrt/layers/plugin.h"
 #include "tensorrt/network.h"
 
 namespace vivace::tensorrt {
@@ -429,11 +430,29 @@ IRNNLayer* Network::addRNN(ITensor&, int32_t, std::size_t, int32_t, RNNOperation
                            Weights) noexcept {
   return refuse("addRNN", "not computed; use addRNNv2 and set the weights gate by gate");
 }
-IPluginV2Layer* Network::addPluginV2(ITensor* const*, int32_t, IPluginV2&) noexcept {
-  return refuse("addPluginV2", "plugins are not run yet; use the operator's layers");
+IPluginV2Layer* Network::addPluginV2(ITensor* const* inputs, int32_t count, IPluginV2& plugin) noexcept {
+  OwnedV2 clone(plugin.clone());
+  if (!clone) return refuse("addPluginV2", "the plugin's clone() gave null");
+  const int32_t outputs = clone->getNbOutputs();
+  if (count < 0 || outputs < 1) return refuse("addPluginV2", numbered("the plugin says that its outputs are", outputs));
+  auto* const made = make<PluginV2Layer>(LayerType::kPLUGIN_V2, inputs, count, static_cast<size_t>(outputs));
+  if (made) made->plugin = std::move(clone);
+  return made;
 }
-IPluginV3Layer* Network::addPluginV3(ITensor* const*, int32_t, ITensor* const*, int32_t, IPluginV3&) noexcept {
-  return refuse("addPluginV3", "plugins are not run yet; use the operator's layers");
+IPluginV3Layer* Network::addPluginV3(ITensor* const* inputs, int32_t count, ITensor* const* shape_inputs,
+                                     int32_t shape_count, IPluginV3& plugin) noexcept {
+  OwnedV3 clone(plugin.clone());
+  if (!clone) return refuse("addPluginV3", "the plugin's clone() gave null");
+  const int32_t outputs = output_count(*clone);
+  if (count < 0 || shape_count < 0 || outputs < 1)
+    return refuse("addPluginV3", "the plugin has no build part that tells of at least one output");
+  std::vector<ITensor*> all(inputs, inputs + (inputs ? count : 0));
+  all.insert(all.end(), shape_inputs, shape_inputs + (shape_inputs ? shape_count : 0));
+  auto* const made = make<PluginV3Layer>(LayerType::kPLUGIN_V3, all.data(), static_cast<int32_t>(all.size()),
+                                         static_cast<size_t>(outputs));
+  if (made) made->plugin = std::move(clone);
+  if (made) made->shape_inputs = all.size() - static_cast<size_t>(count);
+  return made;
 }
 IDynamicQuantizeLayer* Network::addDynamicQuantize(ITensor&, int32_t, int32_t, DataType, DataType) noexcept {
   return refuse("addDynamicQuantize", "quantization in blocks is not computed yet");
