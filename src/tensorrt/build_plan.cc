@@ -108,6 +108,27 @@ void tell_without_effect(const BuilderConfig& config, const Errors& errors) {
     errors.log(Severity::kINFO, "the algorithm selector is not asked: the tuner measures and chooses");
 }
 
+Status check_all_from_cache(const builder::Report& report) {
+  if (report.timed == 0) return {};
+  const auto& layers = report.layers;
+  const auto missed = std::find_if(layers.begin(), layers.end(), [](const builder::LayerReport& layer) {
+    return !layer.from_cache && !layer.candidates.empty() && layer.candidates[0].seconds > 0;
+  });
+  return bad("kERROR_ON_TIMING_CACHE_MISS: the timing cache lacks layer '" +
+             (missed == layers.end() ? std::string("?") : missed->name) + "'; build once without the flag to fill it");
+}
+
+void tell_result(const builder::Report& report, const Errors& errors) {
+  double seconds = 0;
+  for (const auto& phase : report.phases) seconds += phase.second;
+  errors.log(Severity::kINFO, "Built an engine of " + std::to_string(report.layers.size()) + " layers for " +
+                                  report.machine + " in " + std::to_string(static_cast<int64_t>(seconds * 1e3)) +
+                                  " ms: " + std::to_string(report.memory.constant_bytes) + " bytes of weights, " +
+                                  std::to_string(report.memory.arena_bytes) + " of activations; " +
+                                  std::to_string(report.timed) + " tactics measured, " +
+                                  std::to_string(report.from_cache) + " known from the timing cache");
+}
+
 // Phases of the build as IProgressMonitor wants them: the build, and optimizing and tuning within it.
 class Progress {
  public:
@@ -209,6 +230,8 @@ Result<plan::Plan> build_plan(Network& network, const BuilderConfig& config, con
   VIVACE_ASSIGN(builder::BuildResult built, builder::build(std::move(graph), build));
   if (!progress.next_phase()) return Status(Code::cancelled, "the progress monitor stopped the build");
   for (const std::string& note : built.report.notes) errors.log(Severity::kINFO, note);
+  if (config.has(BuilderFlag::kERROR_ON_TIMING_CACHE_MISS)) VIVACE_TRY(check_all_from_cache(built.report));
+  tell_result(built.report, errors);
 
   plan::Plan& plan = built.plan;
   if (as_it_was) {

@@ -241,8 +241,16 @@ TEST_F(BuilderTest, ABuildFillsTheTimingCache) {
   network->markOutput(*conv->getOutput(0));
   const std::unique_ptr<ITimingCache> cache(config->createTimingCache(nullptr, 0));
   config->setTimingCache(*cache, false);
+  config->setFlag(BuilderFlag::kERROR_ON_TIMING_CACHE_MISS);
+  EXPECT_FALSE(build(*network));
+  EXPECT_TRUE(logger.has(Severity::kERROR, "the timing cache lacks layer"));
+  cache->reset();
+  config->clearFlag(BuilderFlag::kERROR_ON_TIMING_CACHE_MISS);
   ASSERT_TRUE(build(*network)) << logger.errors();
   EXPECT_GT(cache->queryKeys(nullptr, 0), 0);
+  config->setFlag(BuilderFlag::kERROR_ON_TIMING_CACHE_MISS);
+  ASSERT_TRUE(build(*network)) << logger.errors();
+  EXPECT_TRUE(logger.has(Severity::kINFO, "0 tactics measured"));
 }
 
 class Monitor final : public IProgressMonitor {
