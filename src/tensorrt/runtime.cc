@@ -63,6 +63,7 @@ nvinfer1::ICudaEngine* Runtime::read_all(Read&& read) noexcept {
       bytes->resize(filled + std::max(kPiece, filled / 2));
       const auto wanted = static_cast<int64_t>(bytes->size() - filled);
       const int64_t got = read(bytes->data() + filled, wanted);
+      if (got < 0 && filled > 0) break;  // some readers say so at their end
       if (got < 0 || got > wanted)
         return {Code::io_error, "deserializeCudaEngine: the stream reader gave " + std::to_string(got) + " of " +
                                     std::to_string(wanted) + " bytes"};

@@ -319,6 +319,10 @@ TEST_F(NetworkTest, slices_inside_backwards_and_outside) {
   ISliceLayer* moving = network.addSlice(x, dims({0}), dims({2}), dims({1}));
   moving->setInput(1, integers({1}, {2}));
   expect(moving, {in}, {2}, {3, 4});
+  expect(network.addSlice(x, dims({2}), dims({3}), dims({0})), {in}, {3}, {3, 3, 3});
+  ISliceLayer* repeated = network.addSlice(x, dims({1}), dims({2}), dims({1}));
+  repeated->setInput(3, integers({1}, {0}));
+  expect(repeated, {in}, {2}, {2, 2});
   ILayer* wrong = network.addSlice(x, dims({3}), dims({2}), dims({1}));
   EXPECT_EQ(wrong->getOutput(0)->getDimensions().nbDims, -1);
   EXPECT_TRUE(log.says("reach outside"));

@@ -103,7 +103,11 @@ void SliceLayer::emit(Build& b) {
   } else {
     for (int64_t& axis : over) axis = axis < 0 ? axis + rank : axis + b.batch();
   }
-  if (!dynamic) {
+  // A stride of 0 repeats an element; an input may hold one.
+  const auto strided = [this](auto test) { return std::any_of(stride.d, stride.d + std::max(0, stride.nbDims), test); };
+  const bool repeats =
+      static_cast<int>(over.size()) == rank && !b.has(5) && (b.has(3) || strided([](auto step) { return step == 0; }));
+  if (!dynamic && !repeats) {
     std::vector<int64_t> starts = to_vector(start);
     const std::vector<int64_t> sizes = to_vector(size), strides = to_vector(stride);
     if (starts.size() != over.size() || sizes.size() != over.size() || strides.size() != over.size())
@@ -135,12 +139,18 @@ void SliceLayer::emit(Build& b) {
     else
       return b.fail("start, size and stride are each a parameter or an input");
   }
-  ir::Value* end = b.add("Add", {own[0], b.add("Mul", {own[1], own[2]})});
-  const bool forward =
-      !b.has(3) && std::all_of(stride.d, stride.d + std::max(0, stride.nbDims), [](auto s) { return s > 0; });
+  ir::Value* count = own[1];
+  if (repeats) {
+    ir::Value* const once = b.add("Equal", {own[2], b.integer(0)});
+    count = b.add("Where", {once, b.integer(1), count});
+    own[2] = b.add("Where", {once, b.integer(1), own[2]});
+  }
+  ir::Value* end = b.add("Add", {own[0], b.add("Mul", {count, own[2]})});
+  const bool forward = !b.has(3) && !strided([](auto step) { return step < 0; });
   if (!forward && b.ok())
     end = b.add("Where", {b.add("Less", {end, b.integer(0)}), b.integer(std::numeric_limits<int64_t>::min()), end});
-  b.out(b.add("Slice", {x, own[0], end, b.has(5) ? b.i64(b.in(5)) : b.ints(over), own[2]}));
+  ir::Value* const taken = b.add("Slice", {x, own[0], end, b.has(5) ? b.i64(b.in(5)) : b.ints(over), own[2]});
+  b.out(repeats ? b.add("Expand", {taken, own[1]}) : taken);
 }
 
 void ShapeLayer::emit(Build& b) {
