@@ -45,7 +45,11 @@ struct Settings {
 
 class BuilderConfig final : public nvinfer1::IBuilderConfig {
  public:
-  explicit BuilderConfig(Errors errors) : errors_(errors) { reset(); }
+  explicit BuilderConfig(const Errors& errors) : errors_{errors.logger, nullptr} {
+    errors_.record_to(errors.recorder);
+    reset();
+  }
+  ~BuilderConfig() noexcept override { errors_.record_to(nullptr); }
 
   const Settings& settings() const { return s_; }
   bool has(nvinfer1::BuilderFlag flag) const { return s_.flags >> static_cast<int32_t>(flag) & 1U; }

@@ -378,6 +378,10 @@ TEST_F(BuilderTest, ErrorsGoToTheRecorderToo) {
   EXPECT_FALSE(build(*network));
   ASSERT_EQ(recorder.getNbErrors(), 1);
   EXPECT_EQ(recorder.getErrorCode(0), ErrorCode::kINVALID_ARGUMENT);
+  std::unique_ptr<IBuilderConfig> other(builder->createBuilderConfig());
+  other->setBuilderOptimizationLevel(-1);
+  EXPECT_EQ(recorder.getNbErrors(), 2);
+  other.reset();
   builder->setErrorRecorder(nullptr);
   EXPECT_EQ(recorder.references, 0);
 }
