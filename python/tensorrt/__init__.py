@@ -3,6 +3,7 @@
 Engines compute on this machine's processor: bindings are addresses in its memory (`array.ctypes.data`).
 """
 
+import enum
 import math
 
 import numpy as np
@@ -61,6 +62,17 @@ def _itemsize(trt_type):
     bits = tensorrt._size_in_bytes(trt_type, 8)
     return bits // 8 if bits % 8 == 0 else bits / 8
 
+
+def _equal(a, b):
+    """Members of different enumerations differ, whatever their numbers."""
+    return int(a) == b if not isinstance(b, enum.Enum) or type(a) is type(b) else False
+
+
+for _class in [*vars(tensorrt).values(), tensorrt.ILogger.Severity]:
+    if isinstance(_class, type) and issubclass(_class, enum.IntEnum):
+        _class.__eq__ = _equal
+        _class.__ne__ = lambda a, b: not _equal(a, b)
+        _class.__hash__ = lambda a: hash(int(a))
 
 DataType.itemsize = property(_itemsize, doc="Bytes of one element")
 

@@ -40,6 +40,16 @@ int32_t index_of(int64_t index, int32_t count) {
   return static_cast<int32_t>(index);
 }
 
+/// A layer as its own interface, but as ILayer where the interface has a `type` of its own: programs that walk over a
+/// network ask each layer for its LayerType.
+nb::object layer_of(const Self& self, int32_t index) {
+  ILayer* layer = self.p->getLayer(index);
+  const bool shadowed =
+      layer && (layer->getType() == LayerType::kACTIVATION || layer->getType() == LayerType::kPOOLING);
+  if (shadowed) return nb::inst_reference(nb::type<ILayer>(), layer, self.h);
+  return nb::cast(layer, nb::rv_policy::reference_internal, self.h);
+}
+
 /// add_NAME(input, maps, kernel shape, kernel, bias) of (de)convolutions, in 2-D and N-D form.
 template <auto add, class Size>
 auto add_convolution() {
@@ -90,12 +100,13 @@ void bind_network(nb::module_& m) {
       .def_prop_rw("error_recorder", &N::getErrorRecorder, &N::setErrorRecorder, nb::for_setter(nb::keep_alive<1, 2>()),
                    nb::for_setter(nb::arg().none()))
       .def_prop_ro("builder", &N::getBuilder, nb::rv_policy::reference)
-      .def("get_layer", &N::getLayer, "index"_a, inside)
+      .def("get_layer", &layer_of, "index"_a)
       .def("get_input", &N::getInput, "index"_a, inside)
       .def("get_output", &N::getOutput, "index"_a, inside)
       .def("__len__", &N::getNbLayers)
       .def(
-          "__getitem__", [](N& n, int64_t i) { return n.getLayer(index_of(i, n.getNbLayers())); }, "index"_a, inside)
+          "__getitem__", [](Self self, int64_t i) { return layer_of(self, index_of(i, self.p->getNbLayers())); },
+          "index"_a)
       .def("add_input", &N::addInput, "name"_a, "dtype"_a, "shape"_a, inside)
       .def("mark_output", &N::markOutput, "tensor"_a)
       .def("unmark_output", &N::unmarkOutput, "tensor"_a)

@@ -121,6 +121,8 @@ def test_enums_are_like_those_of_tensorrt():
     assert trt.BuilderFlag.__members__["FP16"] is trt.BuilderFlag.FP16
     assert trt.Logger.WARNING is trt.ILogger.Severity.WARNING and trt.Logger.ERROR < trt.Logger.INFO
     assert trt.SampleMode.DEFAULT == trt.SampleMode.STRICT_BOUNDS
+    assert trt.ActivationType.RELU != trt.LayerType.CONVOLUTION and trt.LayerType.CONVOLUTION == 0
+    assert trt.LayerType.POOLING not in {trt.ActivationType(int(trt.LayerType.POOLING)): 1}
     assert trt.ResizeMode.LINEAR is trt.InterpolationMode.LINEAR
 
 
@@ -271,6 +273,18 @@ def test_network_is_a_list_of_layers(log):
     assert list(network[1].second_transpose)[:2] == [1, 0] and network[1].reshape_dims == (3, 2)
     with pytest.raises(IndexError):
         network[2]
+
+
+def test_layers_with_a_type_of_their_own_tell_their_kind(log):
+    network = trt.Builder(log).create_network(EXPLICIT)
+    x = network.add_input("x", trt.float32, (1, 1, 4, 4))
+    relu = network.add_activation(x, trt.ActivationType.RELU)
+    pool = network.add_pooling_nd(relu.get_output(0), trt.PoolingType.MAX, (2, 2))
+    assert [layer.type for layer in network] == [trt.LayerType.ACTIVATION, trt.LayerType.POOLING]
+    assert (relu.type, pool.type) == (trt.ActivationType.RELU, trt.PoolingType.MAX)
+    layer = network[1]
+    layer.__class__ = trt.IPoolingLayer
+    assert layer.type == trt.PoolingType.MAX and layer.window_size_nd == (2, 2)
 
 
 def test_layers_may_change_their_class(log):
