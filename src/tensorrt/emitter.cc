@@ -144,7 +144,7 @@ ir::Value* Build::weights(const nvinfer1::Weights& weights, Shape shape, const i
   // The client keeps the memory until the engine is built.
   ir::Value* const made =
       constant(vivace::Tensor::wrap(type, std::move(shape), const_cast<void*>(weights.values), nullptr));
-  if (made) made->name = layer.name + " " + what;
+  if (made) made->name = layer.network.weights_name(weights.values);  // without one, after the layer and the role
   return cast_like(made, like);
 }
 

@@ -34,6 +34,11 @@ class Network final : public nvinfer1::INetworkDefinition {
   nvinfer1::ILogger* logger() const { return logger_; }
 
   // For its tensors and layers.
+  /// What setWeightsName() called the weights at this address; empty where it did not.
+  std::string weights_name(const void* values) const {
+    const auto found = weight_names_.find(values);
+    return found == weight_names_.end() ? std::string() : found->second;
+  }
   /// Logs an error, and tells the error recorder.
   void report(const Status& status) const;
   /// Adds a layer to the list; its outputs become tensors of the network.

@@ -122,6 +122,18 @@ TEST_F(NetworkTest, outputs_that_are_inputs_or_the_same_tensor_twice) {
   EXPECT_FALSE(network.to_graph().ok());
 }
 
+TEST_F(NetworkTest, weights_are_called_what_the_client_calls_them) {
+  ITensor& x = input("x", {1, 1, 2, 2});
+  const Weights kernel = weights(keep({1, 2, 3, 4}));
+  ILayer* conv = network.addConvolutionNd(x, 1, Dims2{2, 2}, kernel, {});
+  EXPECT_TRUE(network.setWeightsName(kernel, "first.weight"));
+  EXPECT_FALSE(network.setWeightsName({}, "nothing"));
+  network.markOutput(*conv->getOutput(0));
+  const auto graph = network.to_graph();
+  ASSERT_TRUE(graph.ok());
+  EXPECT_EQ((*graph)->outputs()[0]->producer()->input(1)->name, "first.weight");
+}
+
 TEST_F(NetworkTest, shape_tensors) {
   ITensor& x = input("x", {-1, 4});
   ITensor& to = input("to", {2}, DataType::kINT32);
