@@ -3,6 +3,7 @@
 import numpy as np
 import pycuda.autoinit  # noqa: F401
 import pycuda.driver as cuda
+
 import tensorrt as trt
 
 

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pycuda.autoinit  # noqa: F401
 import pycuda.driver as cuda
+
 import tensorrt as trt
 
 
