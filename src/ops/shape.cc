@@ -395,9 +395,13 @@ Status infer_expand(Inference& in) {
   const std::optional<ir::Dims> out = ir::broadcast(*in.dims(0), *wanted);
   if (!out) return in.error(quoted(*in.dims(0)) + " does not expand to " + quoted(*wanted));
   in.set(0, in.dtype(0), *out);
-  if (const auto known = in.known(0);
-      known && known->size() == 1 && out->size() == 1 && out->front().known() && out->front().value() <= 64)
-    in.set_known(0, ir::Dims(static_cast<size_t>(out->front().value()), known->front()));
+  if (const auto known = in.known(0); known && out->size() == 1 && out->front().known()) {
+    const int64_t count = out->front().value();
+    if (static_cast<int64_t>(known->size()) == count)
+      in.set_known(0, *known);
+    else if (known->size() == 1 && count <= 64)
+      in.set_known(0, ir::Dims(static_cast<size_t>(count), known->front()));
+  }
   return {};
 }
 Status reference_expand(Call& call) {

@@ -139,6 +139,7 @@ TEST_F(KnownElements, PassThroughShapeArithmetic) {
   ir::Value* minus = node("Equal", {joined, constant("i64[]{-1}")});
   EXPECT_EQ(known(minus), "?,1,0,0");
   EXPECT_EQ(known(node("Where", {constant("bool[4]{1,0,1,0}"), ones, joined})), "1,-1,1,64");
+  EXPECT_EQ(known(node("Expand", {joined, constant("i64[1]{4}")})), known(joined));
   EXPECT_EQ(known(node("Range", {constant("i64[]{0}"), constant("i64[]{3}"), constant("i64[]{1}")})), "0,1,2");
 
   ir::Value* split = node("Reshape", {x, joined});
