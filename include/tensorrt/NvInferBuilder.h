@@ -19,6 +19,7 @@ enum class BuilderFlag : int32_t {
   kDEBUG = 2,
   kGPU_FALLBACK = 3,
   kSTRICT_TYPES = 4,
+  /// The engine keeps what a refitter needs.
   kREFIT = 5,
   kDISABLE_TIMING_CACHE = 6,
   kTF32 = 7,
@@ -32,6 +33,7 @@ enum class BuilderFlag : int32_t {
   kVERSION_COMPATIBLE = 15,
   kEXCLUDE_LEAN_RUNTIME = 16,
   kFP8 = 17,
+  /// A build that would have to time something fails.
   kERROR_ON_TIMING_CACHE_MISS = 18,
   kBF16 = 19,
   kDISABLE_COMPILATION_CACHE = 20,
@@ -58,6 +60,7 @@ enum class BuilderFlag : int32_t {
   kINT8 = 1,
   kDEBUG = 2,
   kGPU_FALLBACK = 3,
+  /// The engine keeps what a refitter needs.
   kREFIT = 4,
   kDISABLE_TIMING_CACHE = 5,
   kTF32 = 6,
@@ -70,6 +73,7 @@ enum class BuilderFlag : int32_t {
   kVERSION_COMPATIBLE = 13,
   kEXCLUDE_LEAN_RUNTIME = 14,
   kFP8 = 15,
+  /// A build that would have to time something fails.
   kERROR_ON_TIMING_CACHE_MISS = 16,
   kBF16 = 17,
   kDISABLE_COMPILATION_CACHE = 18,

@@ -92,7 +92,7 @@ class IAttentionInputLayer : public IAttentionBoundaryLayer {};
 /// The output of an attention.
 class IAttentionOutputLayer : public IAttentionBoundaryLayer {};
 
-/// Scaled dot products of query and key, normalized, times value.
+/// Scaled dot products of query and key, normalized, times value. Not there yet: the network gives none.
 class IAttention {
  public:
   virtual ~IAttention() noexcept = default;
@@ -131,7 +131,7 @@ class IAttention {
   virtual ITensor* getKeyValueLengths() const noexcept = 0;
 };
 
-/// Rotary position embedding.
+/// Rotary position embedding. Not there yet: the network gives none.
 class IRotaryEmbeddingLayer : public ILayer {
  public:
   virtual void setInterleaved(bool interleaved) noexcept = 0;
@@ -140,14 +140,14 @@ class IRotaryEmbeddingLayer : public ILayer {
   virtual int32_t getRotaryEmbeddingDim() const noexcept = 0;
 };
 
-/// Writes new keys or values into a cache.
+/// Writes new keys or values into a cache. Not there yet: the network gives none.
 class IKVCacheUpdateLayer : public ILayer {
  public:
   virtual bool setCacheMode(KVCacheMode cacheMode) noexcept = 0;
   virtual KVCacheMode getCacheMode() const noexcept = 0;
 };
 
-/// Mixture of experts.
+/// Mixture of experts. Not there yet: the network gives none.
 class IMoELayer : public ILayer {
  public:
   virtual void setGatedWeights(ITensor& fcGateWeights, ITensor& fcUpWeights, ITensor& fcDownWeights,
@@ -173,7 +173,7 @@ class IMoELayer : public ILayer {
   virtual float getSwigluParamBeta() const noexcept = 0;
 };
 
-/// A collective operation of several devices.
+/// A collective operation of several devices. Not there yet: the network gives none.
 class IDistCollectiveLayer : public ILayer {};
 
 }  // namespace nvinfer1

@@ -437,7 +437,7 @@ class IDequantizeLayer : public ILayer {
   virtual DataType getToType() const noexcept = 0;
 };
 
-/// Quantization in blocks with scales computed from the input.
+/// Quantization in blocks with scales computed from the input. Not there yet: the network gives none.
 class IDynamicQuantizeLayer : public ILayer {
  public:
   virtual void setToType(DataType toType) noexcept = 0;
@@ -491,6 +491,7 @@ class INMSLayer : public ILayer {
  public:
   virtual void setBoundingBoxFormat(BoundingBoxFormat fmt) noexcept = 0;
   virtual BoundingBoxFormat getBoundingBoxFormat() const noexcept = 0;
+  /// Accepted without effect.
   virtual void setTopKBoxLimit(int32_t limit) noexcept = 0;
   virtual int32_t getTopKBoxLimit() const noexcept = 0;
   virtual bool setIndicesType(DataType type) noexcept = 0;
@@ -575,7 +576,7 @@ class IRNNv2Layer : public ILayer {
   virtual ITensor* getCellState() const noexcept = 0;
 };
 
-/// A recurrent network of one or more layers, weights given as a whole.
+/// A recurrent network of one or more layers, weights given as a whole. Not there yet: the network gives none.
 class IRNNLayer : public ILayer {
  public:
   virtual uint32_t getLayerCount() const noexcept = 0;
