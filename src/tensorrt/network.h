@@ -220,6 +220,9 @@ class Network final : public nvinfer1::INetworkDefinition {
   L* make(nvinfer1::LayerType type, std::initializer_list<const nvinfer1::ITensor*> inputs, size_t outputs = 1);
   template <class L>
   L* make(nvinfer1::LayerType type, nvinfer1::ITensor* const* inputs, int32_t count, size_t outputs = 1);
+  template <class L>
+  L* make_kernel_layer(const char* method, nvinfer1::LayerType type, nvinfer1::ITensor& input, int64_t maps,
+                       nvinfer1::Dims const& kernel, nvinfer1::Weights kernel_weights, nvinfer1::Weights bias_weights);
   /// Logs that an add method will not do what it was asked.
   std::nullptr_t refuse(const char* method, const std::string& why) const;
   Emission& emission();

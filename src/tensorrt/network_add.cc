@@ -60,34 +60,32 @@ IActivationLayer* Network::addActivation(ITensor& input, ActivationType type) no
   return made;
 }
 
+template <class L>
+L* Network::make_kernel_layer(const char* method, LayerType type, ITensor& input, int64_t maps, Dims const& kernel,
+                              Weights kernel_weights, Weights bias_weights) {
+  if (!spatial(kernel)) return refuse(method, "the kernel needs 2 or 3 dimensions, each above 0");
+  if (maps <= 0) return refuse(method, numbered("output maps must be above 0, not", maps));
+  L* const made = make<L>(type, {&input});
+  if (!made) return made;
+  made->maps = maps;
+  made->kernel = kernel;
+  made->kernel_weights = kernel_weights;
+  made->bias_weights = bias_weights;
+  made->dilation = repeated(1, kernel.nbDims);
+  made->reset_window(kernel.nbDims);
+  return made;
+}
+
 IConvolutionLayer* Network::addConvolutionNd(ITensor& input, int64_t nbOutputMaps, Dims const& kernelSize,
                                              Weights kernelWeights, Weights biasWeights) noexcept {
-  if (!spatial(kernelSize)) return refuse("addConvolution", "the kernel needs 2 or 3 dimensions, each above 0");
-  if (nbOutputMaps <= 0) return refuse("addConvolution", numbered("output maps must be above 0, not", nbOutputMaps));
-  auto* const made = make<ConvolutionLayer>(LayerType::kCONVOLUTION, {&input});
-  if (!made) return made;
-  made->maps = nbOutputMaps;
-  made->kernel = kernelSize;
-  made->kernel_weights = kernelWeights;
-  made->bias_weights = biasWeights;
-  made->stride = made->dilation = to_dims(std::vector<int64_t>(static_cast<size_t>(kernelSize.nbDims), 1));
-  made->pre_padding = made->post_padding = to_dims(std::vector<int64_t>(static_cast<size_t>(kernelSize.nbDims), 0));
-  return made;
+  return make_kernel_layer<ConvolutionLayer>("addConvolution", LayerType::kCONVOLUTION, input, nbOutputMaps, kernelSize,
+                                             kernelWeights, biasWeights);
 }
 
 IDeconvolutionLayer* Network::addDeconvolutionNd(ITensor& input, int64_t nbOutputMaps, Dims const& kernelSize,
                                                  Weights kernelWeights, Weights biasWeights) noexcept {
-  if (!spatial(kernelSize)) return refuse("addDeconvolution", "the kernel needs 2 or 3 dimensions, each above 0");
-  if (nbOutputMaps <= 0) return refuse("addDeconvolution", numbered("output maps must be above 0, not", nbOutputMaps));
-  auto* const made = make<DeconvolutionLayer>(LayerType::kDECONVOLUTION, {&input});
-  if (!made) return made;
-  made->maps = nbOutputMaps;
-  made->kernel = kernelSize;
-  made->kernel_weights = kernelWeights;
-  made->bias_weights = biasWeights;
-  made->stride = made->dilation = to_dims(std::vector<int64_t>(static_cast<size_t>(kernelSize.nbDims), 1));
-  made->pre_padding = made->post_padding = to_dims(std::vector<int64_t>(static_cast<size_t>(kernelSize.nbDims), 0));
-  return made;
+  return make_kernel_layer<DeconvolutionLayer>("addDeconvolution", LayerType::kDECONVOLUTION, input, nbOutputMaps,
+                                               kernelSize, kernelWeights, biasWeights);
 }
 
 IPoolingLayer* Network::addPoolingNd(ITensor& input, PoolingType type, Dims const& windowSize) noexcept {
@@ -97,8 +95,7 @@ IPoolingLayer* Network::addPoolingNd(ITensor& input, PoolingType type, Dims cons
   if (!made) return made;
   made->kind = type;
   made->window = windowSize;
-  made->stride = to_dims(std::vector<int64_t>(static_cast<size_t>(windowSize.nbDims), 1));
-  made->pre_padding = made->post_padding = to_dims(std::vector<int64_t>(static_cast<size_t>(windowSize.nbDims), 0));
+  made->reset_window(windowSize.nbDims);
   return made;
 }
 

@@ -93,6 +93,11 @@ class WindowLayer : public LayerOf<Interface> {
     change(post_padding, value);
   }
   nvinfer1::Dims getPaddingNd() const noexcept override { return pre_padding; }
+  /// Strides of 1 and no padding, over so many spatial dimensions.
+  void reset_window(int32_t spatial) {
+    stride = repeated(1, spatial);
+    pre_padding = post_padding = repeated(0, spatial);
+  }
 
  protected:
   /// Strides, pads, and auto_pad of a window over the spatial dimensions of `x`; adds padding at the end where the
@@ -113,6 +118,10 @@ class KernelLayer : public WindowLayer<Interface> {
   VIVACE_PARAMETER(int64_t, NbGroups, groups, 1)
   VIVACE_PARAMETER(Weights, KernelWeights, kernel_weights, {})
   VIVACE_PARAMETER(Weights, BiasWeights, bias_weights, {})
+
+ protected:
+  /// `transposed`: the weights have the input channels first, and rounding up does not add padding.
+  void emit_as(Build& b, const char* op, bool transposed);
 };
 
 class ConvolutionLayer final : public KernelLayer<nvinfer1::IConvolutionLayer> {

@@ -66,9 +66,11 @@ ir::Attributes WindowLayer<Interface>::attributes(Build& b, const ir::Value* x, 
   return made;
 }
 
-void ConvolutionLayer::emit(Build& b) {
+template <class Interface>
+void KernelLayer<Interface>::emit_as(Build& b, const char* op, bool transposed) {
   ir::Value* const x = b.in();
-  ir::Attributes a = attributes(b, x, kernel, dilation, true);
+  ir::Attributes a = this->attributes(b, x, kernel, dilation, !transposed);
+  if (transposed) a.erase("ceil_mode");
   a["dilations"] = to_vector(dilation);
   a["group"] = groups;
   if (b.ok() && (groups <= 0 || maps % groups))
@@ -79,35 +81,20 @@ void ConvolutionLayer::emit(Build& b) {
     w = b.cast_like(b.in(1), x);
   } else {
     const int64_t window = elements(to_vector(kernel));
-    const int64_t inputs = channels_of(b, x, kernel_weights.count / std::max<int64_t>(1, maps * window) * groups);
-    w = b.weights(kernel_weights, with_spatial({maps, inputs / groups}, kernel), x, "kernel");
+    const int64_t counted = transposed ? kernel_weights.count / std::max<int64_t>(1, maps / groups * window)
+                                       : kernel_weights.count / std::max<int64_t>(1, maps * window) * groups;
+    const int64_t inputs = channels_of(b, x, counted);
+    const Shape shape =
+        transposed ? with_spatial({inputs, maps / groups}, kernel) : with_spatial({maps, inputs / groups}, kernel);
+    w = b.weights(kernel_weights, shape, x, "kernel");
     if (b.ok() && !w) b.fail("it has no kernel weights");
   }
   bias = b.has(2) ? b.cast_like(b.in(2), x) : b.weights(bias_weights, {maps}, x, "bias");
-  b.out(b.add("Conv", {x, w, bias}, std::move(a)));
+  b.out(b.add(op, {x, w, bias}, std::move(a)));
 }
 
-void DeconvolutionLayer::emit(Build& b) {
-  ir::Value* const x = b.in();
-  ir::Attributes a = attributes(b, x, kernel, dilation, false);
-  a.erase("ceil_mode");
-  a["dilations"] = to_vector(dilation);
-  a["group"] = groups;
-  if (b.ok() && (groups <= 0 || maps % groups))
-    b.fail(std::to_string(maps) + " output maps do not divide into " + std::to_string(groups) + " groups");
-  if (!b.ok()) return;
-  ir::Value *w = nullptr, *bias = nullptr;
-  if (b.has(1)) {
-    w = b.cast_like(b.in(1), x);
-  } else {
-    const int64_t window = elements(to_vector(kernel));
-    const int64_t inputs = channels_of(b, x, kernel_weights.count / std::max<int64_t>(1, maps / groups * window));
-    w = b.weights(kernel_weights, with_spatial({inputs, maps / groups}, kernel), x, "kernel");
-    if (b.ok() && !w) b.fail("it has no kernel weights");
-  }
-  bias = b.has(2) ? b.cast_like(b.in(2), x) : b.weights(bias_weights, {maps}, x, "bias");
-  b.out(b.add("ConvTranspose", {x, w, bias}, std::move(a)));
-}
+void ConvolutionLayer::emit(Build& b) { emit_as(b, "Conv", false); }
+void DeconvolutionLayer::emit(Build& b) { emit_as(b, "ConvTranspose", true); }
 
 void PoolingLayer::emit(Build& b) {
   ir::Value* const x = b.in();
