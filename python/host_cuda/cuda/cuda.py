@@ -1,0 +1,3 @@
+"""The name of `cuda.bindings.driver` before 12.6."""
+
+from .bindings.driver import *  # noqa: F403

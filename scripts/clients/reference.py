@@ -1,0 +1,56 @@
+"""What an ONNX model gives with the weights of one of tensorrtx's files, by onnxruntime."""
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import numpy_helper
+
+EPSILON = {"inception_v3": 1e-3}
+
+
+def read_weights(path):
+    named = {}
+    with open(path, encoding="ascii") as file:
+        next(file)
+        for line in file:
+            name, _, values = line.split(" ", 2)
+            words = np.array([int(word, 16) for word in values.split()], np.uint32)
+            named[name] = words.view(np.float32)
+    return named
+
+
+def fill(model, named, epsilon):
+    """Puts the weights into the model's initializers, by name, and folded for those that the exporter folded."""
+    shapes = {i.name: tuple(i.dims) for i in model.graph.initializer}
+    values = {name: named[name].reshape(shape) for name, shape in shapes.items() if name in named}
+    kernels = [
+        name
+        for name in named
+        if name.endswith(".weight") and name.removesuffix(".weight") + ".running_mean" not in named
+    ]
+    kernels = [name for name in kernels if name not in shapes]
+    folded = [node for node in model.graph.node if node.op_type == "Conv" and node.input[1] not in values]
+    norms = [
+        name.removesuffix(".running_mean") for name in named if name.endswith(".running_mean") and name not in shapes
+    ]
+    if not len(kernels) == len(norms) == len(folded):
+        raise ValueError(f"{len(folded)} folded convolutions, {len(kernels)} kernels, {len(norms)} normalizations")
+    for node, kernel, norm in zip(folded, kernels, norms):
+        scale = named[norm + ".weight"] / np.sqrt(named[norm + ".running_var"] + epsilon)
+        shape = shapes[node.input[1]]
+        values[node.input[1]] = named[kernel].reshape(shape) * scale.reshape(-1, 1, 1, 1)
+        values[node.input[2]] = named[norm + ".bias"] - named[norm + ".running_mean"] * scale
+    for initializer in model.graph.initializer:
+        if initializer.name in values:
+            array = values[initializer.name].astype(np.float32)
+            initializer.CopyFrom(numpy_helper.from_array(array, initializer.name))
+    return model
+
+
+def first_outputs(path, weights, count):
+    """The first elements of the model's output for an input of ones."""
+    model = fill(onnx.load(path), read_weights(weights), EPSILON.get(path.stem, 1e-5))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    given = session.get_inputs()[0]
+    shape = [d if isinstance(d, int) else 1 for d in given.shape]
+    return session.run(None, {given.name: np.ones(shape, np.float32)})[0].ravel()[:count].tolist()
