@@ -92,7 +92,9 @@ class IAttentionInputLayer : public IAttentionBoundaryLayer {};
 /// The output of an attention.
 class IAttentionOutputLayer : public IAttentionBoundaryLayer {};
 
-/// Scaled dot products of query and key, normalized, times value. Not there yet: the network gives none.
+/// Products of query [batch, heads, tokens, size] and key, normalized, times value. The client scales the query or the
+/// key. Heads of key and value may be fewer: each then serves several of the query. The mask adds to the products, or,
+/// of booleans, lets a token see another.
 class IAttention {
  public:
   virtual ~IAttention() noexcept = default;
@@ -104,6 +106,7 @@ class IAttention {
   virtual bool getCausal() const noexcept = 0;
   virtual bool setCausalKind(CausalMaskKind kind) noexcept = 0;
   virtual CausalMaskKind getCausalKind() const noexcept = 0;
+  /// A permission; here both ways compute the same. Accepted.
   virtual bool setDecomposable(bool decomposable) noexcept = 0;
   virtual bool getDecomposable() const noexcept = 0;
   virtual bool setInput(int32_t index, ITensor& input) noexcept = 0;
@@ -113,6 +116,7 @@ class IAttention {
   virtual ITensor* getOutput(int32_t index) const noexcept = 0;
   virtual bool setName(char const* name) noexcept = 0;
   virtual char const* getName() const noexcept = 0;
+  /// The normalized products are quantized by this one number to the type of setNormalizationQuantizeToType().
   virtual bool setNormalizationQuantizeScale(ITensor& tensor) noexcept = 0;
   virtual ITensor* getNormalizationQuantizeScale() const noexcept = 0;
   virtual bool setNormalizationQuantizeToType(DataType type) noexcept = 0;
@@ -125,13 +129,15 @@ class IAttention {
   virtual AttentionIOForm getQueryForm() const noexcept = 0;
   virtual bool setKeyValueForm(AttentionIOForm form) noexcept = 0;
   virtual AttentionIOForm getKeyValueForm() const noexcept = 0;
+  /// Where the sequences of a packed query [tokens, heads, size] start, and the last one ends; null for none.
   virtual bool setQueryLengths(ITensor* lengths) noexcept = 0;
   virtual ITensor* getQueryLengths() const noexcept = 0;
+  /// The same of packed keys and values; the lengths of padded ones.
   virtual bool setKeyValueLengths(ITensor* lengths) noexcept = 0;
   virtual ITensor* getKeyValueLengths() const noexcept = 0;
 };
 
-/// Rotary position embedding. Not there yet: the network gives none.
+/// Rotary position embedding. Inputs: data, cosines, sines and, where given, positions in the two tables.
 class IRotaryEmbeddingLayer : public ILayer {
  public:
   virtual void setInterleaved(bool interleaved) noexcept = 0;
@@ -140,14 +146,16 @@ class IRotaryEmbeddingLayer : public ILayer {
   virtual int32_t getRotaryEmbeddingDim() const noexcept = 0;
 };
 
-/// Writes new keys or values into a cache. Not there yet: the network gives none.
+/// The cache [batch, heads, tokens, size] with new keys or values written from the index of each batch element on. The
+/// output may be bound to the memory of the cache.
 class IKVCacheUpdateLayer : public ILayer {
  public:
   virtual bool setCacheMode(KVCacheMode cacheMode) noexcept = 0;
   virtual KVCacheMode getCacheMode() const noexcept = 0;
 };
 
-/// Mixture of experts. Not there yet: the network gives none.
+/// Mixture of experts. Inputs: hidden states, chosen experts and their scores, for each token. An expert computes
+/// down(act(gate(x)) * (up(x) + beta)), gate at most `limit` and up within it, act(g) = g * sigmoid(alpha g).
 class IMoELayer : public ILayer {
  public:
   virtual void setGatedWeights(ITensor& fcGateWeights, ITensor& fcUpWeights, ITensor& fcDownWeights,
@@ -173,7 +181,7 @@ class IMoELayer : public ILayer {
   virtual float getSwigluParamBeta() const noexcept = 0;
 };
 
-/// A collective operation of several devices. Not there yet: the network gives none.
+/// A collective operation of several devices; of one it passes its input on.
 class IDistCollectiveLayer : public ILayer {};
 
 }  // namespace nvinfer1

@@ -437,7 +437,9 @@ class IDequantizeLayer : public ILayer {
   virtual DataType getToType() const noexcept = 0;
 };
 
-/// Quantization in blocks with scales computed from the input. Not there yet: the network gives none.
+/// Quantization in blocks with scales computed from the input: output 0 is quantized, output 1 holds the scales, of
+/// which each is the largest magnitude of its block over the largest number of the type. Input 1, where given: a scale
+/// by which the scales are quantized themselves.
 class IDynamicQuantizeLayer : public ILayer {
  public:
   virtual void setToType(DataType toType) noexcept = 0;
@@ -491,7 +493,7 @@ class INMSLayer : public ILayer {
  public:
   virtual void setBoundingBoxFormat(BoundingBoxFormat fmt) noexcept = 0;
   virtual BoundingBoxFormat getBoundingBoxFormat() const noexcept = 0;
-  /// Accepted without effect.
+  /// How many boxes of an image, of all classes and best first, are looked at.
   virtual void setTopKBoxLimit(int32_t limit) noexcept = 0;
   virtual int32_t getTopKBoxLimit() const noexcept = 0;
   virtual bool setIndicesType(DataType type) noexcept = 0;
@@ -576,7 +578,9 @@ class IRNNv2Layer : public ILayer {
   virtual ITensor* getCellState() const noexcept = 0;
 };
 
-/// A recurrent network of one or more layers, weights given as a whole. Not there yet: the network gives none.
+/// A recurrent network of one or more layers, weights given as a whole: layer after layer (of each the forward
+/// direction, then the backward one) those of the input, gate after gate, then those of the hidden state. Gates are in
+/// the order forget, input, cell, output (kLSTM) and update, reset, hidden (kGRU); biases likewise.
 class IRNNLayer : public ILayer {
  public:
   virtual uint32_t getLayerCount() const noexcept = 0;

@@ -120,10 +120,10 @@ class INetworkDefinition {
   virtual IScatterLayer* addScatter(ITensor& data, ITensor& indices, ITensor& updates, ScatterMode mode) noexcept = 0;
   virtual IQuantizeLayer* addQuantize(ITensor& input, ITensor& scale) noexcept = 0;
   virtual IQuantizeLayer* addQuantize(ITensor& input, ITensor& scale, DataType outputType) noexcept = 0;
-  /// Not there yet: gives null and logs why.
+  /// @param blockSize elements along `axis` that share a scale
   virtual IDynamicQuantizeLayer* addDynamicQuantize(ITensor& input, int32_t axis, int32_t blockSize,
                                                     DataType outputType, DataType scaleType) noexcept = 0;
-  /// Not there yet: gives null and logs why.
+  /// @param blockShape how many elements along each dimension share a scale; -1: all
   virtual IDynamicQuantizeLayer* addDynamicQuantizeV2(ITensor& input, Dims const& blockShape, DataType outputType,
                                                       DataType scaleType) noexcept = 0;
   virtual IEinsumLayer* addEinsum(ITensor* const* inputs, int32_t nbInputs, char const* equation) noexcept = 0;
@@ -136,19 +136,16 @@ class INetworkDefinition {
                                                 uint32_t axesMask) noexcept = 0;
   virtual ICumulativeLayer* addCumulative(ITensor& input, ITensor& axis, CumulativeOperation operation, bool exclusive,
                                           bool reverse) noexcept = 0;
-  /// Not there yet: gives null and logs why.
+  /// @param causal as CausalMaskKind::kUPPER_LEFT
   virtual IAttention* addAttention(ITensor& query, ITensor& key, ITensor& value, AttentionNormalizationOp normOp,
                                    bool causal) noexcept = 0;
-  /// Not there yet: gives null and logs why.
   virtual IRotaryEmbeddingLayer* addRotaryEmbedding(ITensor& input, ITensor& cosCache, ITensor& sinCache,
                                                     bool interleaved, int32_t rotaryEmbeddingDim) noexcept = 0;
-  /// Not there yet: gives null and logs why.
   virtual IKVCacheUpdateLayer* addKVCacheUpdate(ITensor& cache, ITensor& update, ITensor& writeIndices,
                                                 KVCacheMode cacheMode) noexcept = 0;
-  /// Not there yet: gives null and logs why.
   virtual IMoELayer* addMoE(ITensor& hiddenStates, ITensor& selectedExpertsForTokens,
                             ITensor& scoresForSelectedExperts) noexcept = 0;
-  /// Not there yet: gives null and logs why.
+  /// There is one rank, 0: groups, or a root, that name others are refused.
   virtual IDistCollectiveLayer* addDistCollective(ITensor& input, CollectiveOperation distCollectiveOp,
                                                   ReduceOperation reduceOp, int64_t root, int64_t* groups,
                                                   int64_t groupSize) noexcept = 0;
@@ -160,7 +157,6 @@ class INetworkDefinition {
   virtual IUnsqueezeLayer* addUnsqueeze(ITensor& input, ITensor& axes) noexcept = 0;
   virtual INormalizationLayer* addNormalizationV2(ITensor& input, ITensor& scale, ITensor& bias,
                                                   uint32_t axesMask) noexcept = 0;
-  /// Not there yet: gives null and logs why.
   virtual IAttention* addAttentionV2(ITensor& query, ITensor& key, ITensor& value, AttentionNormalizationOp normOp,
                                      CausalMaskKind causalKind) noexcept = 0;
 
@@ -191,7 +187,7 @@ class INetworkDefinition {
                                                   Weights biasWeights) noexcept = 0;
   virtual IRNNv2Layer* addRNNv2(ITensor& input, int32_t layerCount, int32_t hiddenSize, int32_t maxSeqLen,
                                 RNNOperation op) noexcept = 0;
-  /// Generation 7. Not there yet: gives null and logs why. addRNNv2 takes the same weights gate by gate.
+  /// Generation 7, where the input is [1, time, batch, data]; see IRNNLayer for the order of the weights.
   virtual IRNNLayer* addRNN(ITensor& inputs, int32_t layerCount, std::size_t hiddenSize, int32_t maxSeqLen,
                             RNNOperation op, RNNInputMode mode, RNNDirection dir, Weights weights,
                             Weights bias) noexcept = 0;

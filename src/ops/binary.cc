@@ -202,16 +202,32 @@ Status infer_same_types(Inference& in) {
 
 Status infer_pointwise(Inference& in) {
   VIVACE_TRY(infer_same_types(in));
-  return infer_broadcast(in);
+  VIVACE_TRY(infer_broadcast(in));
+  const bool greatest = in.node.op == "Max";
+  if ((greatest || in.node.op == "Min") && in.input_count() == 2 && is_integer(in.dtype(0)) &&
+      in.dtype(0) != DType::u64)
+    set_known_elementwise(in, [&](const ir::Dim& a, const ir::Dim& b) {
+      if (a.same(b)) return a;
+      if (!a.known() || !b.known()) return ir::Dim();
+      return ir::Dim(greatest ? std::max(a.value(), b.value()) : std::min(a.value(), b.value()));
+    });
+  return {};
 }
 
 Status infer_comparison(Inference& in) {
   VIVACE_TRY(infer_same_types(in));
   VIVACE_TRY(infer_broadcast_bool(in));
-  if (in.node.op == "Equal")
-    set_known_elementwise(in, [](const ir::Dim& a, const ir::Dim& b) {
-      return a.same(b) ? ir::Dim(1) : a.known() && b.known() ? ir::Dim(0) : ir::Dim();
-    });
+  const std::string& op = in.node.op;
+  set_known_elementwise(in, [&](const ir::Dim& a, const ir::Dim& b) {
+    if (op == "Equal" && a.same(b)) return ir::Dim(1);
+    if (!a.known() || !b.known() || (op != "Equal" && in.dtype(0) == DType::u64)) return ir::Dim();
+    const int64_t x = a.value(), y = b.value();
+    return ir::Dim(op == "Equal"         ? x == y
+                   : op == "Less"        ? x < y
+                   : op == "Greater"     ? x > y
+                   : op == "LessOrEqual" ? x <= y
+                                         : x >= y);
+  });
   return {};
 }
 

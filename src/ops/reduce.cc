@@ -217,6 +217,13 @@ Status infer_reduce(Inference& in) {
       out.push_back(1);
   }
   in.set(0, in.dtype(0), std::move(out));
+  // A product or a sum of dimensions.
+  const std::optional<ir::Dims> known = in.known(0);
+  const bool product = in.node.op == "ReduceProd";
+  if (!known || in.rank(0) != 1 || !reduced || !(*reduced)[0] || (!product && in.node.op != "ReduceSum")) return {};
+  ir::Dim total = product ? 1 : 0;
+  for (const ir::Dim& d : *known) total = product ? total * d : total + d;
+  in.set_known(0, {fitting(in.dtype(0), total)});
   return {};
 }
 

@@ -92,6 +92,11 @@ class LoopOutputLayer final : public LoopBoundary<ILoopOutputLayer, false> {
   LoopOutput kind = LoopOutput::kLAST_VALUE;
   LoopOutput getLoopOutput() const noexcept override { return kind; }
   VIVACE_PARAMETER(int32_t, Axis, axis, 0)
+  /// With a length, input 1, all values come out.
+  void setInput(int32_t index, ITensor& tensor) noexcept override {
+    if (index == 1 && kind == LoopOutput::kLAST_VALUE) change(kind, LoopOutput::kCONCATENATE);
+    set_input(index, tensor);
+  }
   std::vector<NetworkTensor*> dependencies() const override { return {}; }
   std::vector<NetworkTensor*> sources() const override;
   void emit(Build& b) override;
@@ -211,6 +216,22 @@ ir::Value* Loop::condition(Build& b, Emitter& around, const std::vector<ir::Valu
   return single;
 }
 
+// So many of the values of all iterations; after those there are, zeros.
+ir::Value* of_length(Build& b, ir::Value* all, ir::Value* length) {
+  length = b.reshape(b.i64(length), {1});
+  const int rank = b.rank(all);
+  ir::Value* const none = b.ints({0});
+  ir::Value* const lacking = b.add("Max", {b.add("Sub", {length, b.dim(all, 0)}), none});
+  ir::Value* const pads = b.add("Concat", {none, lacking}, {{"axis", int64_t{0}}});
+  all = b.add("Pad", {all, pads, nullptr, none});
+  all = b.add("Slice", {all, none, length, none});
+  // That the length is known, where it is, shows in the dimensions.
+  ir::Value* const rest = b.add("Shape", {all}, {{"start", int64_t{1}}});
+  return rank > 0 ? b.add("Reshape", {all, b.add("Concat", {length, rest}, {{"axis", int64_t{0}}})},
+                          {{"allowzero", int64_t{1}}})
+                  : all;
+}
+
 void Loop::emit(Build& b) {
   NetworkTensor *const count = limit(TripLimit::kCOUNT), *const goes_on = limit(TripLimit::kWHILE);
   if (!count && !goes_on) return b.fail("its loop has no trip limit; see addTripLimit");
@@ -274,6 +295,8 @@ void Loop::emit(Build& b) {
     Build own(b.emitter, output);
     ir::Value* made = node->output(static_cast<size_t>(slots[i]));
     const bool scanned = slots[i] >= static_cast<int>(next.size());
+    if (scanned && output.inputs.size() > 1 && output.inputs[1])
+      made = of_length(own, made, value(b, b.emitter, *output.inputs[1]));
     if (output.kind == LoopOutput::kREVERSE)
       made = own.add("Slice", {made, own.ints({-1}), own.ints({INT64_MIN}), own.ints({0}), own.ints({-1})});
     if (scanned && output.kind == LoopOutput::kLAST_VALUE) {

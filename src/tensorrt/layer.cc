@@ -69,6 +69,10 @@ constexpr Named kNames[] = {
     {LayerType::kATTENTION_INPUT, "Attention Input"},
     {LayerType::kATTENTION_OUTPUT, "Attention Output"},
     {LayerType::kROTARY_EMBEDDING, "Rotary Embedding"},
+    {LayerType::kKVCACHE_UPDATE, "KV Cache Update"},
+    {LayerType::kMOE, "Mixture of Experts"},
+    {LayerType::kDIST_COLLECTIVE, "Dist Collective"},
+    {LayerType::kRNN, "RNN"},
 };
 
 }  // namespace

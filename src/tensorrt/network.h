@@ -223,6 +223,9 @@ class Network final : public nvinfer1::INetworkDefinition {
   template <class L>
   L* make_kernel_layer(const char* method, nvinfer1::LayerType type, nvinfer1::ITensor& input, int64_t maps,
                        nvinfer1::Dims const& kernel, nvinfer1::Weights kernel_weights, nvinfer1::Weights bias_weights);
+  template <class L>
+  L* make_recurrent(const char* method, nvinfer1::LayerType type, nvinfer1::ITensor& input, int32_t layer_count,
+                    int64_t hidden_size, int32_t max_length, nvinfer1::RNNOperation operation);
   /// Logs that an add method will not do what it was asked.
   std::nullptr_t refuse(const char* method, const std::string& why) const;
   Emission& emission();
@@ -242,6 +245,7 @@ class Network final : public nvinfer1::INetworkDefinition {
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<std::unique_ptr<nvinfer1::ILoop>> loops_;
   std::vector<std::unique_ptr<nvinfer1::IIfConditional>> conditionals_;
+  std::vector<std::unique_ptr<nvinfer1::IAttention>> attentions_;
   std::vector<std::unique_ptr<ir::Graph>> sources_;  // parsed
   std::unordered_map<const void*, std::string> weight_names_;
   std::set<std::string> refittable_;

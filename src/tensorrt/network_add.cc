@@ -1,10 +1,11 @@
 // The add methods: what can be told from the arguments alone is checked here, the rest when the graph is made.
+#include "tensorrt/network_add.h"
+
 #include <algorithm>
 
 #include "tensorrt/control.h"
 #include "tensorrt/layers/layers.h"
 #include "tensorrt/layers/plugin.h"
-#include "tensorrt/network.h"
 
 namespace vivace::tensorrt {
 
@@ -12,17 +13,11 @@ using namespace nvinfer1;
 
 namespace {
 
-template <class E>
-bool valid(E value) {
-  return static_cast<int32_t>(value) >= 0 && static_cast<int32_t>(value) < EnumMax<E>();
-}
 bool spatial(const Dims& dims) {
   return (dims.nbDims == 2 || dims.nbDims == 3) &&
          std::all_of(dims.d, dims.d + dims.nbDims, [](auto d) { return d > 0; });
 }
 bool in_range(const Dims& dims) { return dims.nbDims >= 0 && dims.nbDims <= Dims::MAX_DIMS; }
-
-std::string numbered(const char* what, int64_t value) { return std::string(what) + " " + std::to_string(value); }
 
 }  // namespace
 
@@ -32,25 +27,6 @@ Layer* Network::keep(std::unique_ptr<Layer> layer, const std::vector<NetworkTens
   for (const auto& output : layer->outputs) own_.insert(output.get());
   layers_.push_back(std::move(layer));
   return layers_.back().get();
-}
-
-template <class L>
-L* Network::make(LayerType type, ITensor* const* inputs, int32_t count, size_t outputs) {
-  std::vector<NetworkTensor*> found;
-  for (int32_t i = 0; inputs && i < count; ++i) {
-    found.push_back(inputs[i] ? own(*inputs[i]) : nullptr);
-    if (!found.back())
-      return refuse("add", std::string(to_string(type)) + " layer: input " + std::to_string(i) +
-                               (inputs[i] ? " belongs to another network" : " is null"));
-  }
-  return static_cast<L*>(keep(std::make_unique<L>(*this, type), found, outputs));
-}
-
-template <class L>
-L* Network::make(LayerType type, std::initializer_list<const ITensor*> inputs, size_t outputs) {
-  std::vector<ITensor*> list;
-  for (const ITensor* input : inputs) list.push_back(const_cast<ITensor*>(input));
-  return make<L>(type, list.data(), static_cast<int32_t>(list.size()), outputs);
 }
 
 IActivationLayer* Network::addActivation(ITensor& input, ActivationType type) noexcept {
@@ -397,20 +373,6 @@ IUnsqueezeLayer* Network::addUnsqueeze(ITensor& input, ITensor& axes) noexcept {
   return make<UnsqueezeLayer>(LayerType::kUNSQUEEZE, {&input, &axes});
 }
 
-IRNNv2Layer* Network::addRNNv2(ITensor& input, int32_t layerCount, int32_t hiddenSize, int32_t maxSeqLen,
-                               RNNOperation op) noexcept {
-  if (!valid(op)) return refuse("addRNNv2", numbered("there is no operation", static_cast<int>(op)));
-  if (layerCount <= 0 || hiddenSize <= 0 || maxSeqLen <= 0)
-    return refuse("addRNNv2", "layers, hidden size and sequence length must be above 0");
-  auto* const made = make<RNNv2Layer>(LayerType::kRNN_V2, {&input}, op == RNNOperation::kLSTM ? 3 : 2);
-  if (!made) return made;
-  made->layer_count = layerCount;
-  made->hidden_size = hiddenSize;
-  made->max_length = maxSeqLen;
-  made->operation = op;
-  return made;
-}
-
 ILoop* Network::addLoop() noexcept {
   loops_.push_back(make_loop(*this));
   return loops_.back().get();
@@ -421,12 +383,6 @@ IIfConditional* Network::addIfConditional() noexcept {
   return conditionals_.back().get();
 }
 
-// What is declared and not computed yet.
-
-IRNNLayer* Network::addRNN(ITensor&, int32_t, std::size_t, int32_t, RNNOperation, RNNInputMode, RNNDirection, Weights,
-                           Weights) noexcept {
-  return refuse("addRNN", "not computed; use addRNNv2 and set the weights gate by gate");
-}
 IPluginV2Layer* Network::addPluginV2(ITensor* const* inputs, int32_t count, IPluginV2& plugin) noexcept {
   OwnedV2 clone(plugin.clone());
   if (!clone) return refuse("addPluginV2", "the plugin's clone() gave null");
@@ -450,31 +406,6 @@ IPluginV3Layer* Network::addPluginV3(ITensor* const* inputs, int32_t count, ITen
   if (made) made->plugin = std::move(clone);
   if (made) made->shape_inputs = all.size() - static_cast<size_t>(count);
   return made;
-}
-IDynamicQuantizeLayer* Network::addDynamicQuantize(ITensor&, int32_t, int32_t, DataType, DataType) noexcept {
-  return refuse("addDynamicQuantize", "quantization in blocks is not computed yet");
-}
-IDynamicQuantizeLayer* Network::addDynamicQuantizeV2(ITensor&, Dims const&, DataType, DataType) noexcept {
-  return refuse("addDynamicQuantizeV2", "quantization in blocks is not computed yet");
-}
-IAttention* Network::addAttention(ITensor&, ITensor&, ITensor&, AttentionNormalizationOp, bool) noexcept {
-  return refuse("addAttention", "not there yet; the products and the softmax as layers are fused to the same");
-}
-IAttention* Network::addAttentionV2(ITensor&, ITensor&, ITensor&, AttentionNormalizationOp, CausalMaskKind) noexcept {
-  return refuse("addAttentionV2", "not there yet; the products and the softmax as layers are fused to the same");
-}
-IRotaryEmbeddingLayer* Network::addRotaryEmbedding(ITensor&, ITensor&, ITensor&, bool, int32_t) noexcept {
-  return refuse("addRotaryEmbedding", "not there yet; use the ONNX operator RotaryEmbedding");
-}
-IKVCacheUpdateLayer* Network::addKVCacheUpdate(ITensor&, ITensor&, ITensor&, KVCacheMode) noexcept {
-  return refuse("addKVCacheUpdate", "not there yet; use addScatter");
-}
-IMoELayer* Network::addMoE(ITensor&, ITensor&, ITensor&) noexcept {
-  return refuse("addMoE", "mixtures of experts are not computed yet");
-}
-IDistCollectiveLayer* Network::addDistCollective(ITensor&, CollectiveOperation, ReduceOperation, int64_t, int64_t*,
-                                                 int64_t) noexcept {
-  return refuse("addDistCollective", "there is one device only");
 }
 
 }  // namespace vivace::tensorrt

@@ -126,6 +126,13 @@ TEST_F(KnownElements, PassThroughShapeArithmetic) {
   EXPECT_EQ(known(node("Sub", {last, last})), "0");
   EXPECT_EQ(known(node("Mod", {last, constant("i64[]{100}")})), "68");
   ir::Value* lifted = node("Unsqueeze", {b, constant("i64[1]{0}")});
+  EXPECT_EQ(known(node("Max", {shape, constant("i64[]{800}")})), "?,?,800");
+  EXPECT_EQ(known(node("Min", {shape, constant("i64[3]{1,1,800}")})), "?,?,768");
+  EXPECT_EQ(known(node("Min", {shape, shape})), "batch,length,768");
+  EXPECT_EQ(known(node("Less", {shape, constant("i64[]{800}")})), "?,?,1");
+  EXPECT_EQ(known(node("GreaterOrEqual", {shape, constant("i64[]{800}")})), "?,?,0");
+  EXPECT_EQ(known(node("ReduceProd", {shape})), ir::product({batch, length, 768}).to_string());
+  EXPECT_EQ(known(node("ReduceSum", {constant("i64[3]{1,2,3}")})), "6");
   EXPECT_EQ(known(lifted), "batch");
   ir::Value* joined = node("Concat", {lifted, constant("i64[1]{-1}"), heads, constant("i64[1]{64}")}, {{"axis", int64_t{0}}});
   EXPECT_EQ(known(joined), "batch,-1,12,64");

@@ -1,6 +1,8 @@
 // Every kind of layer: its parameters, and emit() in the file of its family.
 #pragma once
 
+#include <utility>
+
 #include "tensorrt/layer.h"
 
 namespace vivace::tensorrt {
@@ -389,7 +391,10 @@ class NMSLayer final : public IndexLayer<nvinfer1::INMSLayer> {
   using IndexLayer::IndexLayer;
   void emit(Build& b) override;
   VIVACE_PARAMETER(nvinfer1::BoundingBoxFormat, BoundingBoxFormat, format, nvinfer1::BoundingBoxFormat::kCORNER_PAIRS)
-  VIVACE_PARAMETER(int32_t, TopKBoxLimit, limit, 2000)
+  VIVACE_PARAMETER(int32_t, TopKBoxLimit, limit, 5000)
+
+ private:
+  ir::Value* best(Build& b, ir::Value* scores);
 };
 
 class GatherLayer final : public LayerOf<nvinfer1::IGatherLayer> {
@@ -477,11 +482,17 @@ class QuantizationLayer : public LayerOf<Interface> {
   VIVACE_PARAMETER(int32_t, Axis, axis, -1)
   VIVACE_PARAMETER(nvinfer1::DataType, ToType, to, nvinfer1::DataType::kINT8)
   nvinfer1::Dims block = no_dims();
-  bool setBlockShape(nvinfer1::Dims const&) noexcept override { return false; }  // blocks follow later
+  bool setBlockShape(nvinfer1::Dims const& value) noexcept override {
+    change(block, value);
+    return true;
+  }
   nvinfer1::Dims getBlockShape() const noexcept override { return block; }
 
  protected:
   void emit_linear(Build& b, const char* op, DType quantized);
+
+ private:
+  void emit_blocks(Build& b, const char* op, DType quantized);
 };
 
 class QuantizeLayer final : public QuantizationLayer<nvinfer1::IQuantizeLayer> {
@@ -498,23 +509,46 @@ class DequantizeLayer final : public QuantizationLayer<nvinfer1::IDequantizeLaye
 
 // ---- recurrent.cc ----
 
-class RNNv2Layer final : public LayerOf<nvinfer1::IRNNv2Layer> {
+/// What both generations of recurrent layers have in common. Inputs 1 and 2: hidden state, cell state.
+template <class Interface, class Size>
+class RecurrentLayer : public LayerOf<Interface> {
  public:
-  using LayerOf::LayerOf;
-  void emit(Build& b) override;
+  using LayerOf<Interface>::LayerOf;
+  using LayerOf<Interface>::change;
+  using LayerOf<Interface>::inputs;
   int32_t layer_count = 1, hidden_size = 1, max_length = 1;
-  int32_t getLayerCount() const noexcept override { return layer_count; }
-  int32_t getHiddenSize() const noexcept override { return hidden_size; }
-  int32_t getMaxSeqLength() const noexcept override { return max_length; }
+  using Count = decltype(std::declval<const Interface&>().getLayerCount());
+  Count getLayerCount() const noexcept override { return static_cast<Count>(layer_count); }
+  Size getHiddenSize() const noexcept override { return static_cast<Size>(hidden_size); }
   int32_t getDataLength() const noexcept override;
   VIVACE_PARAMETER(nvinfer1::RNNOperation, Operation, operation, nvinfer1::RNNOperation::kLSTM)
   VIVACE_PARAMETER(nvinfer1::RNNInputMode, InputMode, input_mode, nvinfer1::RNNInputMode::kLINEAR)
   VIVACE_PARAMETER(nvinfer1::RNNDirection, Direction, direction, nvinfer1::RNNDirection::kUNIDIRECTION)
-  // Inputs 1 to 3.
-  void setHiddenState(nvinfer1::ITensor& value) noexcept override { set_input(1, value); }
-  nvinfer1::ITensor* getHiddenState() const noexcept override { return getInput(1); }
-  void setCellState(nvinfer1::ITensor& value) noexcept override { set_input(2, value); }
-  nvinfer1::ITensor* getCellState() const noexcept override { return getInput(2); }
+  void setHiddenState(nvinfer1::ITensor& value) noexcept override { this->set_input(1, value); }
+  nvinfer1::ITensor* getHiddenState() const noexcept override { return this->getInput(1); }
+  void setCellState(nvinfer1::ITensor& value) noexcept override { this->set_input(2, value); }
+  nvinfer1::ITensor* getCellState() const noexcept override { return this->getInput(2); }
+
+ protected:
+  int directions() const { return direction == nvinfer1::RNNDirection::kBIDIRECTION ? 2 : 1; }
+  /// Weights, or biases, of a gate, `at` being layer and direction; `w`: of the input, else of the hidden state.
+  virtual Weights gate(int at, nvinfer1::RNNGateType gate, bool w, bool bias) const = 0;
+  struct States {
+    ir::Value *y = nullptr, *hidden = nullptr, *cells = nullptr;
+  };
+  /// Over x [time, batch, data], with states [layers and directions, batch, hidden], null for zeros.
+  States run(Build& b, ir::Value* x, ir::Value* lengths, ir::Value* hidden, ir::Value* cells) const;
+
+ private:
+  vivace::Tensor gathered(Build& b, int layer, bool w, int64_t columns) const;
+  vivace::Tensor biases(Build& b, int layer) const;
+};
+
+class RNNv2Layer final : public RecurrentLayer<nvinfer1::IRNNv2Layer, int32_t> {
+ public:
+  using RecurrentLayer::RecurrentLayer;
+  void emit(Build& b) override;
+  int32_t getMaxSeqLength() const noexcept override { return max_length; }
   void setSequenceLengths(nvinfer1::ITensor& value) noexcept override { set_input(3, value); }
   nvinfer1::ITensor* getSequenceLengths() const noexcept override { return getInput(3); }
   void setWeightsForGate(int32_t layer, nvinfer1::RNNGateType gate, bool w, Weights value) noexcept override {
@@ -535,12 +569,24 @@ class RNNv2Layer final : public LayerOf<nvinfer1::IRNNv2Layer> {
   static size_t gate_index(int32_t layer, nvinfer1::RNNGateType gate, bool w) {
     return (static_cast<size_t>(layer) * 7 + static_cast<size_t>(gate)) * 2 + (w ? 1 : 0);
   }
-  int directions() const { return direction == nvinfer1::RNNDirection::kBIDIRECTION ? 2 : 1; }
   void set_gate(Gates& gates, int32_t layer, nvinfer1::RNNGateType gate, bool w, Weights value);
   Weights get_gate(const Gates& gates, int32_t layer, nvinfer1::RNNGateType gate, bool w) const;
-  vivace::Tensor gathered(Build& b, const Gates& gates, int layer, bool w, int64_t columns) const;
-  vivace::Tensor biases(Build& b, int layer) const;
+  Weights gate(int at, nvinfer1::RNNGateType gate, bool w, bool bias) const override {
+    return get_gate(bias ? gate_biases : gate_weights, at, gate, w);
+  }
   Gates gate_weights, gate_biases;
+};
+
+class RNNLayer final : public RecurrentLayer<nvinfer1::IRNNLayer, std::size_t> {
+ public:
+  using RecurrentLayer::RecurrentLayer;
+  void emit(Build& b) override;
+  int32_t getSeqLength() const noexcept override { return max_length; }
+  VIVACE_PARAMETER(Weights, Weights, weights, {})
+  VIVACE_PARAMETER(Weights, Bias, bias, {})
+
+ private:
+  Weights gate(int at, nvinfer1::RNNGateType gate, bool w, bool bias) const override;
 };
 
 }  // namespace vivace::tensorrt

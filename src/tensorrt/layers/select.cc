@@ -1,4 +1,6 @@
 // Picking elements: indices, the largest, boxes.
+#include <limits>
+
 #include "tensorrt/layers/layers.h"
 
 namespace vivace::tensorrt {
@@ -19,19 +21,56 @@ void TopKLayer::emit(Build& b) {
 
 void NonZeroLayer::emit(Build& b) { b.out(b.cast(b.add("NonZero", {b.in()}), to_dtype(indices))); }
 
-// Scores come as boxes by classes; the operator wants classes by boxes.
+// Of the scores [images, classes, boxes] of an image the best, so many as the limit says; the others are below any.
+ir::Value* NMSLayer::best(Build& b, ir::Value* scores) {
+  const ir::Dims dims = b.dims(scores);
+  if (!b.ok() || limit <= 0) return scores;
+  const ir::Dim count = dims[1] * dims[2];
+  if (count.known() && count.value() <= limit) return scores;
+  ir::Value* const flat = b.add("Reshape", {scores, b.ints({0, -1})});
+  ir::Value* const most = b.add("Min", {b.dim(flat, 1), b.ints({limit})});
+  b.add("TopK", {flat, most}, {{"axis", int64_t{1}}}, 2);
+  ir::Value *const values = b.output(0), *const places = b.output(1);
+  ir::Value* const nothing = b.real(-std::numeric_limits<float>::infinity(), scores);
+  ir::Value* const none = b.add("Expand", {nothing, b.shape(flat)});
+  return b.add("Reshape", {b.add("ScatterElements", {none, places, values}, {{"axis", int64_t{1}}}), b.shape(scores)});
+}
+
+// Scores come as boxes by classes; the operator wants classes by boxes. Boxes that differ from class to class become
+// images of one class.
 void NMSLayer::emit(Build& b) {
-  ir::Value *boxes = b.in(0), *const scores = b.in(1);
-  if (b.ok() && b.rank(boxes) == 4) {
-    if (!(*boxes->type.dims)[2].is(1)) return b.fail("boxes that differ from class to class are not supported");
-    boxes = b.add("Squeeze", {boxes, b.ints({2})});
+  ir::Value *boxes = b.in(0), *scores = b.in(1);
+  if (b.rank(scores) != 3 && b.ok()) b.fail("scores need dimensions images, boxes, classes");
+  if (!b.ok()) return;
+  scores = best(b, b.transpose(scores, {0, 2, 1}));
+  ir::Value* classes = nullptr;
+  if (b.rank(boxes) == 4 && b.ok()) {
+    if ((*boxes->type.dims)[2].is(1)) {
+      boxes = b.add("Squeeze", {boxes, b.ints({2})});
+    } else {
+      classes = b.dim(scores, 1);
+      ir::Value* const count = b.dim(scores, 2);
+      const auto images = [&](ir::Value* x, std::vector<ir::Value*> sizes) {
+        sizes.insert(sizes.begin(), b.ints({-1}));
+        return b.add("Reshape", {x, b.add("Concat", sizes, {{"axis", int64_t{0}}})});
+      };
+      boxes = images(b.transpose(boxes, {0, 2, 1, 3}), {count, b.ints({4})});
+      scores = images(scores, {b.ints({1}), count});
+    }
   }
   ir::Value* const most = b.reshape(b.i64(b.in(2)), {1});
-  const auto threshold = [&](size_t i) { return b.has(i) ? b.reshape(b.cast_like(b.in(i), scores), {1}) : nullptr; };
-  ir::Value* const overlap = threshold(3);
-  ir::Value* const score = threshold(4);
-  ir::Value* const found = b.add("NonMaxSuppression", {boxes, b.transpose(scores, {0, 2, 1}), most, overlap, score},
-                                 {{"center_point_box", int64_t{format == BoundingBoxFormat::kCENTER_SIZES}}});
+  const auto threshold = [&](size_t i, double otherwise) {
+    return b.has(i) ? b.reshape(b.cast_like(b.in(i), scores), {1}) : b.reshape(b.real(otherwise, scores), {1});
+  };
+  ir::Value* const overlap = threshold(3, 0);
+  ir::Value* const score = threshold(4, std::numeric_limits<float>::lowest());
+  ir::Value* found = b.add("NonMaxSuppression", {boxes, scores, most, overlap, score},
+                           {{"center_point_box", int64_t{format == BoundingBoxFormat::kCENTER_SIZES}}});
+  if (classes) {
+    const auto part = [&](int64_t i) { return b.add("Slice", {found, b.ints({i}), b.ints({i + 1}), b.ints({1})}); };
+    found = b.add("Concat", {b.add("Div", {part(0), classes}), b.add("Mod", {part(0), classes}), part(2)},
+                  {{"axis", int64_t{1}}});
+  }
   b.out(b.cast(found, to_dtype(indices)), 0);
   b.out(b.cast(b.add("Squeeze", {b.dim(found, 0)}), to_dtype(indices)), 1);
 }

@@ -32,6 +32,8 @@ ir::Attributes WindowLayer<Interface>::attributes(Build& b, const ir::Value* x, 
     b.fail("its window has " + std::to_string(spatial) + " dimensions; its input needs " +
            std::to_string(spatial + 2 - static_cast<size_t>(b.batch())) + ", not " + std::to_string(rank - b.batch()));
   std::vector<int64_t> strides = to_vector(stride), pads = to_vector(pre_padding), post = to_vector(post_padding);
+  // Caffe pads both sides alike.
+  if (padding_mode == PaddingMode::kCAFFE_ROUND_DOWN || padding_mode == PaddingMode::kCAFFE_ROUND_UP) post = pads;
   const std::vector<int64_t> sizes = to_vector(kernel), dilations = to_vector(dilation);
   if (b.ok() && (strides.size() != spatial || pads.size() != spatial || post.size() != spatial))
     b.fail("stride and padding need as many dimensions as the window");
