@@ -9,6 +9,17 @@ import math
 import numpy as np
 
 from . import tensorrt as tensorrt
+from ._plugin_classes import (
+    IPluginCapability,
+    IPluginResource,
+    IPluginV2DynamicExt,
+    IPluginV3,
+    IPluginV3OneBuild,
+    IPluginV3OneBuildV2,
+    IPluginV3OneCore,
+    IPluginV3OneRuntime,
+    IVersionedInterface,
+)
 from ._values import Dims, Dims2, Dims3, Dims4, DimsHW, Permutation, PluginFieldCollection, Weights
 from .tensorrt import *  # noqa: F403
 from .tensorrt import DataType, InterpolationMode, SampleMode
@@ -76,7 +87,25 @@ for _class in [*vars(tensorrt).values(), tensorrt.ILogger.Severity]:
 
 DataType.itemsize = property(_itemsize, doc="Bytes of one element")
 
-for _class in (Dims, Dims2, Dims3, Dims4, DimsHW, Permutation, PluginFieldCollection, Weights):
+for _class in (
+    Dims,
+    Dims2,
+    Dims3,
+    Dims4,
+    DimsHW,
+    IPluginCapability,
+    IPluginResource,
+    IPluginV2DynamicExt,
+    IPluginV3,
+    IPluginV3OneBuild,
+    IPluginV3OneBuildV2,
+    IPluginV3OneCore,
+    IPluginV3OneRuntime,
+    IVersionedInterface,
+    Permutation,
+    PluginFieldCollection,
+    Weights,
+):
     _class.__module__ = "tensorrt"
     setattr(tensorrt, _class.__name__, _class)
 del _class

@@ -1,6 +1,7 @@
 // The module tensorrt.tensorrt: TensorRT's Python names over the C++ interface of libnvinfer.
 #include "NvInferPlugin.h"
 #include "bind.h"
+#include "plugins.h"
 
 NB_MODULE(tensorrt, m) {
   using namespace tensorrt_python;  // NOLINT
@@ -16,6 +17,7 @@ NB_MODULE(tensorrt, m) {
   bind_layers(m);
   bind_more_layers(m);
   bind_network(m);
+  bind_plugin_network(m);
   bind_config(m);
   bind_build(m);
   bind_context(m);

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "layers.h"
+#include "plugins.h"
 
 namespace tensorrt_python {
 
@@ -127,8 +128,12 @@ void bind_selection(nb::module_& m) {
       PROPERTY(INMSLayer, "topk_box_limit", TopKBoxLimit) PROPERTY(INMSLayer, "indices_type", IndicesType);
   LayerClass<IReverseSequenceLayer>(m, "IReverseSequenceLayer") PROPERTY(IReverseSequenceLayer, "batch_axis", BatchAxis)
       PROPERTY(IReverseSequenceLayer, "sequence_axis", SequenceAxis);
-  LayerClass<IPluginV2Layer>(m, "IPluginV2Layer");
-  LayerClass<IPluginV3Layer>(m, "IPluginV3Layer");
+  LayerClass<IPluginV2Layer>(m, "IPluginV2Layer").def_prop_ro("plugin", [](IPluginV2Layer& l) {
+    return python_of(l.getPlugin());
+  });
+  LayerClass<IPluginV3Layer>(m, "IPluginV3Layer").def_prop_ro("plugin", [](IPluginV3Layer& l) {
+    return python_of(l.getPlugin());
+  });
 }
 
 void bind_control(nb::module_& m) {

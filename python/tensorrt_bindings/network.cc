@@ -260,22 +260,6 @@ void bind_network(nb::module_& m) {
             return type ? n.addFill(shape, op, *type) : n.addFill(shape, op);
           },
           "shape"_a, "op"_a, "output_type"_a = nb::none(), inside)
-      .def(
-          "add_plugin_v2",
-          [](N& n, const nb::sequence& inputs, IPluginV2& plugin) {
-            const std::vector<ITensor*> list = to_tensors(inputs);
-            return n.addPluginV2(list.data(), static_cast<int32_t>(list.size()), plugin);
-          },
-          "inputs"_a, "plugin"_a, inside)
-      .def(
-          "add_plugin_v3",
-          [](N& n, const nb::sequence& inputs, const nb::sequence& shape_inputs, IPluginV3& plugin) {
-            const std::vector<ITensor*> list = to_tensors(inputs);
-            const std::vector<ITensor*> shapes = to_tensors(shape_inputs);
-            return n.addPluginV3(list.data(), static_cast<int32_t>(list.size()), shapes.data(),
-                                 static_cast<int32_t>(shapes.size()), plugin);
-          },
-          "inputs"_a, "shape_inputs"_a, "plugin"_a, inside)
       .def("add_loop", &N::addLoop, inside)
       .def("add_if_conditional", &N::addIfConditional, inside);
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "ops/operator.h"
+#include "tensorrt/plugin_nodes.h"
 
 namespace vivace::tensorrt {
 
@@ -47,13 +48,14 @@ Status check_memory(const void* data, size_t size) {
 Result<std::unique_ptr<ir::Graph>> ModelSource::import_file(const char* path) {
   notes_ = {};
   if (!path) return Status(Code::invalid_argument, "the path of the model is null");
-  return onnx::import_file(path, {.notes = &notes_});
+  return onnx::import_file(path, {.notes = &notes_, .extensions = &plugin_nodes()});
 }
 
 Result<std::unique_ptr<ir::Graph>> ModelSource::import_bytes(const void* data, size_t size, const char* path) {
   notes_ = {};
   VIVACE_TRY(check_memory(data, size));
-  return onnx::import_bytes(as_bytes(data, size), {.base_dir = folder_of(path), .notes = &notes_});
+  return onnx::import_bytes(as_bytes(data, size),
+                            {.base_dir = folder_of(path), .notes = &notes_, .extensions = &plugin_nodes()});
 }
 
 Status ModelSource::load(const void* data, size_t size, const char* path) {
@@ -65,7 +67,8 @@ Status ModelSource::load(const void* data, size_t size, const char* path) {
 }
 
 Status ModelSource::load_initializer(const char* name, const void* data, size_t size) {
-  if (loaded_.empty()) return {Code::invalid_argument, "loadInitializer: no model is loaded; call loadModelProto first"};
+  if (loaded_.empty())
+    return {Code::invalid_argument, "loadInitializer: no model is loaded; call loadModelProto first"};
   if (!name || (!data && size)) return {Code::invalid_argument, "loadInitializer: the name or the data are null"};
   loaded_initializers_[name].assign(static_cast<const char*>(data), size);
   return {};
@@ -74,7 +77,8 @@ Status ModelSource::load_initializer(const char* name, const void* data, size_t 
 Result<std::unique_ptr<ir::Graph>> ModelSource::import_loaded() {
   notes_ = {};
   if (loaded_.empty()) return Status(Code::invalid_argument, "no model is loaded; call loadModelProto first");
-  onnx::ImportOptions options{.base_dir = folder_of(loaded_path_.c_str()), .notes = &notes_};
+  onnx::ImportOptions options{
+      .base_dir = folder_of(loaded_path_.c_str()), .notes = &notes_, .extensions = &plugin_nodes()};
   for (const auto& [name, data] : loaded_initializers_) options.initializers[name] = as_bytes(data.data(), data.size());
   return onnx::import_bytes(as_bytes(loaded_.data(), loaded_.size()), options);
 }
@@ -187,7 +191,7 @@ const nvinfer1::ITensor* OnnxParser::getLayerOutputTensor(const char* name, int6
 }  // namespace vivace::tensorrt
 
 extern "C" __attribute__((visibility("default"))) void* vivace_tensorrt_create_onnx_parser(void* network,
-                                                                                            void* logger) noexcept {
+                                                                                           void* logger) noexcept {
   using namespace vivace::tensorrt;
   auto& to = *static_cast<nvinfer1::ILogger*>(logger);
   OnnxParser* made = nullptr;

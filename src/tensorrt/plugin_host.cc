@@ -92,15 +92,6 @@ bool unpack(std::string_view bytes, Unpacked& to) {
   return true;
 }
 
-// A creator of this library's registry, or of that of the other generations' library, where the program registered.
-nvinfer1::IPluginCreatorInterface* find_creator(const std::string& name, const std::string& version,
-                                                const std::string& space) {
-  if (auto* found = ::getPluginRegistry()->getCreator(name.c_str(), version.c_str(), space.c_str())) return found;
-  using GetRegistry = nvinfer1::IPluginRegistry* (*)();
-  const auto other = reinterpret_cast<GetRegistry>(dlsym(RTLD_DEFAULT, "getPluginRegistry"));
-  return other ? other()->getCreator(name.c_str(), version.c_str(), space.c_str()) : nullptr;
-}
-
 Result<std::unique_ptr<PluginInstance>> create(const ir::Node& node) {
   const ir::Attributes& of = node.attributes;
   const std::string name = of.text("name"), version = of.text("version"), space = of.text("namespace");
@@ -130,11 +121,44 @@ Result<std::unique_ptr<PluginInstance>> create(const ir::Node& node) {
   OwnedV3 plugin(static_cast<nvinfer1::IPluginCreatorV3One*>(creator)->createPlugin(node.name.c_str(), &fields,
                                                                                     nvinfer1::TensorRTPhase::kRUNTIME));
   if (!plugin) return plugin_error(name.c_str(), "createPlugin gave null");
-  return make_instance(std::move(plugin), static_cast<size_t>(of.integer("shape_inputs")));
+  return make_instance(std::move(plugin), static_cast<size_t>(of.integer("shape_inputs")),
+                       static_cast<int32_t>(of.integer("tactic")));
 }
 
+// What callbacks of a plugin report of themselves while this thread works with it (vivace_tensorrt_plugin_failed): the
+// interfaces of plugins have no words for it, some not even an error code.
+class Callbacks {
+ public:
+  Callbacks() : outer_(current()) { current() = this; }
+  Callbacks(const Callbacks&) = delete;
+  Callbacks& operator=(const Callbacks&) = delete;
+  ~Callbacks() { current() = outer_; }
+
+  /// `status` where no callback failed.
+  Status check(const char* name, const Status& status) const {
+    return why_.empty() ? status : plugin_error(name, why_);
+  }
+
+  static void failed(const char* why) {
+    if (Callbacks* to = current()) {
+      if (to->why_.empty()) to->why_ = text(why);
+    } else {
+      Errors{::getLogger(), nullptr}.report({Code::invalid_argument, "a plugin's " + text(why)});
+    }
+  }
+
+ private:
+  static Callbacks*& current() {
+    thread_local Callbacks* innermost = nullptr;
+    return innermost;
+  }
+  Callbacks* outer_;
+  std::string why_;
+};
+
 // Plugin objects that wait for work, by the id of their nodes. A plugin runs in one thread at a time, so concurrent
-// runs have an object each. Never destroyed: plugins may come from libraries that leave before this one.
+// runs have an object each. Never destroyed: plugins may come from libraries that leave before this one. The lock is
+// never held while a plugin or creator is called: they may wait for locks of the client's.
 class Pool {
  public:
   static Pool& get() {
@@ -142,19 +166,24 @@ class Pool {
     return *pool;
   }
 
-  /// What nodes of this id are cloned from, instead of asking a creator.
-  void set_prototype(const std::string& id, std::unique_ptr<PluginInstance> instance) {
+  /// What nodes of this id are cloned from, instead of asking a creator; null: a creator is asked again.
+  void set_prototype(const std::string& id, std::shared_ptr<PluginInstance> instance) {
+    std::vector<std::unique_ptr<PluginInstance>> before;  // goes after the lock
     const std::lock_guard lock(mutex_);
-    prototypes_[id] = std::move(instance);
+    before.swap(idle_[id]);
+    prototypes_[id].swap(instance);
   }
 
   Status use(const ir::Node& node, const std::function<Status(PluginInstance&)>& body) {
+    const std::string name = node.attributes.text("name");
+    const Callbacks callbacks;
     try {
       const std::string id = node.attributes.text("id");
-      VIVACE_ASSIGN(std::unique_ptr<PluginInstance> instance, take(id, node));
-      const Status status = body(*instance);
+      Result<std::unique_ptr<PluginInstance>> instance = take(id, node);
+      if (!instance.ok()) return callbacks.check(name.c_str(), instance.status());
+      const Status status = callbacks.check(name.c_str(), body(**instance));
       const std::lock_guard lock(mutex_);
-      idle_[id].push_back(std::move(instance));
+      idle_[id].push_back(std::move(*instance));
       return status;
     } catch (const std::exception& e) {
       return {Code::internal, node.describe() + ": the plugin threw an exception: " + e.what()};
@@ -163,20 +192,23 @@ class Pool {
 
  private:
   Result<std::unique_ptr<PluginInstance>> take(const std::string& id, const ir::Node& node) {
-    const std::lock_guard lock(mutex_);
-    std::vector<std::unique_ptr<PluginInstance>>& idle = idle_[id];
-    if (!idle.empty()) {
-      std::unique_ptr<PluginInstance> taken = std::move(idle.back());
-      idle.pop_back();
-      return taken;
+    std::shared_ptr<PluginInstance> prototype;
+    {
+      const std::lock_guard lock(mutex_);
+      std::vector<std::unique_ptr<PluginInstance>>& idle = idle_[id];
+      if (!idle.empty()) {
+        std::unique_ptr<PluginInstance> taken = std::move(idle.back());
+        idle.pop_back();
+        return taken;
+      }
+      prototype = prototypes_[id];
     }
-    const auto prototype = prototypes_.find(id);
-    return prototype == prototypes_.end() ? create(node) : prototype->second->clone();
+    return prototype ? prototype->clone() : create(node);
   }
 
   std::mutex mutex_;
   std::map<std::string, std::vector<std::unique_ptr<PluginInstance>>> idle_;
-  std::map<std::string, std::unique_ptr<PluginInstance>> prototypes_;
+  std::map<std::string, std::shared_ptr<PluginInstance>> prototypes_;
 };
 
 Status infer(ops::Inference& in) {
@@ -211,6 +243,14 @@ Result<ir::Attributes> attributes_of(int64_t generation, const char* name, const
 
 }  // namespace
 
+nvinfer1::IPluginCreatorInterface* find_creator(const std::string& name, const std::string& version,
+                                                const std::string& space) {
+  if (auto* found = ::getPluginRegistry()->getCreator(name.c_str(), version.c_str(), space.c_str())) return found;
+  using GetRegistry = nvinfer1::IPluginRegistry* (*)();
+  const auto other = reinterpret_cast<GetRegistry>(dlsym(RTLD_DEFAULT, "getPluginRegistry"));
+  return other ? other()->getCreator(name.c_str(), version.c_str(), space.c_str()) : nullptr;
+}
+
 nvinfer1::PluginTensorDesc describe(DType type, const nvinfer1::Dims& dims) {
   return {dims, to_data_type(type), nvinfer1::TensorFormat::kLINEAR, 1.0F};
 }
@@ -235,7 +275,16 @@ Result<void*> PluginMemory::get(size_t index, size_t bytes) {
   return blocks_[index].data();
 }
 
-Result<ir::Attributes> plugin_attributes(OwnedV2 plugin, const std::vector<ir::Type>& inputs, bool implicit_batch) {
+namespace {
+
+std::string name_of(nvinfer1::IPluginV2& plugin) { return text(plugin.getPluginType()); }
+std::string name_of(nvinfer1::IPluginV3& plugin) {
+  using nvinfer1::PluginCapabilityType;
+  auto* core = static_cast<nvinfer1::IPluginV3OneCore*>(plugin.getCapabilityInterface(PluginCapabilityType::kCORE));
+  return core ? text(core->getPluginName()) : "?";
+}
+
+Result<ir::Attributes> configured_attributes(OwnedV2 plugin, const std::vector<ir::Type>& inputs, bool implicit_batch) {
   VIVACE_TRY(configure_for_build(*plugin, inputs, implicit_batch));
   std::string state(plugin->getSerializationSize(), '\0');
   plugin->serialize(state.data());
@@ -247,8 +296,9 @@ Result<ir::Attributes> plugin_attributes(OwnedV2 plugin, const std::vector<ir::T
   return made;
 }
 
-Result<ir::Attributes> plugin_attributes(OwnedV3 plugin, const std::vector<ir::Type>& inputs, size_t shape_inputs) {
-  VIVACE_TRY(configure_for_build(*plugin, inputs, shape_inputs));
+Result<ir::Attributes> configured_attributes(OwnedV3 plugin, const std::vector<ir::Type>& inputs, size_t shape_inputs) {
+  int32_t tactic = 0;
+  VIVACE_TRY(configure_for_build(*plugin, inputs, shape_inputs, tactic));
   using nvinfer1::PluginCapabilityType;
   auto* core = static_cast<nvinfer1::IPluginV3OneCore*>(plugin->getCapabilityInterface(PluginCapabilityType::kCORE));
   auto* runtime =
@@ -257,9 +307,46 @@ Result<ir::Attributes> plugin_attributes(OwnedV3 plugin, const std::vector<ir::T
   VIVACE_ASSIGN(ir::Attributes made, attributes_of(3, core->getPluginName(), core->getPluginVersion(),
                                                    core->getPluginNamespace(), pack(runtime->getFieldsToSerialize())));
   made["shape_inputs"] = static_cast<int64_t>(shape_inputs);
-  VIVACE_ASSIGN(std::unique_ptr<PluginInstance> instance, make_instance(std::move(plugin), shape_inputs));
+  made["tactic"] = static_cast<int64_t>(tactic);
+  made["id"] = made.text("id") + '-' + std::to_string(tactic);
+  VIVACE_ASSIGN(std::unique_ptr<PluginInstance> instance, make_instance(std::move(plugin), shape_inputs, tactic));
   Pool::get().set_prototype(made.text("id"), std::move(instance));
   return made;
 }
 
+template <class Plugin, class Extra>
+Result<ir::Attributes> checked_attributes(Plugin plugin, const std::vector<ir::Type>& inputs, Extra extra) {
+  const Callbacks callbacks;
+  const std::string name = name_of(*plugin);
+  Result<ir::Attributes> made = configured_attributes(std::move(plugin), inputs, extra);
+  const Status status = callbacks.check(name.c_str(), made.status());
+  if (!status.ok()) return status;
+  return made;
+}
+
+}  // namespace
+
+Result<ir::Attributes> plugin_attributes(OwnedV2 plugin, const std::vector<ir::Type>& inputs, bool implicit_batch) {
+  return checked_attributes(std::move(plugin), inputs, implicit_batch);
+}
+
+Result<ir::Attributes> plugin_attributes(OwnedV3 plugin, const std::vector<ir::Type>& inputs, size_t shape_inputs) {
+  return checked_attributes(std::move(plugin), inputs, shape_inputs);
+}
+
+void ask_creators_again(const ir::Graph& graph) {
+  for (const std::unique_ptr<ir::Node>& node : graph.nodes()) {
+    const ir::Attributes& of = node->attributes;
+    if (of.text("kind") != kKind || !find_creator(of.text("name"), of.text("version"), of.text("namespace"))) continue;
+    Pool::get().set_prototype(of.text("id"), nullptr);
+  }
+}
+
 }  // namespace vivace::tensorrt
+
+extern "C" TENSORRTAPI void vivace_tensorrt_plugin_failed(char const* why) noexcept {
+  try {
+    vivace::tensorrt::Callbacks::failed(why);
+  } catch (...) {  // no memory for the words: the callback's answer stands for itself
+  }
+}

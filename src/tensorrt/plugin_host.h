@@ -26,6 +26,15 @@ Result<ir::Attributes> plugin_attributes(OwnedV2 plugin, const std::vector<ir::T
 /// The last `shape_inputs` of the inputs give shapes by their elements.
 Result<ir::Attributes> plugin_attributes(OwnedV3 plugin, const std::vector<ir::Type>& inputs, size_t shape_inputs);
 
+/// The plugins of a graph that was read from a plan come from their creators, where those are registered, and not from
+/// the plugins that the plan was built with in this process.
+void ask_creators_again(const ir::Graph& graph);
+
+/// A creator of this library's registry, or of that of the other generations' library, where the program registered;
+/// null where there is none.
+nvinfer1::IPluginCreatorInterface* find_creator(const std::string& name, const std::string& version,
+                                                const std::string& space);
+
 /// How many outputs a plugin has; 0 where it does not say.
 int32_t output_count(nvinfer1::IPluginV3& plugin);
 

@@ -17,11 +17,13 @@ class PluginInstance {
 
 /// The plugin is ready to run: deserialized, or configured.
 Result<std::unique_ptr<PluginInstance>> make_instance(OwnedV2 plugin, bool implicit_batch);
-Result<std::unique_ptr<PluginInstance>> make_instance(OwnedV3 plugin, size_t shape_inputs);
+Result<std::unique_ptr<PluginInstance>> make_instance(OwnedV3 plugin, size_t shape_inputs, int32_t tactic);
 
 /// Asks whether a plugin takes linear tensors of these types, and tells it of them.
 Status configure_for_build(nvinfer1::IPluginV2& plugin, const std::vector<ir::Type>& inputs, bool implicit_batch);
-Status configure_for_build(nvinfer1::IPluginV3& plugin, const std::vector<ir::Type>& inputs, size_t shape_inputs);
+/// @param tactic the first of those that the plugin offers; 0 where it offers none
+Status configure_for_build(nvinfer1::IPluginV3& plugin, const std::vector<ir::Type>& inputs, size_t shape_inputs,
+                           int32_t& tactic);
 
 // What both generations share.
 nvinfer1::PluginTensorDesc describe(DType type, const nvinfer1::Dims& dims);

@@ -79,13 +79,13 @@ Status shapes_of(nvinfer1::IPluginV3& plugin, const std::vector<ir::Type>& input
 
 class ThirdGeneration final : public PluginInstance {
  public:
-  ThirdGeneration(OwnedV3 plugin, OwnedV3 attached, size_t shape_inputs)
-      : plugin_(std::move(plugin)), attached_(std::move(attached)), shape_inputs_(shape_inputs) {}
+  ThirdGeneration(OwnedV3 plugin, OwnedV3 attached, size_t shape_inputs, int32_t tactic)
+      : plugin_(std::move(plugin)), attached_(std::move(attached)), shape_inputs_(shape_inputs), tactic_(tactic) {}
 
   Result<std::unique_ptr<PluginInstance>> clone() override {
     OwnedV3 copy(plugin_->clone());
     if (!copy) return fail(*plugin_, "clone() gave null");
-    return make_instance(std::move(copy), shape_inputs_);
+    return make_instance(std::move(copy), shape_inputs_, tactic_);
   }
 
   Status infer(ops::Inference& in) override {
@@ -222,6 +222,7 @@ class ThirdGeneration final : public PluginInstance {
 
   OwnedV3 plugin_, attached_;
   size_t shape_inputs_;
+  int32_t tactic_;
   bool told_ = false;
   std::vector<Shape> shapes_;
   size_t workspace_ = 0;
@@ -235,18 +236,20 @@ int32_t output_count(nvinfer1::IPluginV3& plugin) {
   return build ? std::max(build->getNbOutputs(), 0) : 0;
 }
 
-Result<std::unique_ptr<PluginInstance>> make_instance(OwnedV3 plugin, size_t shape_inputs) {
+Result<std::unique_ptr<PluginInstance>> make_instance(OwnedV3 plugin, size_t shape_inputs, int32_t tactic) {
   auto* runtime = part<IPluginV3OneRuntime>(*plugin, PluginCapabilityType::kRUNTIME);
   if (!runtime) return fail(*plugin, "it has no runtime part");
-  NoResources context;
+  static NoResources context;  // plugins keep it
   OwnedV3 attached(runtime->attachToContext(&context));
-  if (!attached || !part<IPluginV3OneRuntime>(*attached, PluginCapabilityType::kRUNTIME))
-    return fail(*plugin, "attachToContext gave no plugin that runs");
+  runtime = attached ? part<IPluginV3OneRuntime>(*attached, PluginCapabilityType::kRUNTIME) : nullptr;
+  if (!runtime) return fail(*plugin, "attachToContext gave no plugin that runs");
+  if (runtime->setTactic(tactic) != 0) return fail(*plugin, "setTactic(" + std::to_string(tactic) + ") failed");
   return std::unique_ptr<PluginInstance>(
-      std::make_unique<ThirdGeneration>(std::move(plugin), std::move(attached), shape_inputs));
+      std::make_unique<ThirdGeneration>(std::move(plugin), std::move(attached), shape_inputs, tactic));
 }
 
-Status configure_for_build(nvinfer1::IPluginV3& plugin, const std::vector<ir::Type>& all_inputs, size_t shape_inputs) {
+Status configure_for_build(nvinfer1::IPluginV3& plugin, const std::vector<ir::Type>& all_inputs, size_t shape_inputs,
+                           int32_t& tactic) {
   std::vector<ir::Type> inputs(all_inputs.begin(), all_inputs.end() - static_cast<std::ptrdiff_t>(shape_inputs));
   for (const ir::Type& type : inputs)
     if (!type.dims || type.dims->size() > static_cast<size_t>(Dims::MAX_DIMS))
@@ -268,8 +271,12 @@ Status configure_for_build(nvinfer1::IPluginV3& plugin, const std::vector<ir::Ty
   for (int32_t i = 0; i < n + m; ++i)
     if (!build.supportsFormatCombination(i, all.data(), n, m))
       return fail(plugin, "it takes no linear tensors of these types");
-  return build.configurePlugin(all.data(), n, all.data() + n, m) == 0 ? Status()
-                                                                      : fail(plugin, "configurePlugin failed");
+  if (build.configurePlugin(all.data(), n, all.data() + n, m) != 0) return fail(plugin, "configurePlugin failed");
+  std::vector<int32_t> tactics(static_cast<size_t>(std::max(build.getNbTactics(), 0)));
+  if (!tactics.empty() && build.getValidTactics(tactics.data(), static_cast<int32_t>(tactics.size())) != 0)
+    return fail(plugin, "getValidTactics failed");
+  tactic = tactics.empty() ? 0 : tactics[0];
+  return {};
 }
 
 }  // namespace vivace::tensorrt

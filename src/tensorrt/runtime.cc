@@ -3,6 +3,7 @@
 #include "base/threads.h"
 #include "tensorrt/engine.h"
 #include "tensorrt/personality.h"
+#include "tensorrt/plugin_host.h"
 #include "tensorrt/refitter.h"
 
 namespace vivace::tensorrt {
@@ -30,6 +31,7 @@ nvinfer1::ICudaEngine* Runtime::load(std::span<const std::byte> bytes, std::shar
   guarded(errors_, [&]() -> Status {
     Result<plan::Plan> plan = plan::from_bytes(bytes, std::move(owner));
     if (!plan.ok()) return explain(plan.status(), bytes);
+    if (plan->program.graph) ask_creators_again(*plan->program.graph);
     Result<std::shared_ptr<Core>> core = Core::load(std::move(*plan), threads_);
     if (!core.ok()) return core.status().within("deserializeCudaEngine");
     if (const std::string notice = (*core)->engine()->notice(); !notice.empty())

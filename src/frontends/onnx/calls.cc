@@ -78,11 +78,12 @@ Status GraphReader::find_missing(const std::vector<Bytes>& nodes, const Opsets& 
         VIVACE_TRY(find_missing(function->nodes, function_opsets_.at(function), depth + 1));
       continue;
     }
-    const auto version = opsets.find("");
-    const std::string op(newest_name(qualified_name(node), version == opsets.end() ? 0 : version->second));
-    if (op == "Constant" || ops::find_operator(op)) continue;
+    if (!is_lacking(node, opsets)) continue;
+    PendingNode pending{node, {}, {}};
+    for (const Bytes attribute : node.attributes) pending.attributes.push_back(proto::decode_attribute(attribute));
+    if (is_extension(pending)) continue;
     const Bytes label = !node.name.empty() || node.outputs.empty() ? node.name : node.outputs[0];
-    missing_.emplace(op, std::string(label));
+    missing_.emplace(qualified_name(node), std::string(label));
   }
   return {};
 }

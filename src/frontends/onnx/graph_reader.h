@@ -78,6 +78,10 @@ class GraphReader {
   Result<std::vector<size_t>> order_of(const std::vector<PendingNode>& nodes, const Scope& scope) const;
   Status read_node(const PendingNode& pending, Scope& scope);
   Status fill_step(const PendingNode& pending, Scope& scope, Step& step);
+  Result<ir::Attributes> read_attributes(const std::vector<proto::Attribute>& attributes);
+  bool is_lacking(const proto::Node& node, const Opsets& opsets) const;
+  bool is_extension(const PendingNode& pending);
+  Status read_extension(const PendingNode& pending, Step& step);
   Status read_subgraphs(const PendingNode& pending, Scope& scope, Step& step);
   Result<ir::Attribute> read_attribute(const proto::Attribute& attribute);
   Result<Tensor> read_constant(const PendingNode& pending);

@@ -23,6 +23,17 @@ struct ImportNotes {
   std::vector<BadNode> bad_nodes;  // all whose operators are unknown; else the first that cannot be read
 };
 
+/// Operators that Vivace lacks and that whoever imports supplies, as nodes of vivace.Extension. Thread-safe.
+class Extensions {
+ public:
+  virtual ~Extensions() = default;
+  /// @param op without its domain; `attributes` are the node's
+  virtual bool knows(const std::string& op, const ir::Attributes& attributes) const = 0;
+  /// The attributes of a vivace.Extension in the place of a node of an operator that is known.
+  virtual Result<ir::Attributes> read(const std::string& op, const std::string& name, const ir::Attributes& attributes,
+                                      const std::vector<ir::Type>& inputs) const = 0;
+};
+
 struct ImportOptions {
   /// Folder of the model's external data; empty: that of the file, or none for a model in memory.
   std::string base_dir = {};
@@ -33,6 +44,7 @@ struct ImportOptions {
   /// Data of initializers by name, instead of the model's own.
   std::map<std::string, std::span<const std::byte>, std::less<>> initializers = {};
   ImportNotes* notes = nullptr;  // filled in where given
+  const Extensions* extensions = nullptr;
   // Limits against hostile models. Tensors whose data are in the file need none: they cannot be larger than it.
   int64_t max_nodes = 1'000'000;              // after inlining the model's functions
   int64_t max_sparse_bytes = int64_t{4} << 30;  // of one sparse tensor made dense

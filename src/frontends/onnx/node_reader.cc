@@ -115,9 +115,10 @@ Result<GraphReader::PendingNode> GraphReader::read_pending(Bytes message, const 
       if (is_graph(a)) return Status(Code::unsupported, "function attributes that are graphs are not supported");
     }
     if (is_graph(a)) VIVACE_TRY(find_free_names(proto::decode_graph(a.graph), pending.captures, scope.depth + 1));
-    VIVACE_TRY(check_kind(pending.node, a));
     pending.attributes.push_back(std::move(a));
   }
+  if (is_lacking(pending.node, scope.opsets)) return pending;  // its attributes are not the standard's
+  for (proto::Attribute& a : pending.attributes) VIVACE_TRY(check_kind(pending.node, a));
   return pending;
 }
 
@@ -206,19 +207,54 @@ Status GraphReader::fill_step(const PendingNode& pending, Scope& scope, Step& st
     VIVACE_ASSIGN(Tensor tensor, read_constant(pending));
     step.results = {scope.graph.add_constant(std::move(tensor))};
   } else {
-    for (const proto::Attribute& a : pending.attributes) {
-      if (is_graph(a)) continue;
-      Result<ir::Attribute> attribute = read_attribute(a);
-      if (!attribute.ok()) return attribute.status().within("attribute '" + std::string(a.name) + "'");
-      if (!step.attributes.emplace(std::string(a.name), std::move(attribute).value()).second)
-        return bad("attribute '" + std::string(a.name) + "' is given twice");
+    VIVACE_ASSIGN(step.attributes, read_attributes(pending.attributes));
+    if (is_lacking(pending.node, scope.opsets) && is_extension(pending)) {
+      VIVACE_TRY(read_extension(pending, step));
+    } else {
+      VIVACE_TRY(read_subgraphs(pending, scope, step));
+      VIVACE_TRY(convert(step));
     }
-    VIVACE_TRY(read_subgraphs(pending, scope, step));
-    VIVACE_TRY(convert(step));
   }
   if (step.results.size() < step.outputs)
     return bad("it has " + std::to_string(step.outputs) + " outputs; " + step.op + " makes " + std::to_string(step.results.size()));
   return {};
+}
+
+Result<ir::Attributes> GraphReader::read_attributes(const std::vector<proto::Attribute>& attributes) {
+  ir::Attributes made;
+  for (const proto::Attribute& a : attributes) {
+    if (is_graph(a)) continue;
+    Result<ir::Attribute> attribute = read_attribute(a);
+    if (!attribute.ok()) return attribute.status().within("attribute '" + std::string(a.name) + "'");
+    if (!made.emplace(std::string(a.name), std::move(attribute).value()).second)
+      return bad("attribute '" + std::string(a.name) + "' is given twice");
+  }
+  return made;
+}
+
+bool GraphReader::is_lacking(const proto::Node& node, const Opsets& opsets) const {
+  const auto version = opsets.find("");
+  const std::string op(newest_name(qualified_name(node), version == opsets.end() ? 0 : version->second));
+  return op != "Constant" && !function_of(node) && !ops::find_operator(op);
+}
+
+bool GraphReader::is_extension(const PendingNode& pending) {
+  if (!options_.extensions) return false;
+  const Result<ir::Attributes> attributes = read_attributes(pending.attributes);
+  return attributes.ok() && options_.extensions->knows(std::string(pending.node.op_type), *attributes);
+}
+
+Status GraphReader::read_extension(const PendingNode& pending, Step& step) {
+  std::vector<ir::Type> types;
+  for (const ir::Value* input : step.inputs) {
+    if (!input) return {Code::unsupported, "inputs left out are not supported for it"};
+    types.push_back(input->type);
+  }
+  VIVACE_ASSIGN(step.attributes, options_.extensions->read(std::string(pending.node.op_type), step.name,
+                                                           step.attributes, types));
+  step.op = "vivace.Extension";
+  step.emit();
+  return step.status;
 }
 
 Result<ir::Attribute> GraphReader::read_attribute(const proto::Attribute& a) {

@@ -1,0 +1,12 @@
+// ONNX nodes that carry a plugin's name.
+#pragma once
+
+#include "frontends/onnx/import.h"
+
+namespace vivace::tensorrt {
+
+/// Operators that Vivace lacks and that a creator of the registry makes a plugin for: the creator is found by the
+/// operator's name and the attributes plugin_version ("1") and plugin_namespace ("").
+const onnx::Extensions& plugin_nodes();
+
+}  // namespace vivace::tensorrt
