@@ -1,5 +1,6 @@
 // The network definition: inputs, outputs, dimensions on demand, changes after use, refusals, parsed graphs.
 #include "ir/text.h"
+#include "ops/operator.h"
 #include "tensorrt/network_testing.h"
 
 namespace vivace::tensorrt {

@@ -1,4 +1,4 @@
-// A network built through the interface, run by the reference kernels.
+// A network built through the interface, and run.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "ops/operator.h"
 #include "tensorrt/network.h"
 
 namespace vivace::tensorrt {
@@ -58,48 +57,15 @@ class NetworkTest : public testing::Test {
     return *kept_.back();
   }
 
-  /// Runs the network on these inputs, in order; its outputs are what is marked.
-  std::vector<vivace::Tensor> run(const std::vector<vivace::Tensor>& inputs) {
-    Result<std::unique_ptr<ir::Graph>> graph = network.to_graph();
-    EXPECT_TRUE(graph.ok()) << graph.status().message();
-    if (!graph.ok()) return {};
-    EXPECT_TRUE(ir::verify(**graph).ok());
-    Result<std::vector<vivace::Tensor>> made = ops::run_graph_reference(**graph, inputs);
-    EXPECT_TRUE(made.ok()) << made.status().message();
-    return made.ok() ? *made : std::vector<vivace::Tensor>();
-  }
+  /// Builds an engine and runs it on these inputs, in order; its outputs are what is marked.
+  std::vector<vivace::Tensor> run(const std::vector<vivace::Tensor>& inputs);
   static vivace::Tensor floats(Shape shape, const std::vector<float>& values) {
     return vivace::Tensor::of<float>(std::span<const float>(values), std::move(shape));
   }
 
   /// Marks a layer's output, runs, and compares with what is expected, and with the dimensions the tensor told.
   void expect(nvinfer1::ILayer* layer, const std::vector<vivace::Tensor>& inputs, const Shape& shape,
-              const std::vector<double>& values, int output = 0) {
-    ASSERT_NE(layer, nullptr);
-    nvinfer1::ITensor* const tensor = layer->getOutput(output);
-    while (network.getNbOutputs()) network.unmarkOutput(*network.getOutput(0));
-    network.markOutput(*tensor);
-    const nvinfer1::Dims told = tensor->getDimensions();
-    const std::vector<vivace::Tensor> made = run(inputs);
-    for (const std::string& error : log.errors) ADD_FAILURE() << error;
-    ASSERT_EQ(made.size(), 1U);
-    EXPECT_EQ(made[0].shape(), shape);
-    ASSERT_EQ(told.nbDims, static_cast<int>(shape.size()));
-    for (size_t i = 0; i < shape.size(); ++i)
-      if (told.d[i] >= 0) {
-        EXPECT_EQ(told.d[i], shape[i]);
-      }
-    EXPECT_EQ(to_data_type(made[0].type()), tensor->getType());
-    std::vector<double> got;
-    if (is_float(made[0].type()))
-      got = to_double(made[0]);
-    else if (made[0].type() == DType::boolean)
-      for (const bool one : made[0].span<bool>()) got.push_back(one);
-    else
-      for (const int64_t one : to_int64(made[0])) got.push_back(static_cast<double>(one));
-    ASSERT_EQ(got.size(), values.size());
-    for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], values[i], 1e-4 * std::max(1.0, std::abs(values[i])));
-  }
+              const std::vector<double>& values, int output = 0);
 
  private:
   std::vector<std::unique_ptr<std::vector<float>>> kept_;
