@@ -159,14 +159,18 @@ def ancestors(name, bases):
 
 CLASS = re.compile(r'(?:nb::class_|LayerClass)<([^;"()]*?)>\s*(\w*)\s*\(\s*m,\s*(?:"(\w+)"|name)')
 ENUM = re.compile(r'enumeration<([\w:]+)>\(\s*(\w+),\s*"(\w+)",')
+RAW_ENUM = re.compile(r'nb::enum_<(\w+)>\s*\w+\(m, "(\w+)"')
 FUNCTION = re.compile(r"^(?:template <[^\n]*>\n)?(?:static )?void (bind_\w+)\(([^)]*)\)\s*\{", re.MULTILINE)
 MEMBER = re.compile(
     r"(?:\b(\w+)\s*)?"
     r'(?:\.\s*(def|def_prop_rw|def_prop_ro|def_rw|def_ro|def_prop_ro_static|def_static)\(\s*("\w+"|name)'
     r'|PROPERTY\(\s*\w+,\s*("\w+"),\s*(\w+)\)'
     r'|\.attr\(("\w+"|name)\)\s*='
-    r'|weights_property<[\w:]+>\(\s*(\w+),\s*"(\w+)")'
+    r'|(?:weights_property<[\w:]+>|creator_property<\w+>|by_index_or_name)\(\s*(\w+),\s*"(\w+)"'
+    r'|\bmethod\(\s*("\w+"))'
 )
+# Methods that are added to a class of another file.
+SCOPE = re.compile(r'm\.attr\("(\w+)"\);')
 LOOP = re.compile(r"for \(const char\* name : \{([^}]*)\}\)")
 
 
@@ -190,7 +194,7 @@ class Bindings:
 
     def read(self, text):
         aliases = {a: c.split("::")[-1] for a, c in re.findall(r"using (\w+) = ([\w:]+);", text)}
-        self.aliases = aliases
+        self.aliases, self.text = aliases, text
         starts = [*FUNCTION.finditer(text)]
         bodies = {m[1]: text[m.end() - 1 : balanced(text, m.end() - 1)] for m in starts}
         for name, body in bodies.items():
@@ -203,8 +207,8 @@ class Bindings:
                 self.members(body.replace("Layer::", given + "::"), given, python, variables)
         else:
             self.members(body, "", "", variables)
-            for called, variable in re.findall(r"\b(bind_\w+)\((\w+)\);", body):
-                start = re.search(rf"void {called}\(nb::class_<", text)
+            for called, variable in re.findall(r"\b(\w+)(?:<\w+>)?\((\w+)\);", body):
+                start = re.search(rf"void {called}\((?:nb::class_<|Class& )", text)
                 if start and variable in variables:
                     opening = text.index("{", text.index(")", start.end()))
                     part = text[opening : balanced(text, opening)]
@@ -214,7 +218,7 @@ class Bindings:
     def members(self, body, given, python, variables):
         current, loop = "", (0, [])
         events = sorted(
-            [*CLASS.finditer(body), *ENUM.finditer(body), *MEMBER.finditer(body), *LOOP.finditer(body)],
+            [m for pattern in (CLASS, ENUM, RAW_ENUM, SCOPE, MEMBER, LOOP) for m in pattern.finditer(body)],
             key=lambda m: m.start(),
         )
         for event in events:
@@ -234,6 +238,13 @@ class Bindings:
                 for row in re.findall(r'ROW\(\w+,\s*(\w+)\)|\{"(\w+)"', body[event.start() : end]):
                     member = row[0] or row[1]
                     self.names.append(Name(event[3], member, bound=[(cpp, "k" + member)]))
+            elif event.re is RAW_ENUM:
+                cpp = self.plain(event[1])
+                self.names.append(Name("", event[2], bound=[("", cpp)]))
+                for member in dict.fromkeys(re.findall(rf"\b{cpp}::k(\w+)", self.text)):
+                    self.names.append(Name(event[2], member, bound=[(cpp, "k" + member)]))
+            elif event.re is SCOPE:
+                current = event[1]
             elif event.re is LOOP:
                 block = body[event.end() :].lstrip()
                 end = event.end() + 400 if not block.startswith("{") else balanced(body, body.index("{", event.end()))
@@ -247,7 +258,7 @@ class Bindings:
             current = variables.get(receiver, "")
         if receiver != "m" and not current:
             return current
-        quoted = event[3] or event[4] or event[6] or f'"{event[8]}"'
+        quoted = event[3] or event[4] or event[6] or event[9] or f'"{event[8]}"'
         names = [quoted.strip('"')] if quoted.startswith('"') else loop[1] if event.start() < loop[0] else []
         if event[5]:
             called = [f"get{event[5]}", f"set{event[5]}"]
@@ -272,7 +283,7 @@ class Bindings:
 
 
 def package_names():
-    """(the names that the Python files of the package define, {alias: [name]})"""
+    """(the names that the Python files of the package define, {alias or class: the names behind it})"""
     found, aliases = [], {}
     for path in sorted(PACKAGE.glob("*.py")):
         inside = "" if path.stem.startswith("_") else path.stem
@@ -282,7 +293,8 @@ def package_names():
             found.append(Name("", inside))
         for node in ast.walk(ast.Module([n for n in tree.body if not isinstance(n, ast.ClassDef)], [])):
             if isinstance(node, ast.Assign) and node in [*tree.body, *[b for i in tree.body if isinstance(i, ast.If) for b in i.body]]:  # fmt: skip
-                found += [Name(inside, t.id) for t in node.targets if isinstance(t, ast.Name) and exported]
+                targets = [t for target in node.targets for t in getattr(target, "elts", [target])]
+                found += [Name(inside, t.id) for t in targets if isinstance(t, ast.Name) and exported]
                 if isinstance(node.value, ast.Name) and isinstance(node.targets[0], ast.Name):
                     aliases[node.targets[0].id] = [node.value.id]
             elif isinstance(node, ast.FunctionDef) and node in tree.body and exported:
@@ -294,6 +306,7 @@ def package_names():
                 continue
             if inside:
                 found.append(Name(inside, node.name))
+            aliases[node.name] = [ast.unparse(base).split(".")[-1] for base in node.bases]
             for item in node.body:
                 if isinstance(item, ast.FunctionDef):
                     found.append(Name(node.name, item.name))

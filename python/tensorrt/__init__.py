@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from . import _generation
 from . import tensorrt as tensorrt
 from ._plugin_classes import (
     IPluginCapability,
@@ -23,7 +24,8 @@ from ._plugin_classes import (
 from ._values import Dims, Dims2, Dims3, Dims4, DimsHW, Permutation, PluginFieldCollection, Weights
 from .tensorrt import *  # noqa: F403
 from .tensorrt import DataType, InterpolationMode, SampleMode
-from .tensorrt import __version__ as __version__
+
+_GENERATION, __version__ = _generation.chosen()
 
 float32 = DataType.FLOAT
 float16 = DataType.HALF
@@ -109,3 +111,5 @@ for _class in (
     _class.__module__ = "tensorrt"
     setattr(tensorrt, _class.__name__, _class)
 del _class
+
+_generation.apply(globals(), tensorrt, _GENERATION)

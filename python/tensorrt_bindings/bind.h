@@ -21,6 +21,9 @@ namespace [[gnu::visibility("hidden")]] tensorrt_python {
 namespace nb = nanobind;
 using namespace nb::literals;  // NOLINT: "name"_a throughout
 
+/// The NV_TENSORRT_VERSION that the module names itself with: what clients of before 9 and later ones are told differs.
+extern int32_t client_version;
+
 /// A sequence of integers; false, with no Python error set, where the object is none, or has more than `max`.
 bool read_integers(nb::handle object, int64_t* values, int max, int* count) noexcept;
 /// tensorrt._values.NAME(values).

@@ -31,9 +31,9 @@ nb::list get_shape(const IOptimizationProfile& profile, const char* input) {
 }
 
 void set_shape_input(IOptimizationProfile& profile, const char* input,
-                     const std::vector<std::vector<int32_t>>& values) {
+                     const std::vector<std::vector<int64_t>>& values) {
   for (int i = 0; i < 3; i++) {
-    if (!profile.setShapeValues(input, selectors[i], values[i].data(), static_cast<int32_t>(values[i].size()))) {
+    if (!profile.setShapeValuesV2(input, selectors[i], values[i].data(), static_cast<int32_t>(values[i].size()))) {
       throw nb::value_error("The minimum, the optimum and the maximum of a shape input do not fit each other");
     }
   }
@@ -43,7 +43,7 @@ nb::list get_shape_input(const IOptimizationProfile& profile, const char* input)
   nb::list lists;
   const int32_t count = profile.getNbShapeValues(input);
   for (const OptProfileSelector which : selectors) {
-    const int32_t* values = count >= 0 ? profile.getShapeValues(input, which) : nullptr;
+    const int64_t* values = count >= 0 ? profile.getShapeValuesV2(input, which) : nullptr;
     if (!values) continue;
     nb::list list;
     for (int32_t i = 0; i < count; i++) list.append(values[i]);
@@ -52,9 +52,9 @@ nb::list get_shape_input(const IOptimizationProfile& profile, const char* input)
   return lists;
 }
 
-std::vector<int32_t> integers(nb::handle object) {
-  std::vector<int32_t> values;
-  for (nb::handle item : nb::iter(object)) values.push_back(static_cast<int32_t>(nb::cast<int64_t>(nb::int_(item))));
+std::vector<int64_t> integers(nb::handle object) {
+  std::vector<int64_t> values;
+  for (nb::handle item : nb::iter(object)) values.push_back(nb::cast<int64_t>(nb::int_(item)));
   return values;
 }
 
@@ -84,7 +84,7 @@ void bind_build(nb::module_& m) {
   context_manager(builder);
   builder
       .def(nb::new_([](ILogger& logger) {
-             IBuilder* made = createInferBuilder(logger);
+             auto* made = static_cast<IBuilder*>(createInferBuilder_INTERNAL(&logger, client_version));
              if (!made) throw std::runtime_error("The builder could not be made; the logger has the reason");
              return made;
            }),
@@ -104,6 +104,17 @@ void bind_build(nb::module_& m) {
             return b.buildSerializedNetwork(network, config);
           },
           "network"_a, "config"_a, owned)
+      .def(
+          "build_serialized_network",
+          [](B& b, INetworkDefinition& network, IBuilderConfig& config, const nb::object& text) {
+            (void)text;  // what is written for generated kernels; there are none
+            IHostMemory* kernels = nullptr;
+            nb::gil_scoped_release free;
+            IHostMemory* plan = b.buildSerializedNetwork(network, config, kernels);
+            delete kernels;
+            return plan;
+          },
+          "network"_a, "config"_a, "kernel_text"_a.none(), owned)
       .def(
           "build_serialized_network_to_stream",
           [](B& b, INetworkDefinition& network, IBuilderConfig& config, IStreamWriter& writer) {

@@ -98,6 +98,11 @@ void bind_calibration(nb::module_& m) {
   nb::class_<IInt8Calibrator, PyAnyCalibrator>(m, "IInt8Calibrator")
       .def(nb::init<>())
       .def("get_batch_size", &IInt8Calibrator::getBatchSize)
+      .def(
+          "get_batch", [](IInt8Calibrator&, const nb::object&) { return nb::none(); }, "names"_a)
+      .def("read_calibration_cache", [](IInt8Calibrator&) { return nb::none(); })
+      .def(
+          "write_calibration_cache", [](IInt8Calibrator&, const nb::object&) {}, "cache"_a)
       .def("get_algorithm", &IInt8Calibrator::getAlgorithm);
   nb::class_<IInt8EntropyCalibrator, IInt8Calibrator, PyCalibrator<IInt8EntropyCalibrator>>(m, "IInt8EntropyCalibrator")
       .def(nb::init<>());
@@ -119,23 +124,38 @@ void bind_calibration(nb::module_& m) {
       .def_prop_ro("tactic", &IAlgorithmVariant::getTactic);
   nb::class_<IAlgorithmContext>(m, "IAlgorithmContext")
       .def_prop_ro("name", &IAlgorithmContext::getName)
-      .def("get_shape",
-           [](const IAlgorithmContext& context, int32_t index) {
-             nb::list shapes;
-             for (const OptProfileSelector which :
-                  {OptProfileSelector::kMIN, OptProfileSelector::kOPT, OptProfileSelector::kMAX}) {
-               shapes.append(nb::cast(context.getDimensions(index, which)));
-             }
-             return shapes;
-           })
+      .def(
+          "get_shape",
+          [](const IAlgorithmContext& context, int32_t index) {
+            nb::list shapes;
+            for (const OptProfileSelector which :
+                 {OptProfileSelector::kMIN, OptProfileSelector::kOPT, OptProfileSelector::kMAX}) {
+              shapes.append(nb::cast(context.getDimensions(index, which)));
+            }
+            return shapes;
+          },
+          "index"_a)
       .def_prop_ro("num_inputs", &IAlgorithmContext::getNbInputs)
       .def_prop_ro("num_outputs", &IAlgorithmContext::getNbOutputs);
   nb::class_<IAlgorithm>(m, "IAlgorithm")
-      .def("get_algorithm_io_info", &IAlgorithm::getAlgorithmIOInfoByIndex, nb::rv_policy::reference_internal)
+      .def("get_algorithm_io_info", &IAlgorithm::getAlgorithmIOInfoByIndex, "index"_a,
+           nb::rv_policy::reference_internal)
       .def_prop_ro("algorithm_variant", &IAlgorithm::getAlgorithmVariant, nb::rv_policy::reference_internal)
       .def_prop_ro("timing_msec", &IAlgorithm::getTimingMSec)
       .def_prop_ro("workspace_size", &IAlgorithm::getWorkspaceSize);
-  nb::class_<IAlgorithmSelector, PyAlgorithmSelector>(m, "IAlgorithmSelector").def(nb::init<>());
+  nb::class_<IAlgorithmSelector, PyAlgorithmSelector>(m, "IAlgorithmSelector")
+      .def(nb::init<>())
+      .def(
+          "select_algorithms",
+          [](IAlgorithmSelector&, const nb::object&, const nb::object& choices) {
+            nb::list all;
+            for (size_t i = 0; i < nb::len(choices); i++) all.append(i);
+            return all;
+          },
+          "context"_a, "choices"_a)
+      .def(
+          "report_algorithms", [](IAlgorithmSelector&, const nb::object&, const nb::object&) {}, "contexts"_a,
+          "choices"_a);
 }
 
 }  // namespace tensorrt_python

@@ -117,6 +117,21 @@ struct PyOutputAllocator : IOutputAllocator {
   void* reallocateOutput(const char* tensor, void* memory, uint64_t size, uint64_t alignment) noexcept override {
     return pointer(ask<uintptr_t>(nb_trampoline, "reallocate_output", 0, tensor, number(memory), size, alignment));
   }
+  void* reallocateOutputAsync(const char* tensor, void* memory, uint64_t size, uint64_t alignment,
+                              cudaStream_t stream) noexcept override {
+    nb::gil_scoped_acquire gil;
+    nb::detail::ticket ticket(nb_trampoline, "reallocate_output_async", nb::detail::str_hash("reallocate_output_async"),
+                              false);
+    if (!ticket.key.is_valid()) return reallocateOutput(tensor, memory, size, alignment);
+    try {
+      const nb::object made =
+          nb_trampoline.base().attr(ticket.key)(tensor, number(memory), size, alignment, number(stream));
+      return made.is_none() ? nullptr : to_pointer(made);
+    } catch (nb::python_error& error) {
+      error.discard_as_unraisable("reallocate_output_async");
+    }
+    return nullptr;
+  }
   void notifyShape(const char* tensor, const Dims& shape) noexcept override {
     tell(nb_trampoline, "notify_shape", tensor, shape);
   }
@@ -219,12 +234,31 @@ void bind_clients(nb::module_& m) {
       .def("report_error", &IErrorRecorder::reportError);
 
   nb::class_<IGpuAllocator, PyGpuAllocator>(m, "IGpuAllocator").def(nb::init<>());
-  nb::class_<IOutputAllocator, PyOutputAllocator>(m, "IOutputAllocator").def(nb::init<>());
-  nb::class_<IProgressMonitor, PyProgressMonitor>(m, "IProgressMonitor").def(nb::init<>());
-  nb::class_<IDebugListener, PyDebugListener>(m, "IDebugListener").def(nb::init<>());
-  nb::class_<IStreamReader, PyStreamReader>(m, "IStreamReader").def(nb::init<>());
-  nb::class_<IStreamReaderV2, PyStreamReaderV2>(m, "IStreamReaderV2").def(nb::init<>());
-  nb::class_<IStreamWriter, PyStreamWriter>(m, "IStreamWriter").def(nb::init<>());
+
+  // What a class of the program does not override: nothing is done, nothing is there.
+  const auto none = [](const nb::args&, const nb::kwargs&) { return nb::none(); };
+  nb::class_<IOutputAllocator, PyOutputAllocator>(m, "IOutputAllocator")
+      .def(nb::init<>())
+      .def("reallocate_output", none)
+      .def(
+          "reallocate_output_async",
+          [](nb::handle self, const nb::object& tensor, const nb::object& memory, const nb::object& size,
+             const nb::object& alignment,
+             const nb::object&) { return self.attr("reallocate_output")(tensor, memory, size, alignment); },
+          "tensor_name"_a, "memory"_a, "size"_a, "alignment"_a, "stream"_a)
+      .def("notify_shape", none);
+  nb::class_<IProgressMonitor, PyProgressMonitor>(m, "IProgressMonitor")
+      .def(nb::init<>())
+      .def("phase_start", none)
+      .def("step_complete", [](const nb::args&, const nb::kwargs&) { return true; })
+      .def("phase_finish", none);
+  nb::class_<IDebugListener, PyDebugListener>(m, "IDebugListener").def(nb::init<>()).def("process_debug_tensor", none);
+  nb::class_<IStreamReader, PyStreamReader>(m, "IStreamReader").def(nb::init<>()).def("read", none);
+  nb::class_<IStreamReaderV2, PyStreamReaderV2>(m, "IStreamReaderV2")
+      .def(nb::init<>())
+      .def("read", none)
+      .def("seek", none);
+  nb::class_<IStreamWriter, PyStreamWriter>(m, "IStreamWriter").def(nb::init<>()).def("write", none);
 }
 
 }  // namespace tensorrt_python

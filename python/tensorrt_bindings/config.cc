@@ -1,18 +1,62 @@
 // IBuilderConfig and ITimingCache.
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
+
 #include "bind.h"
 
 namespace tensorrt_python {
 
 using namespace nvinfer1;  // NOLINT
 
+namespace {
+
+/// Keys are written as hexadecimal numbers.
+std::string print_key(const TimingCacheKey& key) {
+  std::string text = "0x";
+  for (const uint8_t byte : key.data) {
+    for (const int digit : {byte >> 4, byte & 15}) text += "0123456789abcdef"[digit];
+  }
+  return text;
+}
+
+TimingCacheKey parse_key(const std::string& text) {
+  TimingCacheKey key{};
+  const size_t start = text.starts_with("0x") ? 2 : 0;
+  const std::string digits = text.substr(start);
+  if (digits.size() != 2 * sizeof key.data || digits.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) {
+    throw nb::value_error("A key of a timing cache is 32 hexadecimal digits");
+  }
+  for (size_t i = 0; i < sizeof key.data; i++) {
+    key.data[i] = static_cast<uint8_t>(std::stoi(digits.substr(2 * i, 2), nullptr, 16));
+  }
+  return key;
+}
+
+nb::list query_keys(const ITimingCache& cache) {
+  std::vector<TimingCacheKey> keys(static_cast<size_t>(std::max<int64_t>(cache.queryKeys(nullptr, 0), 0)));
+  cache.queryKeys(keys.data(), static_cast<int64_t>(keys.size()));
+  nb::list list;
+  for (const TimingCacheKey& key : keys) list.append(nb::cast(key));
+  return list;
+}
+
+}  // namespace
+
 void bind_config(nb::module_& m) {
   constexpr auto owned = nb::rv_policy::take_ownership;
   const auto held = nb::for_setter(nb::keep_alive<1, 2>());
   const auto or_none = nb::for_setter(nb::arg().none());
 
+  nb::class_<TimingCacheKey>(m, "TimingCacheKey").def_static("parse", &parse_key, "text"_a).def("__str__", &print_key);
+  nb::class_<TimingCacheValue>(m, "TimingCacheValue")
+      .def(nb::init<uint64_t, float>(), "tacticHash"_a, "timingMSec"_a)
+      .def_rw("tacticHash", &TimingCacheValue::tacticHash)
+      .def_rw("timingMSec", &TimingCacheValue::timingMSec);
   nb::class_<ITimingCache>(m, "ITimingCache")
+      .def("queryKeys", &query_keys)
+      .def("query", &ITimingCache::query, "key"_a)
+      .def("update", &ITimingCache::update, "key"_a, "value"_a)
       .def("serialize", &ITimingCache::serialize, owned)
       .def("combine", &ITimingCache::combine, "input_cache"_a, "ignore_mismatch"_a)
       .def("reset", &ITimingCache::reset);
@@ -27,6 +71,7 @@ void bind_config(nb::module_& m) {
       .def("set_quantization_flag", &C::setQuantizationFlag, "flag"_a)
       .def("clear_quantization_flag", &C::clearQuantizationFlag, "flag"_a)
       .def("get_quantization_flag", &C::getQuantizationFlag, "flag"_a)
+      .def_prop_rw("quantization_flags", &C::getQuantizationFlags, &C::setQuantizationFlags)
       .def("set_preview_feature", &C::setPreviewFeature, "feature"_a, "enable"_a)
       .def("get_preview_feature", &C::getPreviewFeature, "feature"_a)
       .def("set_memory_pool_limit", &C::setMemoryPoolLimit, "pool"_a, "pool_size"_a)
@@ -46,6 +91,12 @@ void bind_config(nb::module_& m) {
       .def_prop_rw("max_num_tactics", &C::getMaxNbTactics, &C::setMaxNbTactics)
       .def_prop_rw("tiling_optimization_level", &C::getTilingOptimizationLevel, &C::setTilingOptimizationLevel)
       .def_prop_rw("l2_limit_for_tiling", &C::getL2LimitForTiling, &C::setL2LimitForTiling)
+      .def_prop_rw(
+          "remote_auto_tuning_config", [](const C& c) { return to_text(c.getRemoteAutoTuningConfig()); },
+          &C::setRemoteAutoTuningConfig)
+      .def_prop_rw(
+          "build_route", [](const C& c) { return to_text(c.getBuildRoute()); }, &C::setBuildRoute)
+      .def_prop_ro("all_build_routes", [](const C& c) { return to_text(c.getAllBuildRoutes()); })
       .def_prop_rw("DLA_core", &C::getDLACore, &C::setDLACore)
       .def_prop_rw("default_device_type", &C::getDefaultDeviceType, &C::setDefaultDeviceType)
       .def("set_device_type", &C::setDeviceType, "layer"_a, "device_type"_a)

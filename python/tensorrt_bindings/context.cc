@@ -1,4 +1,6 @@
 // IExecutionContext. Addresses are those of this machine's memory; the interpreter is free while an engine runs.
+#include <map>
+
 #include "bind.h"
 
 namespace tensorrt_python {
@@ -11,19 +13,36 @@ using C = IExecutionContext;
 
 cudaStream_t to_stream(const nb::object& stream) { return static_cast<cudaStream_t>(to_pointer(stream)); }
 
-bool set_shape_input(C& context, int32_t binding, const nb::sequence& values) {
-  std::vector<int32_t> list;
-  for (nb::handle value : values) list.push_back(static_cast<int32_t>(nb::cast<int64_t>(nb::int_(value))));
-  return context.setInputShapeBinding(binding, list.data());
+/// The values of shape inputs, which a context reads when it runs (guarded by the GIL).
+std::map<const C*, std::map<int32_t, std::vector<int64_t>>> values_of_contexts;
+
+bool set_shape_input(nb::pointer_and_handle<C> context, int32_t binding, const nb::sequence& values) {
+  if (!values_of_contexts.contains(context.p)) {
+    nb::keep_alive_cb(context.h, context.p,
+                      [](void* gone) noexcept { values_of_contexts.erase(static_cast<C*>(gone)); });
+  }
+  std::vector<int64_t>& held = values_of_contexts[context.p][binding];
+  held.clear();
+  for (nb::handle value : values) held.push_back(nb::cast<int64_t>(nb::int_(value)));
+  auto* data = reinterpret_cast<int32_t*>(held.data());
+  if (context.p->getEngine().getBindingDataType(binding) != DataType::kINT64) {
+    std::vector<int32_t> narrow(held.begin(), held.end());
+    std::memcpy(data, narrow.data(), narrow.size() * sizeof narrow[0]);
+  }
+  return context.p->setInputShapeBinding(binding, data);
 }
 
 nb::list get_shape_input(const C& context, int32_t binding) {
-  const Dims shape = context.getBindingDimensions(binding);
-  const int64_t count = shape.nbDims == 0 ? 1 : shape.d[0];
-  std::vector<int32_t> values(static_cast<size_t>(count > 0 ? count : 0));
   nb::list list;
-  if (!context.getShapeBinding(binding, values.data())) return list;
-  for (const int32_t value : values) list.append(value);
+  const Dims shape = context.getBindingDimensions(binding);
+  const ICudaEngine& engine = context.getEngine();
+  const void* data =
+      engine.isShapeBinding(binding) ? context.getTensorAddress(engine.getBindingName(binding)) : nullptr;
+  const int64_t count = shape.nbDims == 0 ? 1 : shape.d[0];
+  for (int64_t i = 0; data && i < count; i++) {
+    const bool wide = engine.getBindingDataType(binding) == DataType::kINT64;
+    list.append(wide ? static_cast<const int64_t*>(data)[i] : static_cast<const int32_t*>(data)[i]);
+  }
   return list;
 }
 
@@ -158,6 +177,15 @@ void bind_context(nb::module_& m) {
           "set_device_memory",
           [](C& c, const nb::object& memory, int64_t size) { c.setDeviceMemoryV2(to_pointer(memory), size); },
           "memory"_a, "size"_a)
+      .def(
+          "set_communicator",
+          [](C& c, const nb::object& communicator) {
+            const bool capsule = PyCapsule_CheckExact(communicator.ptr());
+            return c.setCommunicator(capsule ? PyCapsule_GetPointer(communicator.ptr(), nullptr)
+                                             : to_pointer(communicator));
+          },
+          "communicator"_a.none())
+      .def("get_runtime_config", &C::getRuntimeConfig, nb::rv_policy::reference_internal)
       .def("update_device_memory_size_for_shapes", &C::updateDeviceMemorySizeForShapes)
       .def(
           "set_aux_streams",
@@ -172,7 +200,8 @@ void bind_context(nb::module_& m) {
       .def("get_debug_listener", &C::getDebugListener, nb::rv_policy::reference)
       .def("set_tensor_debug_state", &C::setTensorDebugState, "name"_a, "flag"_a)
       .def("get_debug_state", &C::getDebugState, "name"_a)
-      .def("set_all_tensors_debug_state", &C::setAllTensorsDebugState, "flag"_a);
+      .def("set_all_tensors_debug_state", &C::setAllTensorsDebugState, "flag"_a)
+      .def_prop_rw("unfused_tensors_debug_state", &C::getUnfusedTensorsDebugState, &C::setUnfusedTensorsDebugState);
 }
 
 }  // namespace tensorrt_python

@@ -37,7 +37,9 @@ void bind_enums(nb::module_& m) {
   enumeration<NetworkDefinitionCreationFlag>(
       m, "NetworkDefinitionCreationFlag",
       {ROW(NetworkDefinitionCreationFlag, EXPLICIT_BATCH), ROW(NetworkDefinitionCreationFlag, EXPLICIT_PRECISION),
-       ROW(NetworkDefinitionCreationFlag, STRONGLY_TYPED)});
+       ROW(NetworkDefinitionCreationFlag, STRONGLY_TYPED),
+       ROW(NetworkDefinitionCreationFlag, PREFER_JIT_PYTHON_PLUGINS),
+       ROW(NetworkDefinitionCreationFlag, PREFER_AOT_PYTHON_PLUGINS)});
   enumeration<BuilderFlag>(m, "BuilderFlag",
                            {ROW(BuilderFlag, FP16),
                             ROW(BuilderFlag, INT8),
@@ -60,6 +62,8 @@ void bind_enums(nb::module_& m) {
                             ROW(BuilderFlag, BF16),
                             ROW(BuilderFlag, DISABLE_COMPILATION_CACHE),
                             ROW(BuilderFlag, STRIP_PLAN),
+                            ROW(BuilderFlag, WEIGHTLESS),
+                            ROW(BuilderFlag, ENABLE_TACTIC_HEURISTIC),
                             ROW(BuilderFlag, REFIT_IDENTICAL),
                             ROW(BuilderFlag, WEIGHT_STREAMING),
                             ROW(BuilderFlag, INT4),
@@ -78,7 +82,8 @@ void bind_enums(nb::module_& m) {
       m, "PreviewFeature",
       {ROW(PreviewFeature, FASTER_DYNAMIC_SHAPES_0805),
        ROW(PreviewFeature, DISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805), ROW(PreviewFeature, PROFILE_SHARING_0806),
-       ROW(PreviewFeature, ALIASED_PLUGIN_IO_10_03)});
+       ROW(PreviewFeature, ALIASED_PLUGIN_IO_10_03), ROW(PreviewFeature, RUNTIME_ACTIVATION_RESIZE_10_10),
+       ROW(PreviewFeature, MULTIDEVICE_RUNTIME_10_16)});
   enumeration<HardwareCompatibilityLevel>(
       m, "HardwareCompatibilityLevel",
       {ROW(HardwareCompatibilityLevel, NONE), ROW(HardwareCompatibilityLevel, AMPERE_PLUS),
@@ -108,6 +113,8 @@ void bind_enums(nb::module_& m) {
   enumeration<TempfileControlFlag>(
       m, "TempfileControlFlag",
       {ROW(TempfileControlFlag, ALLOW_IN_MEMORY_FILES), ROW(TempfileControlFlag, ALLOW_TEMPORARY_FILES)});
+  enumeration<EngineStat>(m, "EngineStat",
+                          {ROW(EngineStat, TOTAL_WEIGHTS_SIZE), ROW(EngineStat, STRIPPED_WEIGHTS_SIZE)});
   enumeration<LayerInformationFormat>(m, "LayerInformationFormat",
                                       {ROW(LayerInformationFormat, ONELINE), ROW(LayerInformationFormat, JSON)});
   enumeration<ExecutionContextAllocationStrategy>(

@@ -61,6 +61,7 @@ void bind_layers(nb::module_& m) {
       .def_prop_ro("type", &ILayer::getType)
       .def_prop_ro("num_inputs", &ILayer::getNbInputs)
       .def_prop_ro("num_outputs", &ILayer::getNbOutputs) PROPERTY(ILayer, "precision", Precision)
+          PROPERTY(ILayer, "num_ranks", NbRanks)
       .def_prop_ro("precision_is_set", &ILayer::precisionIsSet)
       .def("reset_precision", &ILayer::resetPrecision)
       .def("set_input", &ILayer::setInput, "index"_a, "tensor"_a)

@@ -3,6 +3,10 @@
 #include "bind.h"
 #include "plugins.h"
 
+namespace tensorrt_python {
+int32_t client_version = NV_TENSORRT_VERSION;
+}
+
 NB_MODULE(tensorrt, m) {
   using namespace tensorrt_python;  // NOLINT
   // Programs leave engines in globals: the end of the interpreter is no leak to warn of.
@@ -23,6 +27,8 @@ NB_MODULE(tensorrt, m) {
   bind_context(m);
   bind_runtime(m);
   bind_parser(m);
+
+  m.def("_speak_as", [](int generation) { client_version = generation < 9 ? NV_TENSORRT_VERSION : 9300; });
 
   const int32_t version = getInferLibVersion();
   const int32_t major = version >= 100000 ? version / 10000 : version / 1000;

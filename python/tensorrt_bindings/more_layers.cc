@@ -184,17 +184,41 @@ void bind_attention(nb::module_& m) {
       .def_prop_rw("norm_op", &A::getNormalizationOperation, &A::setNormalizationOperation)
       .def_prop_rw(
           "mask", &A::getMask, [](A& a, ITensor& mask) { return a.setMask(mask); }, inside)
-          PROPERTY(A, "causal", Causal) PROPERTY(A, "decomposable", Decomposable)
+          PROPERTY(A, "causal", Causal) PROPERTY(A, "causal_kind", CausalKind) PROPERTY(A, "decomposable", Decomposable)
+              PROPERTY(A, "num_ranks", NbRanks)
+                  PROPERTY(A, "normalization_quantize_to_type", NormalizationQuantizeToType)
+                      PROPERTY(A, "query_form", QueryForm) PROPERTY(A, "key_value_form", KeyValueForm)
+      .def_prop_rw(
+          "metadata", [](const A& a) { return to_text(a.getMetadata()); }, &A::setMetadata)
+      .def_prop_rw("normalization_quantize_scale", &A::getNormalizationQuantizeScale, &A::setNormalizationQuantizeScale,
+                   inside)
+      .def_prop_rw("query_lengths", &A::getQueryLengths, &A::setQueryLengths, inside, nb::for_setter(nb::arg().none()))
+      .def_prop_rw("key_value_lengths", &A::getKeyValueLengths, &A::setKeyValueLengths, inside,
+                   nb::for_setter(nb::arg().none()))
       .def_prop_ro("num_inputs", &A::getNbInputs)
       .def_prop_ro("num_outputs", &A::getNbOutputs)
-      .def("set_input", &A::setInput, "index"_a, "input"_a)
+      .def("set_input", &A::setInput, "index"_a, "tensor"_a)
       .def("get_input", &A::getInput, "index"_a, inside)
       .def("get_output", &A::getOutput, "index"_a, inside);
   LayerClass<IRotaryEmbeddingLayer>(m, "IRotaryEmbeddingLayer")
       PROPERTY(IRotaryEmbeddingLayer, "interleaved", Interleaved)
           PROPERTY(IRotaryEmbeddingLayer, "rotary_embedding_dim", RotaryEmbeddingDim);
   LayerClass<IKVCacheUpdateLayer>(m, "IKVCacheUpdateLayer") PROPERTY(IKVCacheUpdateLayer, "cache_mode", CacheMode);
-  LayerClass<IMoELayer>(m, "IMoELayer");
+  LayerClass<IMoELayer>(m, "IMoELayer")
+      .def("set_gated_weights", &IMoELayer::setGatedWeights, "fc_gate_weights"_a, "fc_up_weights"_a,
+           "fc_down_weights"_a, "activation_type"_a)
+      .def("set_gated_biases", &IMoELayer::setGatedBiases, "fc_gate_biases"_a, "fc_up_biases"_a, "fc_down_biases"_a)
+      .def("set_quantization_static", &IMoELayer::setQuantizationStatic, "fc_down_activation_scale"_a, "data_type"_a)
+      .def("set_quantization_dynamic_dbl_q", &IMoELayer::setQuantizationDynamicDblQ, "fc_down_activation_dbl_q_scale"_a,
+           "data_type"_a, "block_shape"_a, "dyn_q_output_scale_type"_a)
+      .def("set_swiglu_params", &IMoELayer::setSwigluParams, "limit"_a, "alpha"_a, "beta"_a)
+          PROPERTY(IMoELayer, "activation_type", ActivationType)
+              PROPERTY(IMoELayer, "quantization_to_type", QuantizationToType)
+                  PROPERTY(IMoELayer, "quantization_block_shape", QuantizationBlockShape)
+                      PROPERTY(IMoELayer, "dyn_q_output_scale_type", DynQOutputScaleType)
+                          PROPERTY(IMoELayer, "swiglu_param_limit", SwigluParamLimit)
+                              PROPERTY(IMoELayer, "swiglu_param_alpha", SwigluParamAlpha)
+                                  PROPERTY(IMoELayer, "swiglu_param_beta", SwigluParamBeta);
   LayerClass<IDistCollectiveLayer>(m, "IDistCollectiveLayer");
 }
 

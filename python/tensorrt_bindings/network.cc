@@ -183,6 +183,21 @@ void bind_network(nb::module_& m) {
       .def("add_normalization", &N::addNormalization, "input"_a, "scale"_a, "bias"_a, "axesMask"_a, inside)
       .def("add_normalization_v2", &N::addNormalizationV2, "input"_a, "scale"_a, "bias"_a, "axesMask"_a, inside)
       .def("add_attention", &N::addAttention, "query"_a, "key"_a, "value"_a, "norm_op"_a, "causal"_a, inside)
+      .def("add_attention_v2", &N::addAttentionV2, "query"_a, "key"_a, "value"_a, "norm_op"_a, "causal_kind"_a, inside)
+      .def("add_moe", &N::addMoE, "hidden_states"_a, "selected_experts_for_tokens"_a, "scores_for_selected_experts"_a,
+           inside)
+      .def(
+          "add_dist_collective",
+          [](N& n, ITensor& input, CollectiveOperation op, ReduceOperation reduce, int64_t root,
+             const nb::object& groups) {
+            std::vector<int64_t> ranks;
+            if (!groups.is_none()) {
+              for (nb::handle rank : groups) ranks.push_back(nb::cast<int64_t>(nb::int_(rank)));
+            }
+            return n.addDistCollective(input, op, reduce, root, ranks.empty() ? nullptr : ranks.data(),
+                                       static_cast<int64_t>(ranks.size()));
+          },
+          "input"_a, "dist_collective_op"_a, "reduce_op"_a, "root"_a, "groups"_a.none(), inside)
       .def("add_rotary_embedding", &N::addRotaryEmbedding, "input"_a, "cos_cache"_a, "sin_cache"_a, "interleaved"_a,
            "rotary_embedding_dim"_a, inside)
       .def("add_kv_cache_update", &N::addKVCacheUpdate, "cache"_a, "update"_a, "write_indices"_a, "cache_mode"_a,
@@ -207,6 +222,8 @@ void bind_network(nb::module_& m) {
             return type ? n.addDequantize(input, scale, *type) : n.addDequantize(input, scale);
           },
           "input"_a, "scale"_a, "output_type"_a = nb::none(), inside)
+      .def("add_dynamic_quantize_v2", &N::addDynamicQuantizeV2, "input"_a, "block_shape"_a, "output_type"_a,
+           "scale_type"_a, inside)
       .def("add_dynamic_quantize", &N::addDynamicQuantize, "input"_a, "axis"_a, "block_size"_a, "output_type"_a,
            "scale_type"_a, inside);
 

@@ -95,7 +95,8 @@ void bind_network_enums(nb::module_& m) {
                   ROW(U, ASINH), ROW(U, ACOSH), ROW(U, ATANH), ROW(U, CEIL),  ROW(U, FLOOR), ROW(U, ERF),  ROW(U, NOT),
                   ROW(U, SIGN),  ROW(U, ROUND), ROW(U, ISINF), ROW(U, ISNAN)});
   using R = ReduceOperation;
-  enumeration<R>(m, "ReduceOperation", {ROW(R, SUM), ROW(R, PROD), ROW(R, MAX), ROW(R, MIN), ROW(R, AVG)});
+  enumeration<R>(m, "ReduceOperation",
+                 {ROW(R, SUM), ROW(R, PROD), ROW(R, MAX), ROW(R, MIN), ROW(R, AVG), ROW(R, NONE)});
   enumeration<ScatterMode>(m, "ScatterMode", {ROW(ScatterMode, ELEMENT), ROW(ScatterMode, ND)});
   enumeration<GatherMode>(m, "GatherMode", {ROW(GatherMode, DEFAULT), ROW(GatherMode, ELEMENT), ROW(GatherMode, ND)});
   enumeration<TopKOperation>(m, "TopKOperation", {ROW(TopKOperation, MAX), ROW(TopKOperation, MIN)});
@@ -132,6 +133,16 @@ void bind_network_enums(nb::module_& m) {
   enumeration<G>(
       m, "RNNGateType",
       {ROW(G, INPUT), ROW(G, OUTPUT), ROW(G, FORGET), ROW(G, UPDATE), ROW(G, RESET), ROW(G, CELL), ROW(G, HIDDEN)});
+  using C2 = CollectiveOperation;
+  enumeration<C2>(m, "CollectiveOperation",
+                  {ROW(C2, ALL_REDUCE), ROW(C2, ALL_GATHER), ROW(C2, BROADCAST), ROW(C2, REDUCE),
+                   ROW(C2, REDUCE_SCATTER), ROW(C2, ALL_TO_ALL), ROW(C2, GATHER), ROW(C2, SCATTER)});
+  enumeration<CausalMaskKind>(
+      m, "CausalMaskKind",
+      {ROW(CausalMaskKind, NONE), ROW(CausalMaskKind, UPPER_LEFT), ROW(CausalMaskKind, LOWER_RIGHT)});
+  enumeration<AttentionIOForm>(m, "AttentionIOForm",
+                               {ROW(AttentionIOForm, PADDED_BHND), ROW(AttentionIOForm, PACKED_NHD)});
+  enumeration<MoEActType>(m, "MoEActType", {ROW(MoEActType, NONE), ROW(MoEActType, SILU)});
   enumeration<CumulativeOperation>(m, "CumulativeOperation", {ROW(CumulativeOperation, SUM)});
 }
 

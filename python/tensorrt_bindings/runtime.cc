@@ -15,6 +15,12 @@ constexpr auto owned = nb::rv_policy::take_ownership;
 
 nb::object recorder_or_none(IErrorRecorder* recorder) { return nb::cast(recorder, nb::rv_policy::reference); }
 
+/// Defines what takes a binding's number, or a name, under both keywords.
+template <class Function>
+void by_index_or_name(nb::class_<E>& engine, const char* method, const Function& function) {
+  engine.def(method, function, "index"_a).def(method, function, "name"_a);
+}
+
 /// A binding by number or by name; -1 where there is none.
 int32_t binding(const E& engine, nb::handle key) {
   if (nb::isinstance<nb::str>(key)) return engine.getBindingIndex(nb::str(key).c_str());
@@ -49,7 +55,8 @@ nb::list profile_shapes(const E& engine, const char* name, int32_t profile) {
 nb::list profile_values(const E& engine, int32_t profile, int32_t index, int32_t count) {
   nb::list lists;
   for (const OptProfileSelector which : selectors) {
-    const int32_t* values = engine.getProfileShapeValues(index, profile, which);
+    const char* name = engine.getBindingName(index);
+    const int64_t* values = name ? engine.getProfileTensorValuesV2(name, profile, which) : nullptr;
     if (!values) return nb::list();
     nb::list list;
     for (int32_t i = 0; i < count; i++) list.append(values[i]);
@@ -67,6 +74,11 @@ void bind_engine(nb::module_& m) {
       .def("set_flag", &ISerializationConfig::setFlag, "flag"_a)
       .def("clear_flag", &ISerializationConfig::clearFlag, "flag"_a)
       .def("get_flag", &ISerializationConfig::getFlag, "flag"_a);
+
+  nb::class_<IRuntimeConfig>(m, "IRuntimeConfig")
+      .def("set_execution_context_allocation_strategy", &IRuntimeConfig::setExecutionContextAllocationStrategy,
+           "strategy"_a)
+      .def("get_execution_context_allocation_strategy", &IRuntimeConfig::getExecutionContextAllocationStrategy);
 
   nb::class_<E> engine(m, "ICudaEngine");
   context_manager(engine);
@@ -86,6 +98,10 @@ void bind_engine(nb::module_& m) {
       .def("get_device_memory_size_for_profile", &E::getDeviceMemorySizeForProfile, "profile_index"_a)
       .def("get_device_memory_size_for_profile_v2", &E::getDeviceMemorySizeForProfileV2, "profile_index"_a)
       .def_prop_ro("streamable_weights_size", &E::getStreamableWeightsSize)
+      .def_prop_rw("weight_streaming_budget", &E::getWeightStreamingBudget, &E::setWeightStreamingBudget)
+      .def_prop_ro("minimum_weight_streaming_budget", &E::getMinimumWeightStreamingBudget)
+      .def_prop_ro("weight_streaming_scratch_memory_size", &E::getWeightStreamingScratchMemorySize)
+      .def("get_engine_stat", &E::getEngineStat, "stat"_a)
       .def_prop_rw("weight_streaming_budget_v2", &E::getWeightStreamingBudgetV2, &E::setWeightStreamingBudgetV2)
       .def("get_weight_streaming_automatic_budget", &E::getWeightStreamingAutomaticBudget)
       .def("is_debug_tensor", &E::isDebugTensor, "name"_a)
@@ -94,6 +110,7 @@ void bind_engine(nb::module_& m) {
           nb::for_setter(nb::keep_alive<1, 2>()), nb::for_setter(nb::arg().none()))
       .def(
           "serialize", [](const E& e) { return e.serialize(); }, owned)
+      .def("create_runtime_config", &E::createRuntimeConfig, owned)
       .def("create_serialization_config", &E::createSerializationConfig, owned, nb::keep_alive<0, 1>())
       .def("serialize_with_config", &E::serializeWithConfig, "config"_a, owned)
       .def("create_engine_inspector", &E::createEngineInspector, owned, nb::keep_alive<0, 1>())
@@ -101,6 +118,9 @@ void bind_engine(nb::module_& m) {
           "create_execution_context",
           [](E& e, ExecutionContextAllocationStrategy strategy) { return e.createExecutionContext(strategy); },
           "strategy"_a = ExecutionContextAllocationStrategy::kSTATIC, owned, nb::keep_alive<0, 1>())
+      .def(
+          "create_execution_context", [](E& e, IRuntimeConfig& config) { return e.createExecutionContext(&config); },
+          "runtime_config"_a, owned, nb::keep_alive<0, 1>())
       .def(
           "create_execution_context_without_device_memory",
           [](E& e) { return e.createExecutionContextWithoutDeviceMemory(); }, owned, nb::keep_alive<0, 1>());
@@ -113,6 +133,9 @@ void bind_engine(nb::module_& m) {
       .def("get_tensor_shape", &E::getTensorShape, "name"_a)
       .def("get_tensor_dtype", &E::getTensorDataType, "name"_a)
       .def("get_tensor_location", &E::getTensorLocation, "name"_a)
+      .def(
+          "get_aliased_input_tensor",
+          [](const E& e, const char* name) { return to_text(e.getAliasedInputTensor(name)); }, "name"_a)
       .def("is_shape_inference_io", &E::isShapeInferenceIO, "name"_a)
       .def("get_tensor_profile_shape", &profile_shapes, "name"_a, "profile_index"_a)
       .def(
@@ -153,18 +176,15 @@ void bind_engine(nb::module_& m) {
           "get_binding_name", [](const E& e, int32_t index) { return to_text(e.getBindingName(index)); }, "index"_a)
       .def(
           "get_binding_index", [](const E& e, const char* name) { return e.getBindingIndex(name); }, "name"_a)
-      .def("binding_is_input", of_binding<&E::bindingIsInput>(), "index"_a)
-      .def("get_binding_shape", of_binding<&E::getBindingDimensions>(), "index"_a)
-      .def("get_binding_dtype", of_binding<&E::getBindingDataType>(), "index"_a)
-      .def("get_location", of_binding<&E::getLocation>(), "index"_a)
       .def("is_shape_binding", of_binding<&E::isShapeBinding>(), "binding"_a)
       .def("is_execution_binding", of_binding<&E::isExecutionBinding>(), "binding"_a)
       .def("get_binding_bytes_per_component", of_binding<&E::getBindingBytesPerComponent>(), "index"_a)
       .def("get_binding_components_per_element", of_binding<&E::getBindingComponentsPerElement>(), "index"_a)
       .def("get_binding_vectorized_dim", of_binding<&E::getBindingVectorizedDim>(), "index"_a)
       .def("get_binding_format", of_binding<&E::getBindingFormat>(), "index"_a)
-      .def("get_binding_format_desc",
-           [](const E& e, const nb::object& key) { return to_text(e.getBindingFormatDesc(binding(e, key))); })
+      .def(
+          "get_binding_format_desc",
+          [](const E& e, const nb::object& key) { return to_text(e.getBindingFormatDesc(binding(e, key))); }, "index"_a)
       .def(
           "get_profile_shape",
           [](const E& e, int32_t profile, const nb::object& key) {
@@ -183,6 +203,10 @@ void bind_engine(nb::module_& m) {
             return profile_values(e, profile, index, value_count(e.getBindingDimensions(index)));
           },
           "profile_index"_a, "binding"_a);
+  by_index_or_name(engine, "binding_is_input", of_binding<&E::bindingIsInput>());
+  by_index_or_name(engine, "get_binding_shape", of_binding<&E::getBindingDimensions>());
+  by_index_or_name(engine, "get_binding_dtype", of_binding<&E::getBindingDataType>());
+  by_index_or_name(engine, "get_location", of_binding<&E::getLocation>());
 }
 
 nb::list refit_list(const IRefitter& refitter, int32_t (IRefitter::*get)(int32_t, const char**, WeightsRole*)) {
@@ -260,14 +284,27 @@ void bind_refitter(nb::module_& m) {
             return r.refitCudaEngineAsync(static_cast<cudaStream_t>(to_pointer(stream)));
           },
           "stream_handle"_a)
-      .def("set_dynamic_range",
-           [](R& r, const char* tensor, const nb::object& range) {
-             return r.setDynamicRange(tensor, nb::cast<float>(range[0]), nb::cast<float>(range[1]));
+      .def(
+          "set_dynamic_range",
+          [](R& r, const char* tensor, const nb::object& range) {
+            return r.setDynamicRange(tensor, nb::cast<float>(range[0]), nb::cast<float>(range[1]));
+          },
+          "tensor_name"_a, "range"_a)
+      .def(
+          "get_dynamic_range",
+          [](const R& r, const char* tensor) {
+            return nb::make_tuple(r.getDynamicRangeMin(tensor), r.getDynamicRangeMax(tensor));
+          },
+          "tensor_name"_a)
+      .def("get_tensors_with_dynamic_range",
+           [](R& r) {
+             std::vector<const char*> names(static_cast<size_t>(r.getTensorsWithDynamicRange(0, nullptr)));
+             r.getTensorsWithDynamicRange(static_cast<int32_t>(names.size()), names.data());
+             nb::list list;
+             for (const char* name : names) list.append(to_text(name));
+             return list;
            })
-      .def("get_dynamic_range",
-           [](const R& r, const char* tensor) {
-             return nb::make_tuple(r.getDynamicRangeMin(tensor), r.getDynamicRangeMax(tensor));
-           })
+      .def("get_weights_location", &R::getWeightsLocation, "weights_name"_a)
       .def_prop_rw("weights_validation", &R::getWeightsValidation, &R::setWeightsValidation)
       .def_prop_rw("max_threads", &R::getMaxThreads, &R::setMaxThreads)
       .def_prop_ro("logger", &R::getLogger, nb::rv_policy::reference)
@@ -287,6 +324,9 @@ void bind_runtime(nb::module_& m) {
           "execution_context", &IEngineInspector::getExecutionContext,
           [](IEngineInspector& i, const IExecutionContext* context) { i.setExecutionContext(context); },
           nb::rv_policy::reference, nb::for_setter(nb::keep_alive<1, 2>()), nb::for_setter(nb::arg().none()))
+      .def_prop_rw(
+          "error_recorder", [](const IEngineInspector& i) { return recorder_or_none(i.getErrorRecorder()); },
+          &IEngineInspector::setErrorRecorder, nb::for_setter(nb::keep_alive<1, 2>()), nb::for_setter(nb::arg().none()))
       .def(
           "get_layer_information",
           [](const IEngineInspector& i, int32_t layer, LayerInformationFormat format) {
@@ -305,7 +345,7 @@ void bind_runtime(nb::module_& m) {
   context_manager(runtime);
   runtime
       .def(nb::new_([](ILogger& logger) {
-             R* made = createInferRuntime(logger);
+             auto* made = static_cast<R*>(createInferRuntime_INTERNAL(&logger, client_version));
              if (!made) throw std::runtime_error("The runtime could not be made; the logger has the reason");
              return made;
            }),

@@ -162,8 +162,14 @@ class TestCommandLine:
 
     def test_options_are_printed(self, fixed):
         text, _ = trtexec(
-            f"--onnx={fixed}", "--fp16", "--memPoolSize=workspace:1G,dlaSRAM:0.5", "--avgRuns=2", "--shapes=x:2x2",
-            "--percentile=50,99.5", "--precisionConstraints=obey", *QUICK,
+            f"--onnx={fixed}",
+            "--fp16",
+            "--memPoolSize=workspace:1G,dlaSRAM:0.5",
+            "--avgRuns=2",
+            "--shapes=x:2x2",
+            "--percentile=50,99.5",
+            "--precisionConstraints=obey",
+            *QUICK,
         )
         for line in (
             "=== Model Options ===", "Format: ONNX", f"Model: {fixed}", "=== Build Options ===",
@@ -232,8 +238,14 @@ class TestReport:
 class TestEngines:
     def test_build_and_run(self, fixed):
         text, _ = trtexec(f"--onnx={fixed}", *QUICK)
-        for part in ("Finished parsing network model.", "Engine built in ", "Input binding for x with dimensions 2x2",
-                     "Output binding for y with dimensions 2x2", "Using random values for input x", "Throughput: "):
+        for part in (
+            "Finished parsing network model.",
+            "Engine built in ",
+            "Input binding for x with dimensions 2x2",
+            "Output binding for y with dimensions 2x2",
+            "Using random values for input x",
+            "Throughput: ",
+        ):
             assert part in text, part  # fmt: skip
 
     def test_skip_inference(self, fixed):
@@ -306,7 +318,9 @@ class TestEngines:
 
 
 class TestShapes:
-    @pytest.mark.parametrize(("shapes", "rows"), [([], 3), (["--shapes=x:1x2,z:1x2"], 1), (["--shapes=x:8x2,z:8x2"], 8)])
+    @pytest.mark.parametrize(
+        ("shapes", "rows"), [([], 3), (["--shapes=x:1x2,z:1x2"], 1), (["--shapes=x:8x2,z:8x2"], 8)]
+    )
     def test_of_a_plan(self, dynamic_plan, tmp_path, shapes, rows):
         x = np.arange(rows * 2, dtype=np.float32).reshape(rows, 2) - 2
         z = np.full((rows, 2), 10, np.float32)

@@ -5,13 +5,15 @@
 or, in a program of one's own, before its imports of TensorRT:
 
     import vivace.compat
-    vivace.compat.install()
+    vivace.compat.install(version=10)
 
 Either makes `tensorrt`, `torch2trt`, `pycuda` and `cuda` (its `bindings`) importable where no package of that name is
-installed; with `prefer=True` (`--prefer`) Vivace's come first even then. `pycuda` and `cuda` work on host memory.
+installed; with `prefer=True` (`--prefer`) Vivace's come first even then. `pycuda` and `cuda` work on host memory. `version`
+(`--tensorrt 10`) is the generation of TensorRT, 7 to 11, that `tensorrt` speaks as; 8 where nothing is said.
 """
 
 import importlib
+import os
 import pathlib
 import sys
 from collections.abc import Iterable, Sequence
@@ -19,6 +21,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 NAMES = ("cuda", "pycuda", "tensorrt", "torch2trt")
+VERSION = "VIVACE_TENSORRT_VERSION"  # what the module tensorrt looks at
 FOLDER = pathlib.Path(__file__).resolve().parent / "modules"
 
 
@@ -43,10 +46,11 @@ def _is_ours(module: ModuleType) -> bool:
     return any(pathlib.Path(place).is_relative_to(FOLDER) for place in places if place)
 
 
-def install(prefer: bool = False, names: Iterable[str] = NAMES) -> list[str]:
+def install(prefer: bool = False, names: Iterable[str] = NAMES, version: int | str | None = None) -> list[str]:
     """Makes the names importable.
 
     `prefer`: ours, even where others are installed. The default leaves what is installed alone.
+    `version`: the generation of TensorRT to speak as, say 10 or "10.16"; an error where `tensorrt` speaks as another already.
     Returns the names that this Vivace carries. A name that is imported already from elsewhere is an error with `prefer`.
     """
     names = list(names)
@@ -59,6 +63,13 @@ def install(prefer: bool = False, names: Iterable[str] = NAMES) -> list[str]:
             raise ImportError(
                 f"{', '.join(others)} of another package is imported already; call vivace.compat.install() before that"
             )
+    if version is not None:
+        spoken = getattr(sys.modules.get("tensorrt"), "__version__", str(version))
+        if spoken.split(".")[0] != str(version).split(".")[0]:
+            raise ImportError(
+                f"tensorrt is imported already, as version {spoken}; call vivace.compat.install() before that"
+            )
+        os.environ[VERSION] = str(version)
     uninstall(names)
     carried = [name for name in names if (FOLDER / name / "__init__.py").exists()]
     finder = _Finder(carried)

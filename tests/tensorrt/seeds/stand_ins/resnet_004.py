@@ -10,7 +10,9 @@ def conv1x1(inputs, outputs, stride=1):
 class BasicBlock(nn.Module):
     expansion = 1
 
-    def __init__(self, inputs, outputs, stride=1, downsample=None, groups=1, base_width=64, dilation=1, norm_layer=None):
+    def __init__(
+        self, inputs, outputs, stride=1, downsample=None, groups=1, base_width=64, dilation=1, norm_layer=None
+    ):
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.bn1 = norm_layer(outputs)
