@@ -1,29 +1,53 @@
 """TRTModule: an engine as a PyTorch module."""
 
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
 import torch
-from torch.utils import _pytree as pytree
 
 import tensorrt as trt
 
+from .flattener import Flattener
 from .types import torch_dtype_from_trt
 
 
-class TRTModule(torch.nn.Module):
-    """Runs an engine. Its state is the plan with the names of inputs and outputs.
+def _load(plan: Any) -> trt.ICudaEngine | None:
+    return trt.Runtime(trt.Logger(trt.Logger.ERROR)).deserialize_cuda_engine(plan)
 
-    output_spec: how the outputs lie in the value that forward returns (of torch.utils._pytree); None for one tensor or
-    a tuple of tensors.
+
+class TRTModule(torch.nn.Module):
+    """Runs an engine. Its state is the plan, the names of inputs and outputs, and how these are nested.
+
+    engine: an engine, a plan, or the path of a file with one
+    input_flattener, output_flattener: how the tensors lie in what forward() takes and gives; None: one after the other,
+    a single output not in a tuple
     """
 
-    def __init__(self, engine=None, input_names=None, output_names=None, output_spec=None):
+    def __init__(
+        self,
+        engine: Any = None,
+        input_names: list[str] | None = None,
+        output_names: list[str] | None = None,
+        input_flattener: Flattener | None = None,
+        output_flattener: Flattener | None = None,
+    ) -> None:
         super().__init__()
         self._register_state_dict_hook(TRTModule._on_state_dict)
         self.input_names = input_names
         self.output_names = output_names
-        self.output_spec = output_spec
+        self.input_flattener = input_flattener
+        self.output_flattener = output_flattener
+        if isinstance(engine, (str, pathlib.Path)):
+            engine = pathlib.Path(engine).read_bytes()
+        if engine is not None and not isinstance(engine, trt.ICudaEngine):
+            engine = _load(engine)
+            if engine is None:
+                raise ValueError("This is no plan of this version; convert the model again")
         self._set_engine(engine)
 
-    def _set_engine(self, engine):
+    def _set_engine(self, engine: trt.ICudaEngine | None) -> None:
         self.engine = engine
         self.context = engine.create_execution_context() if engine is not None else None
         if engine is None:
@@ -34,40 +58,55 @@ class TRTModule(torch.nn.Module):
         self.output_names = self.output_names or [name for name in names if name not in inputs]
         self._types = {name: torch_dtype_from_trt(engine.get_tensor_dtype(name)) for name in names}
 
-    def _on_state_dict(self, state_dict, prefix, local_metadata):
+    def _on_state_dict(self, state_dict: dict[str, Any], prefix: str, local_metadata: Any) -> None:
         if self.engine is None:
             return
         state_dict[prefix + "engine"] = bytearray(self.engine.serialize())
         state_dict[prefix + "input_names"] = self.input_names
         state_dict[prefix + "output_names"] = self.output_names
-        if self.output_spec is not None:
-            state_dict[prefix + "output_spec"] = pytree.treespec_dumps(self.output_spec)
+        for name in ("input_flattener", "output_flattener"):
+            if getattr(self, name) is not None:
+                state_dict[prefix + name] = getattr(self, name).dict()
 
-    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing, unexpected, errors):
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
         if prefix + "engine" not in state_dict:
-            missing.append(prefix + "engine")
+            missing_keys.append(prefix + "engine")
             return
-        runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
-        engine = runtime.deserialize_cuda_engine(state_dict[prefix + "engine"])
+        engine = _load(state_dict[prefix + "engine"])
         if engine is None:
-            errors.append(f"'{prefix}engine' holds no engine of this version; convert the model again")
+            error_msgs.append(f"'{prefix}engine' holds no engine of this version; convert the model again")
             return
-        spec = state_dict.get(prefix + "output_spec")
-        self.output_spec = pytree.treespec_loads(spec) if spec is not None else None
         self.input_names = state_dict[prefix + "input_names"]
         self.output_names = state_dict[prefix + "output_names"]
+        for name in ("input_flattener", "output_flattener"):
+            entries = state_dict.get(prefix + name)
+            setattr(self, name, Flattener.from_dict(entries) if entries is not None else None)
         self._set_engine(engine)
 
-    def forward(self, *inputs, **named):
+    def forward(self, *inputs: Any, **named: torch.Tensor) -> Any:
         if self.context is None:
             raise RuntimeError("This module has no engine yet: load_state_dict() gives it one")
-        inputs = list(inputs) + [named[name] for name in self.input_names[len(inputs) :] if name in named]
-        if len(inputs) != len(self.input_names):
-            raise TypeError(f"The engine has {len(self.input_names)} inputs, not {len(inputs)}")
-        device = inputs[0].device if inputs else torch.device("cpu")
-        # Held here until the engine is done with them.
+        tensors = list(inputs)
+        if named:  # instead of those that would come last
+            tensors += [named[name] for name in self.input_names[len(inputs) :] if name in named]
+        elif self.input_flattener is not None and len(inputs) == len(self.input_flattener.schema):
+            tensors = self.input_flattener.flatten(inputs)
+        if len(tensors) != len(self.input_names):
+            raise TypeError(f"The engine has {len(self.input_names)} inputs, not {len(tensors)}")
+        # Tensors in this machine's memory are computed on where they are, and results are written where they stay. What
+        # had to be copied is held here until the engine is done with it.
+        device = tensors[0].device if tensors else torch.device("cpu")
         held = []
-        for name, value in zip(self.input_names, inputs):
+        for name, value in zip(self.input_names, tensors):
             value = value.detach().to("cpu", self._types[name]).contiguous()
             held.append(value)
             if not self.context.set_input_shape(name, tuple(value.shape)):
@@ -81,10 +120,11 @@ class TRTModule(torch.nn.Module):
         if not self.context.execute_async_v3(0):
             raise RuntimeError("The engine failed; the logger has the reason")
         outputs = [value.to(device) for value in outputs]
-        if self.output_spec is not None:
-            return pytree.tree_unflatten(outputs, self.output_spec)
+        if self.output_flattener is not None:
+            return self.output_flattener.unflatten(outputs)
         return tuple(outputs) if len(outputs) > 1 else outputs[0]
 
-    def enable_profiling(self):
+    def enable_profiling(self) -> None:
         """Prints the time of each layer at every run."""
-        self.context.profiler = trt.Profiler()
+        if not self.context.profiler:
+            self.context.profiler = trt.Profiler()

@@ -178,8 +178,12 @@ class Progress {
 };
 
 Binding binding_of(const nvinfer1::ITensor& tensor, bool input) {
-  return {tensor.getName(), input, input && tensor.isShapeTensor(), to_vector(tensor.getDimensions()),
-          tensor.getAllowedFormats()};
+  return {tensor.getName(),
+          input,
+          input && tensor.isShapeTensor(),
+          to_vector(tensor.getDimensions()),
+          tensor.getAllowedFormats(),
+          tensor.getLocation() == nvinfer1::TensorLocation::kHOST};
 }
 
 Metadata describe(const Network& network, const BuilderConfig& config, const BuildOptions& options) {

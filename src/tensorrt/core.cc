@@ -35,7 +35,11 @@ Result<std::shared_ptr<Core>> Core::load(plan::Plan plan, int threads) {
   const runtime::Engine& engine = *core->engine_;
   std::vector<bool> taken_inputs(engine.inputs().size()), taken_outputs(engine.outputs().size());
   for (const Binding& binding : core->metadata_.bindings) {
-    Slot slot{.name = binding.name, .input = binding.input, .shape_tensor = binding.shape_tensor, .dims = binding.dims};
+    Slot slot{.name = binding.name,
+              .input = binding.input,
+              .shape_tensor = binding.shape_tensor,
+              .host = binding.host,
+              .dims = binding.dims};
     const std::vector<runtime::TensorSpec>& specs = slot.input ? engine.inputs() : engine.outputs();
     std::vector<bool>& taken = slot.input ? taken_inputs : taken_outputs;
     while (slot.index < specs.size() && (taken[slot.index] || specs[slot.index].name != slot.name)) ++slot.index;

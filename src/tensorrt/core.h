@@ -19,7 +19,7 @@ namespace vivace::tensorrt {
 struct Slot {
   std::string name;
   bool input = true;
-  bool shape_tensor = false;
+  bool shape_tensor = false, host = false;
   size_t index = 0;  // among the engine's inputs or outputs
   DType type = DType::undefined;
   nvinfer1::DataType data_type = nvinfer1::DataType::kFLOAT;

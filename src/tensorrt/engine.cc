@@ -26,7 +26,7 @@ const Shape& end_of(const plan::ShapeRange& range, nvinfer1::OptProfileSelector 
 }
 
 TensorLocation location(const Slot* slot) {
-  return slot && slot->shape_tensor ? TensorLocation::kHOST : TensorLocation::kDEVICE;
+  return slot && (slot->shape_tensor || slot->host) ? TensorLocation::kHOST : TensorLocation::kDEVICE;
 }
 
 int32_t bytes_per_component(const Slot* slot) { return slot ? std::max(bits_of(slot->type) / 8, 1) : -1; }

@@ -80,6 +80,7 @@ struct Reader {
     number(key + ".input", into.input, 0, 1);
     number(key + ".shape_tensor", into.shape_tensor, 0, 1);
     number(key + ".formats", into.formats, 0, UINT32_MAX);
+    number(key + ".host", into.host, 0, 1);
     const std::string* dims = find(key + ".dims");
     if (!dims || !read_list(*dims, into.dims) || into.dims.size() > kMaxRank ||
         std::any_of(into.dims.begin(), into.dims.end(), [](int64_t d) { return d < -1; }))
@@ -149,6 +150,7 @@ std::map<std::string, std::string> to_entries(const Metadata& metadata) {
     to[key + ".input"] = binding.input ? "1" : "0";
     if (binding.shape_tensor) to[key + ".shape_tensor"] = "1";
     if (binding.formats != 1) to[key + ".formats"] = std::to_string(binding.formats);
+    if (binding.host) to[key + ".host"] = "1";
   }
   to[kMark + "profiles"] = std::to_string(metadata.profiles.size());
   for (size_t i = 0; i < metadata.profiles.size(); ++i) {

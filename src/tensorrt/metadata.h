@@ -16,6 +16,7 @@ struct Binding {
   bool shape_tensor = false;
   Shape dims;            // as the network says them: -1 where dynamic, no batch where that is implicit
   uint32_t formats = 1;  // bit mask of TensorFormat; 1: linear only
+  bool host = false;     // said to lie in the host's memory, with ITensor::setLocation()
 };
 
 /// The ranges that a client gave for one optimization profile.

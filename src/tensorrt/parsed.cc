@@ -352,10 +352,15 @@ Status Network::add_graph(std::unique_ptr<ir::Graph> graph) {
             "a parsed model needs an explicit batch; make the network with createNetworkV2(1U << "
             "kEXPLICIT_BATCH)"};
   std::unordered_map<const ir::Value*, NetworkTensor*> tensors;
+  // A network that is there already is continued: the graph's inputs are its tensors of the same names.
+  const size_t before = layers_.size();
   for (const ir::Value* input : graph->inputs()) {
     ITensor* made = nullptr;
     for (NetworkTensor* other : inputs_)
       if (other->name == input->name) made = other;
+    for (size_t i = 0; i < before && !made; ++i)
+      for (const auto& output : layers_[i]->outputs)
+        if (output->name == input->name) made = output.get();
     if (!made) {
       if (!input->type.dims)
         return {Code::unsupported, "input '" + input->name + "' has no number of dimensions; the model must say it"};

@@ -56,6 +56,20 @@ TEST_F(BuilderTest, APlanRunsLikeAnyOther) {
   EXPECT_EQ(metadata->profiles.size(), 1u);
 }
 
+TEST_F(BuilderTest, AnEngineTellsWhereTheNetworkSaidThatATensorLies) {
+  const auto network = relu({2, 3});
+  network->getInput(0)->setLocation(TensorLocation::kHOST);
+  const auto memory = build(*network);
+  ASSERT_TRUE(memory) << logger.errors();
+  const std::unique_ptr<IRuntime> runtime(createInferRuntime(logger));
+  const std::unique_ptr<ICudaEngine> engine(runtime->deserializeCudaEngine(memory->data(), memory->size()));
+  ASSERT_TRUE(engine) << logger.errors();
+  EXPECT_EQ(engine->getTensorLocation("x"), TensorLocation::kHOST);
+  EXPECT_EQ(engine->getLocation(0), TensorLocation::kHOST);
+  EXPECT_EQ(engine->getTensorLocation("y"), TensorLocation::kDEVICE);
+  EXPECT_EQ(run(*memory, {2, 3}, {-1, 2, -3, 4, -5, 6}), (std::vector<float>{0, 2, 0, 4, 0, 6}));
+}
+
 TEST_F(BuilderTest, SeveralProfilesAreKeptAndTheirUnionIsBuilt) {
   const auto network = relu({-1, 3});
   EXPECT_EQ(config->addOptimizationProfile(profile({1, 3}, {4, 3}, {8, 3})), 0);
@@ -417,6 +431,7 @@ TEST(Metadata, EntriesThatMakeNoSenseAreRefused) {
   EXPECT_TRUE(refused("tensorrt.binding.0.dims", "1,"));
   EXPECT_TRUE(refused("tensorrt.binding.0.dims", "-2"));
   EXPECT_TRUE(refused("tensorrt.binding.0.input", "2"));
+  EXPECT_TRUE(refused("tensorrt.binding.0.host", "yes"));
   EXPECT_TRUE(refused("tensorrt.profiles", "0"));
   EXPECT_TRUE(refused("tensorrt.profiles", "99999999999"));
   EXPECT_TRUE(refused("tensorrt.profile.0.shape.0", "1;2"));

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from documents import open_document
-from place import BUILD, HAS_PYTHON, LIB, SHARED, STAND_INS, Place
+from place import BUILD, HAS_PYTHON, LIB, SHARED, STAND_INS, Place, TorchPlace
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +18,14 @@ def place():
     if not (LIB / "libnvinfer.so").exists() or not (LIB / "cudart" / "libcudart.so").exists():
         pytest.skip(f"{LIB} has no libnvinfer.so and cudart/libcudart.so; build them first")
     return Place()
+
+
+@pytest.fixture(scope="session")
+def torch_place(place):
+    made = TorchPlace()
+    if made.missing:
+        pytest.skip(made.missing)
+    return made
 
 
 @pytest.fixture(scope="session")

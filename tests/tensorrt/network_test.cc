@@ -187,6 +187,24 @@ TEST_F(NetworkTest, a_parsed_graph_becomes_layers) {
   EXPECT_EQ(made[0].as<float>()[0], 4);
 }
 
+TEST_F(NetworkTest, a_parsed_graph_continues_the_network) {
+  ITensor* x = network.addInput("x", DataType::kFLOAT, dims({2}));
+  ITensor* middle = network.addUnary(*x, UnaryOperation::kNEG)->getOutput(0);
+  middle->setName("middle");
+  Result<std::unique_ptr<ir::Graph>> parsed = ir::parse(
+      R"(graph "g" (%middle: f32[2], %x: f32[2]) {
+  %sum: f32[2] = Add(%middle, const f32[1] splat(1))
+  %y: f32[2] = Mul(%sum, %x)
+  return %y
+})");
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  ASSERT_TRUE(network.add_graph(std::move(*parsed)).ok());
+  EXPECT_EQ(network.getNbInputs(), 1);
+  const auto made = run({floats({2}, {3, 5})});
+  ASSERT_EQ(made.size(), 1U);
+  EXPECT_EQ(made[0].as<float>()[1], -20);
+}
+
 class ImplicitBatchTest : public NetworkTest {
  protected:
   ImplicitBatchTest() : implicit(nullptr, &log, 0, true) {}

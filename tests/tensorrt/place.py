@@ -74,16 +74,47 @@ class Place:
             return outputs[outputs.files[0]]
 
 
-def find_tensorrt():
+def find_tensorrt(python=sys.executable):
     """The folders that make `import tensorrt` find ours: none where it is installed, else those of the build."""
     folders = [BUILD / "python"]
     for path in ([], folders):
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path))}
         code = "import tensorrt; tensorrt.Builder"
-        if subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, cwd="/").returncode == 0:
+        if subprocess.run([python, "-c", code], env=environment, capture_output=True, cwd="/").returncode == 0:
             return path
     return None
 
 
 TENSORRT_PATH = find_tensorrt() or []
 HAS_PYTHON = find_tensorrt() is not None
+
+
+class TorchPlace(Place):
+    """Runs programs that use PyTorch: with the Python that has it, which need not be the tests' own."""
+
+    interpreters = (str(ROOT / ".venv-torch" / "bin" / "python"), sys.executable)
+
+    def __init__(self):
+        super().__init__()
+        needs = "cv2", "matplotlib", "torch", "torchvision", "tqdm"
+        self.interpreter = self.missing = None
+        for python in filter(os.path.exists, self.interpreters):
+            found = subprocess.run([python, "-c", f"import {', '.join(needs)}"], capture_output=True, cwd="/")
+            if found.returncode == 0:
+                self.interpreter = python
+                break
+        else:
+            self.missing = f"no Python here has {', '.join(needs)}; scripts/setup --tests gets them where it can"
+            return
+        path = find_tensorrt(self.interpreter)
+        if path is None:
+            self.missing = f"{self.interpreter} has no module tensorrt; install its wheel"
+            return
+        # Where nothing is installed the build has torch2trt too; the tests of torch2trt have what stands in for .cuda().
+        modules = BUILD / "python" / "vivace" / "compat" / "modules"
+        path = [*path, *([modules] if path else []), ROOT / "python" / "host_pycuda", ROOT / "tests" / "torch"]
+        self.environment["PYTHONPATH"] = os.pathsep.join(map(str, path))
+        self.environment["MPLBACKEND"] = "Agg"
+
+    def python(self, folder, *arguments, **options):
+        return self.run(folder, self.interpreter, *arguments, **options)
