@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 from typing import Any
 
@@ -15,6 +16,27 @@ from .types import torch_dtype_from_trt
 
 def _load(plan: Any) -> trt.ICudaEngine | None:
     return trt.Runtime(trt.Logger(trt.Logger.ERROR)).deserialize_cuda_engine(plan)
+
+
+class _Grown(trt.IOutputAllocator):
+    """Memory of an output whose shape is known once it is computed."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+        self.shape: tuple[int, ...] = ()
+        self.memory = torch.empty(0, dtype=torch.uint8)
+
+    def reallocate_output(self, name: str, memory: int, size: int, alignment: int) -> int:
+        self.memory = torch.empty(max(size, 1), dtype=torch.uint8)
+        return self.memory.data_ptr()
+
+    def notify_shape(self, name: str, shape: Any) -> None:
+        self.shape = tuple(shape)
+
+    def tensor(self) -> torch.Tensor:
+        size = math.prod(self.shape) * torch.empty(0, dtype=self.dtype).element_size()
+        return self.memory[:size].view(self.dtype).reshape(self.shape)
 
 
 class TRTModule(torch.nn.Module):
@@ -112,14 +134,18 @@ class TRTModule(torch.nn.Module):
             if not self.context.set_input_shape(name, tuple(value.shape)):
                 raise ValueError(f"Input '{name}' cannot have shape {tuple(value.shape)}")
             self.context.set_tensor_address(name, value.data_ptr())
-        outputs = []
+        made: list[Any] = []
         for name in self.output_names:
-            value = torch.empty(tuple(self.context.get_tensor_shape(name)), dtype=self._types[name])
-            outputs.append(value)
-            self.context.set_tensor_address(name, value.data_ptr())
+            shape = tuple(self.context.get_tensor_shape(name))
+            if min(shape, default=0) < 0:  # depends on the values
+                made.append(_Grown(self._types[name]))
+                self.context.set_output_allocator(name, made[-1])
+            else:
+                made.append(torch.empty(shape, dtype=self._types[name]))
+                self.context.set_tensor_address(name, made[-1].data_ptr())
         if not self.context.execute_async_v3(0):
             raise RuntimeError("The engine failed; the logger has the reason")
-        outputs = [value.to(device) for value in outputs]
+        outputs = [(value.tensor() if isinstance(value, _Grown) else value).to(device) for value in made]
         if self.output_flattener is not None:
             return self.output_flattener.unflatten(outputs)
         return tuple(outputs) if len(outputs) > 1 else outputs[0]

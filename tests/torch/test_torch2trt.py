@@ -129,6 +129,31 @@ def test_tensors_in_memory_are_not_copied(net):
     assert torch2trt.torch_device_from_trt(fast.engine.get_tensor_location("output_0")) == y.device
 
 
+def test_examples_stay_as_they_are():
+    class InPlace(torch.nn.Module):
+        def forward(self, x):
+            x += 1
+            return x * 2
+
+    x = torch.randn(2, 3)
+    before = x.clone()
+    fast = torch2trt.torch2trt(InPlace(), [x])
+    assert torch.equal(x, before)
+    close(fast(x), (before + 1) * 2)
+
+
+def test_sizes_that_depend_on_values():
+    class Where(torch.nn.Module):
+        def forward(self, x):
+            return torch.nonzero(x), x * 2
+
+    x = torch.tensor([[0.0, 3.0, 0.0], [1.0, 0.0, 2.0]])
+    fast = torch2trt.torch2trt(Where(), [x])
+    for value in (x, x.flip(0), torch.zeros(2, 3)):
+        for got, want in zip(fast(value), Where()(value)):
+            close(got, want)
+
+
 def test_a_module_of_a_plan(net, tmp_path):
     x = torch.randn(1, 3, 16, 16)
     plan = torch2trt.torch2trt(net, [x]).engine.serialize()
