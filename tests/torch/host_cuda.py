@@ -26,6 +26,16 @@ if not torch.cuda.is_available():
         _held.append(made)
         return made
 
+    def in_memory(make):
+        def made(*args, **options):
+            if options.get("device") is not None and torch.device(options["device"]).type == "cuda":
+                del options["device"]
+            return make(*args, **options)
+
+        return made
+
+    for name in ("empty", "ones", "rand", "randn", "zeros"):
+        setattr(torch, name, in_memory(getattr(torch, name)))
     torch.Tensor.cuda = torch.nn.Module.cuda = lambda self, *args, **options: self
     torch.Tensor.contiguous = contiguous
     torch.cuda.current_stream = lambda *args: Stream()
