@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 HEADERS = ROOT / "include" / "tensorrt"
 BINDINGS = ROOT / "python" / "tensorrt_bindings"
 PACKAGE = ROOT / "python" / "tensorrt"
-USERS = ["tests/tensorrt", "tests/python", "examples/tensorrt", "tools/trtexec"]
+USERS = ["tests/tensorrt", "tests/python", "tests/torch", "examples/tensorrt", "tools/trtexec"]
 NAMESPACES = {"nvinfer1", "nvonnxparser", "nvcaffeparser1", "nvuffparser", "impl", "plugin", "utils", "consistency"}
 KEYWORDS = {"if", "for", "while", "switch", "return", "sizeof", "static_assert", "defined", "noexcept", "alignas",
             "decltype", "operator", "template", "constexpr", "__attribute__", "EnumMax", "visibility", "NV_NOEXCEPT",
