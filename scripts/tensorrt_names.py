@@ -284,35 +284,33 @@ class Bindings:
 
 def package_names():
     """(the names that the Python files of the package define, {alias or class: the names behind it})"""
-    found, aliases = [], {}
-    for path in sorted(PACKAGE.glob("*.py")):
-        inside = "" if path.stem.startswith("_") else path.stem
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        exported = path.stem == "__init__" or bool(inside)
-        if inside:
+    found, behind = [], {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        face = path.stem == "__init__"  # what it assigns, defines and imports is the package's
+        inside = path.parent.name if path.parent != PACKAGE else ""
+        if face and inside:
             found.append(Name("", inside))
-        for node in ast.walk(ast.Module([n for n in tree.body if not isinstance(n, ast.ClassDef)], [])):
-            if isinstance(node, ast.Assign) and node in [*tree.body, *[b for i in tree.body if isinstance(i, ast.If) for b in i.body]]:  # fmt: skip
-                targets = [t for target in node.targets for t in getattr(target, "elts", [target])]
-                found += [Name(inside, t.id) for t in targets if isinstance(t, ast.Name) and exported]
-                if isinstance(node.value, ast.Name) and isinstance(node.targets[0], ast.Name):
-                    aliases[node.targets[0].id] = [node.value.id]
-            elif isinstance(node, ast.FunctionDef) and node in tree.body and exported:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in [*tree.body, *(s for choice in tree.body if isinstance(choice, ast.If) for s in choice.body)]:
+            if isinstance(node, ast.ClassDef):
+                behind[node.name] = [ast.unparse(base).split(".")[-1] for base in node.bases]
+                found += [Name(node.name, item.name) for item in node.body if isinstance(item, ast.FunctionDef)]
+                found += [Name(node.name, name) for item in node.body for name in assigned(item)]
+            elif face and isinstance(node, ast.ImportFrom) and node.level:
+                found += [Name(inside, a.asname or a.name) for a in node.names if a.name != "*"]
+            elif face and isinstance(node, ast.FunctionDef):
                 found.append(Name(inside, node.name))
-            elif isinstance(node, ast.ImportFrom) and path.stem == "__init__" and node.level:
-                found += [Name("", a.asname or a.name) for a in node.names if a.name != "*"]
-        for node in tree.body:
-            if not isinstance(node, ast.ClassDef):
-                continue
-            if inside:
-                found.append(Name(inside, node.name))
-            aliases[node.name] = [ast.unparse(base).split(".")[-1] for base in node.bases]
-            for item in node.body:
-                if isinstance(item, ast.FunctionDef):
-                    found.append(Name(node.name, item.name))
-                elif isinstance(item, ast.Assign):
-                    found += [Name(node.name, t.id) for t in item.targets if isinstance(t, ast.Name)]
-    return found, aliases
+            elif face:
+                found += [Name(inside, name) for name in assigned(node)]
+                if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
+                    behind |= {name: [node.value.id] for name in assigned(node)}
+    return found, behind
+
+
+def assigned(node):
+    """The names that an assignment gives a value."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [t.id for target in targets for t in getattr(target, "elts", [target]) if isinstance(t, ast.Name)]
 
 
 @functools.cache
@@ -384,10 +382,14 @@ class Uses:
             tree = ast.parse(text)
         except SyntaxError:
             return found
+        imported = {}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute):
+            if isinstance(node, ast.Import):
+                imported |= {a.asname: a.name.split(".")[-1] for a in node.names if a.asname}
+            elif isinstance(node, ast.Attribute):
                 value = node.value
                 last = value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
+                last = imported.get(last, last)
                 found["qualified"].add((last, node.attr))
                 found["members"].add(node.attr)
             elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tensorrt":
