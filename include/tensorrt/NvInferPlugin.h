@@ -1,4 +1,4 @@
-// The plugins that come with the library: there are none; operators that TensorRT computes by plugins are built in.
+// The plugins that come with the library.
 // An interface of Vivace's own making that speaks TensorRT's names; see docs/tensorrt.md.
 #pragma once
 
@@ -6,6 +6,6 @@
 #include "NvInferPluginUtils.h"
 
 extern "C" {
-/// Accepted, with one message; the registry stays as it is.
+/// Registers creators of all plugins of libnvinfer_plugin in a namespace ("": none), where there are none yet.
 TENSORRTAPI bool initLibNvInferPlugins(void* logger, char const* libNamespace);
 }

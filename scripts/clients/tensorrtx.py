@@ -225,19 +225,18 @@ class Trial:
             return
         from reference import first_outputs
 
-        printed = [x for line in lines_of(text) if line.count(",") >= 9 for x in numbers_of(line)][:10]
+        lines = [numbers_of(line) for line in lines_of(text) if line.count(",") >= 9]
+        printed = lines[0][:9] if lines else []
         try:
             expected = first_outputs(model, self.weights, 10)
         except ValueError as error:
             self.notes = [f"not compared: {error}"]
             return
         scale = max(abs(x) for x in expected)
-        worst = max((abs(x - y) / scale for x, y in zip(printed, expected)), default=1)
-        self.step(
-            "equal",
-            len(printed) == 10 and worst < TOLERANCE,
-            f"error {worst:.3g}: printed {printed}, expected {expected}",
-        )
+        # Some programs print the first element in a line of its own.
+        worst = min(max((abs(x - y) / scale for x, y in zip(printed, expected[start:])), default=1) for start in (0, 1))
+        told = f"error {worst:.3g}: printed {printed}, expected {expected}"
+        self.step("equal", len(printed) == 9 and worst < TOLERANCE, told)
 
     def clean(self):
         """Files of weights and engines are large."""

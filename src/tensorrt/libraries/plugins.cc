@@ -1,10 +1,13 @@
-// libnvinfer_plugin: there is nothing in it to register.
+// libnvinfer_plugin: the entry point, which registers what src/tensorrt/plugins has.
 #include "NvInferPlugin.h"
 
-extern "C" TENSORRTAPI bool initLibNvInferPlugins(void* logger, char const*) {
-  if (logger)
-    static_cast<nvinfer1::ILogger*>(logger)->log(
-        nvinfer1::ILogger::Severity::kVERBOSE,
-        "No plugins come with Vivace; operators that TensorRT computes by plugins are part of it.");
-  return true;
+#include "tensorrt/plugins/plugin.h"
+
+extern "C" TENSORRTAPI bool initLibNvInferPlugins(void* logger, char const* libNamespace) {
+  try {
+    vivace::tensorrt::plugins::register_all(static_cast<nvinfer1::ILogger*>(logger), libNamespace);
+    return true;
+  } catch (...) {  // no memory
+    return false;
+  }
 }
