@@ -55,6 +55,15 @@ inline int64_t channels(nvinfer1::Dims const& dims) {
   return dims.nbDims >= 3 ? dims.d[dims.nbDims - 3] : dims.d[dims.nbDims - 1];
 }
 
+// Whether weights are of the file, and not computed by the program.
+inline bool recorded(Weights const& weights) {
+  for (Blob const& blob : state().blobs) {
+    const auto offset = static_cast<char const*>(weights.values) - blob.values;
+    if (weights.values && offset >= 0 && offset < static_cast<ptrdiff_t>(kRange)) return true;
+  }
+  return false;
+}
+
 inline void used(Weights const& weights, double deviation) {
   for (Blob& blob : state().blobs) {
     const auto offset = static_cast<char const*>(weights.values) - blob.values;
@@ -71,10 +80,12 @@ void window(Layer& layer, bool transposed) {
   const int64_t groups = std::max<int64_t>(1, layer.getNbGroups());
   const int64_t kernel = volume(layer.getKernelSizeNd());
   Weights weights = layer.getKernelWeights(), bias = layer.getBiasWeights();
-  weights.count = in * out / groups * kernel;
-  layer.setKernelWeights(weights);
+  if (recorded(weights)) {
+    weights.count = in * out / groups * kernel;
+    layer.setKernelWeights(weights);
+  }
   used(weights, std::sqrt(2.0 / static_cast<double>((transposed ? out : in) / groups * kernel)));
-  if (!bias.values) return;
+  if (!recorded(bias)) return;
   bias.count = out;
   layer.setBiasWeights(bias);
   used(bias, 0.05);
@@ -97,10 +108,12 @@ inline void settle() {
         int64_t in = 1;
         for (int32_t i = std::max(0, dims.nbDims - 3); i < dims.nbDims; ++i) in *= dims.d[i];
         Weights weights = of.getKernelWeights(), bias = of.getBiasWeights();
-        weights.count = in * of.getNbOutputChannels();
-        of.setKernelWeights(weights);
+        if (recorded(weights)) {
+          weights.count = in * of.getNbOutputChannels();
+          of.setKernelWeights(weights);
+        }
         used(weights, std::sqrt(1.0 / static_cast<double>(in)));
-        if (bias.values) {
+        if (recorded(bias)) {
           bias.count = of.getNbOutputChannels();
           of.setBiasWeights(bias);
           used(bias, 0.05);
@@ -111,8 +124,10 @@ inline void settle() {
         auto& of = *static_cast<nvinfer1::IConstantLayer*>(layer);
         Weights weights = of.getWeights();
         nvinfer1::Dims dims = of.getDimensions();
-        weights.count = volume(dims);
-        of.setWeights(weights);
+        if (recorded(weights)) {
+          weights.count = volume(dims);
+          of.setWeights(weights);
+        }
         const double rows = dims.nbDims > 1 ? static_cast<double>(std::max(dims.d[dims.nbDims - 1], dims.d[0])) : 0;
         used(weights, rows > 1 ? std::sqrt(1.0 / rows) : 0.05);
         break;
@@ -252,7 +267,7 @@ inline Patched& network() {
 inline nvinfer1::IConstantLayer* add_constant(nvinfer1::INetworkDefinition* to, nvinfer1::Dims const& dims,
                                               Weights weights) {
   settle();
-  weights.count = volume(dims);
+  if (recorded(weights)) weights.count = volume(dims);
   return network().call<nvinfer1::IConstantLayer*, nvinfer1::INetworkDefinition*, nvinfer1::Dims const&, Weights>(
       slot(&nvinfer1::INetworkDefinition::addConstant), to, dims, weights);
 }

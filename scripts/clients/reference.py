@@ -21,21 +21,26 @@ def read_weights(path):
 
 def fill(model, named, epsilon):
     """Puts the weights into the model's initializers, by name, and folded for those that the exporter folded."""
+    # Exporters keep equal weights once, under one of their names.
+    kept = {i.name: i for i in model.graph.initializer}
+    for node in [n for n in model.graph.node if n.op_type == "Identity" and n.input[0] in kept]:
+        own = model.graph.initializer.add()
+        own.CopyFrom(kept[node.input[0]])
+        own.name = node.output[0]
+        model.graph.node.remove(node)
     shapes = {i.name: tuple(i.dims) for i in model.graph.initializer}
     values = {name: named[name].reshape(shape) for name, shape in shapes.items() if name in named}
-    kernels = [
-        name
-        for name in named
-        if name.endswith(".weight") and name.removesuffix(".weight") + ".running_mean" not in named
-    ]
-    kernels = [name for name in kernels if name not in shapes]
     folded = [node for node in model.graph.node if node.op_type == "Conv" and node.input[1] not in values]
-    norms = [
-        name.removesuffix(".running_mean") for name in named if name.endswith(".running_mean") and name not in shapes
-    ]
-    if not len(kernels) == len(norms) == len(folded):
-        raise ValueError(f"{len(folded)} folded convolutions, {len(kernels)} kernels, {len(norms)} normalizations")
-    for node, kernel, norm in zip(folded, kernels, norms):
+    # By the module's name where the node has it, otherwise in the order in which the program asked.
+    pairs = [(f"{path}.conv.weight", f"{path}.bn") for path in (n.name[1:-10].replace("/", ".") for n in folded)]
+    if not all(kernel in named for kernel, _ in pairs):
+        norms = [n.removesuffix(".running_mean") for n in named if n.endswith(".running_mean") and n not in shapes]
+        kernels = [n for n in named if n.endswith(".weight") and n.removesuffix("weight") + "running_mean" not in named]
+        kernels = [name for name in kernels if name not in shapes]
+        if not len(kernels) == len(norms) == len(folded):
+            raise ValueError(f"{len(folded)} folded convolutions, {len(kernels)} kernels, {len(norms)} normalizations")
+        pairs = list(zip(kernels, norms))
+    for node, (kernel, norm) in zip(folded, pairs):
         scale = named[norm + ".weight"] / np.sqrt(named[norm + ".running_var"] + epsilon)
         shape = shapes[node.input[1]]
         values[node.input[1]] = named[kernel].reshape(shape) * scale.reshape(-1, 1, 1, 1)

@@ -36,11 +36,11 @@ ARGUMENTS = {
     "lane_det": (["-s"], ["-d", "images/"]),
     "unet": (["-s"], ["-d", "demo.png"]),
 }
-WEIGHTS = {"mobilenet_v3": "../mbv3_small.wts", "repvgg": "../RepVGG-A0.wts"}
+WEIGHTS = {"ghostnetv2": "../ghostnetv2.weights", "mobilenet_v3": "../mbv3_small.wts", "repvgg": "../RepVGG-A0.wts"}
 # Headers that a source uses and does not include, which older ones of others brought along.
-HEADERS = {"crnn": ["fstream", "opencv2/imgproc/types_c.h"], "dbnet": ["opencv2/imgproc/types_c.h"]}
+HEADERS = {"ibnnet": ["string"], "psenet": ["string"], "crnn": ["fstream", "opencv2/imgproc/types_c.h"], "dbnet": ["opencv2/imgproc/types_c.h"]}
 # Programs whose sources need more than TensorRT, CUDA's runtime and OpenCV.
-NEEDS = {"refinedet": "libtorch"}
+NEEDS = {"refinedet": "libtorch", "ghostnetv1": "printTensorShape, which it calls and nobody declares"}
 # Counts that a program itself asks for before a layer uses the weights.
 COUNTS = {
     "crnn": {
@@ -149,7 +149,7 @@ class Trial:
         self.notes = []
 
     def call(self, program, arguments, **more):
-        environment = {**os.environ, "LD_LIBRARY_PATH": f"{self.libraries}:{self.libraries / 'cudart'}", **more}
+        environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "LD_LIBRARY_PATH": f"{self.libraries}:{self.libraries / 'cudart'}", **more}
         try:
             done = subprocess.run([str(program), *arguments], cwd=self.place, env=environment, capture_output=True,
                                   text=True, errors="replace", timeout=self.args.seconds)  # fmt: skip
