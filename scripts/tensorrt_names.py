@@ -470,6 +470,11 @@ class Uses:
             "ParserError": "get_error", "IPluginRegistry": "get_plugin_registry", "ILoop": "add_loop",
             "IIfConditional": "add_if_conditional",
         }  # fmt: skip
-        snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", re.sub(r"^I(?=[A-Z])|Layer$", "", name.owner)).lower()
-        hints = {name.owner, makers.get(name.owner, ""), f"add_{snake}", f"add_{snake}_nd"}
-        return any(h and any(w == h or (h.endswith("_") and w.startswith(h)) for w in file["words"]) for h in hints)
+        made = re.sub(r"^I(?=[A-Z])|Layer$|_", "", name.owner).lower()
+        plain = {word.replace("_", "").lower() for word in file["words"]}
+        maker = makers.get(name.owner, "")
+        return (
+            name.owner in file["words"]
+            or bool({f"add{made}", f"add{made}nd"} & plain)
+            or any(w == maker or (maker.endswith("_") and w.startswith(maker)) for w in file["words"] if maker)
+        )
