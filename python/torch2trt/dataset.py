@@ -13,7 +13,8 @@ import tensorrt as trt
 from .flattener import Flattener
 
 Shapes = list[torch.Size]
-DEFAULT_CALIBRATION_ALGORITHM = trt.CalibrationAlgoType.ENTROPY_CALIBRATION_2
+# From generation 11 on TensorRT calibrates nothing, and these names are gone.
+DEFAULT_CALIBRATION_ALGORITHM = getattr(getattr(trt, "CalibrationAlgoType", None), "ENTROPY_CALIBRATION_2", None)
 
 
 class DatasetRecorder:
@@ -160,7 +161,7 @@ class FolderDataset(Dataset):
         torch.save(item, self.folder / f"input_{number:06}.pth")
 
 
-class DatasetCalibrator(trt.IInt8Calibrator):
+class DatasetCalibrator(getattr(trt, "IInt8Calibrator", object)):
     """Gives the builder the items of a dataset, one after the other."""
 
     def __init__(

@@ -271,7 +271,9 @@ def torch2trt(
     logger = trt.Logger(log_level)
     builder = trt.Builder(logger)
     config = builder.create_builder_config()
-    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
+    # Generations of TensorRT have dropped names; what they no longer have goes without saying there, or goes.
+    explicit = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
+    network = builder.create_network(0 if explicit is None else 1 << int(explicit))
     profile = builder.create_optimization_profile()
     for name, tensor, (low, best, high) in zip(input_names, flattener.flatten(inputs), ranges):
         shape = tuple(least if least == most else -1 for least, most in zip(low, high))
@@ -293,20 +295,22 @@ def torch2trt(
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, max_workspace_size)
     config.default_device_type = default_device_type
     config.DLA_core = dla_core
-    for wanted, flag in (
-        (fp16_mode, "FP16"),
-        (strict_type_constraints, "STRICT_TYPES"),
-        (gpu_fallback, "GPU_FALLBACK"),
-    ):
-        if wanted:
+    flags = {
+        "FP16": fp16_mode,
+        "INT8": int8_mode,
+        "STRICT_TYPES": strict_type_constraints,
+        "GPU_FALLBACK": gpu_fallback,
+    }
+    for flag, wanted in flags.items():
+        if wanted and hasattr(trt.BuilderFlag, flag):
             config.set_flag(getattr(trt.BuilderFlag, flag))
     if avg_timing_iterations is not None:
         config.avg_timing_iterations = avg_timing_iterations
-    if int8_mode:
-        config.set_flag(trt.BuilderFlag.INT8)
+    if int8_mode and hasattr(config, "int8_calibrator"):
         config.int8_calibrator = DatasetCalibrator(int8_calib_dataset or dataset, int8_calib_algorithm)
         config.set_calibration_profile(profile)
-    engine = builder.build_engine(network, config)
+    build = builder.build_engine if hasattr(builder, "build_engine") else builder.build_serialized_network
+    engine = build(network, config)
     if engine is None:
         raise RuntimeError("The engine could not be built; the logger has the reason")
     made = TRTModule(engine, input_names, output_names, flattener, Flattener.from_value(outputs))

@@ -1,6 +1,9 @@
 """The module torch2trt: PyTorch's modules as engines. Skipped where PyTorch is not installed."""
 
 import io
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -251,6 +254,23 @@ def test_options_are_those_of_the_builder(net, monkeypatch):
     calibrator.count = 0
     assert calibrator.get_batch(["input_0"]) == [items[0][0].data_ptr()]
     assert [len(calibrator.get_batch(["input_0"])) for _ in range(3)] == [1, 1, 0]
+
+
+@pytest.mark.parametrize("generation", ["7", "10", "11"])
+def test_other_generations_of_the_interface(generation):
+    code = """if True:
+        import tensorrt, torch, torch2trt
+        x = torch.ones(2, 3)
+        options = dict(fp16_mode=True, int8_mode=True, strict_type_constraints=True, max_batch_size=4)
+        fast = torch2trt.torch2trt(torch.nn.Softmax(1), [x], **options)
+        again = torch2trt.TRTModule()
+        again.load_state_dict(fast.state_dict())
+        print(tensorrt.__version__, fast(x).sum().item(), again(x[:1]).sum().item())
+    """
+    environment = os.environ | {"VIVACE_TENSORRT_VERSION": generation}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    version, *sums = done.stdout.split() or [""]
+    assert version.split(".")[0] == generation and sums == ["2.0", "1.0"], done.stderr
 
 
 def test_calibration_tables_are_kept_in_a_file(tmp_path):
