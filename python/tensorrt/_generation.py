@@ -94,6 +94,7 @@ def apply(package, core, generation):
     core._speak_as(generation)
     classes_of = dict(vars(core))  # some go before their members are asked for
     explicit = 1 << int(core.NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
+    set_output_type, wide = core.ILayer.set_output_type, core.DataType.INT64
     for since, classes in GONE.items():
         for owner, names in classes.items() if generation >= since else ():
             for name in names.split():
@@ -107,3 +108,13 @@ def apply(package, core, generation):
             return create(self, flags | explicit)
 
         core.Builder.create_network = create_network
+        shape = core.INetworkDefinition.add_shape
+
+        def add_shape(self, input):
+            """Sizes are of 64 bits from this generation on."""
+            layer = shape(self, input)
+            if layer is not None:
+                set_output_type(layer, 0, wide)
+            return layer
+
+        core.INetworkDefinition.add_shape = add_shape

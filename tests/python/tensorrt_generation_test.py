@@ -21,6 +21,8 @@ explicit = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
 network = builder.create_network(0 if explicit is None or sys.argv[1] == "plain" else 1 << int(explicit))
 kind = trt.int64 if int(trt.__version__.split(".")[0]) > 8 else trt.int32
 x = network.add_input("x", kind, (2, 3))
+sizes = network.add_shape(input=x).get_output(0)
+assert sizes.dtype == (trt.int64 if int(trt.__version__.split(".")[0]) > 9 else trt.int32) and sizes.is_shape_tensor
 y = network.add_elementwise(x, x, trt.ElementWiseOperation.SUM).get_output(0)
 y.name = "y"
 network.mark_output(y)
