@@ -217,6 +217,7 @@ def test_deconvolution_and_full_connection(log):
         assert isinstance(same, trt.IDeconvolutionLayer) and same.num_output_maps == 1
         full = network.add_fully_connected(x, 3, weights, np.ones(3, np.float32))
         full.bias = np.zeros(3, np.float32)
+        assert {layer.type for layer in network} == {trt.LayerType.DECONVOLUTION, trt.LayerType.FULLY_CONNECTED}
         return outputs_of([wide, same, full])
 
     wide, same, full = run(log, define, x)
@@ -239,6 +240,7 @@ def test_pooling_and_scaling(log):
         channel = network.add_scale_nd(x, trt.ScaleMode.UNIFORM, None, two, None, channel_axis=1)
         channel.mode = trt.ScaleMode.CHANNEL
         assert channel.mode == trt.ScaleMode.CHANNEL and channel.channel_axis == 1
+        assert {layer.type for layer in network} == {trt.LayerType.POOLING, trt.LayerType.SCALE}
         return outputs_of([inner, whole, uniform, channel])
 
     inner, whole, uniform, channel = run(log, define, x)
@@ -275,6 +277,7 @@ def test_resizing(log):
         cubic.resize_mode, cubic.shape = trt.InterpolationMode.CUBIC, (1, 1, 1, 2)
         nearest = network.add_resize(x)
         nearest.resize_mode, nearest.shape = trt.InterpolationMode.NEAREST, (1, 1, 1, 1)
+        assert {layer.type for layer in network} == {trt.LayerType.RESIZE}
         return outputs_of([*made, layer, cubic, nearest])
 
     nearest, half, aligned, cubic, five, same, one = (y.ravel() for y in run(log, define, x))
@@ -306,6 +309,14 @@ def test_moving_data(log):
         turned.first_transpose = trt.Permutation([0, 2, 1])
         turned.reshape_dims = (0, -1)
         turned.zero_is_placeholder = True
+        assert {layer.type for layer in network} == {
+            trt.LayerType.CONCATENATION,
+            trt.LayerType.SLICE,
+            trt.LayerType.CAST,
+            trt.LayerType.IDENTITY,
+            trt.LayerType.EINSUM,
+            trt.LayerType.SHUFFLE,
+        }
         return outputs_of([joined, wrapped, whole, half, same, square, turned])
 
     joined, wrapped, whole, small, same, square, turned = run(log, define, x)
@@ -329,6 +340,11 @@ def test_padding_matrices_and_softmax(log):
         assert (product.op0, product.op1) == (trt.MatrixOperation.NONE, trt.MatrixOperation.TRANSPOSE)
         soft = network.add_softmax(x)
         soft.axes = 1 << 2
+        assert {layer.type for layer in network} == {
+            trt.LayerType.PADDING,
+            trt.LayerType.MATRIX_MULTIPLY,
+            trt.LayerType.SOFTMAX,
+        }
         return outputs_of([padded, other, product, soft])
 
     padded, other, product, soft = run(log, define, x)
@@ -378,6 +394,17 @@ def test_loops_and_conditionals(log):
         inside = conditional.add_input(x).get_output(0)
         minus = network.add_unary(inside, trt.UnaryOperation.NEG).get_output(0)
         double = network.add_elementwise(inside, inside, trt.ElementWiseOperation.SUM).get_output(0)
+        assert {layer.type for layer in network} == {
+            trt.LayerType.CONSTANT,
+            trt.LayerType.TRIP_LIMIT,
+            trt.LayerType.RECURRENCE,
+            trt.LayerType.LOOP_OUTPUT,
+            trt.LayerType.ELEMENTWISE,
+            trt.LayerType.REDUCE,
+            trt.LayerType.CONDITION,
+            trt.LayerType.CONDITIONAL_INPUT,
+            trt.LayerType.UNARY,
+        }
         return outputs_of([last, all_of_them, conditional.add_output(double, minus)])
 
     last, steps, chosen = run(log, define, x)

@@ -18,6 +18,11 @@ def constant(network, values, kind=np.float32):
     return network.add_constant(array.shape, array).get_output(0)
 
 
+def kinds_of(network):
+    """The types of the network's layers but constants."""
+    return {layer.type for layer in network} - {trt.LayerType.CONSTANT}
+
+
 def softmax(x):
     e = np.exp(x - x.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
@@ -54,6 +59,14 @@ def test_choosing_elements(log):
             condition=network.add_elementwise(x, constant(network, [[[[3]]]]), trt.ElementWiseOperation.GREATER).get_output(0),
             then_input=x, else_input=constant(network, [[[[0]]]])
         )  # fmt: skip
+        assert kinds_of(network) == {
+            trt.LayerType.TOPK,
+            trt.LayerType.GATHER,
+            trt.LayerType.SCATTER,
+            trt.LayerType.ONE_HOT,
+            trt.LayerType.ELEMENTWISE,
+            trt.LayerType.SELECT,
+        }
         return [best.get_output(0), best.get_output(1), least.get_output(0)] + outputs_of(
             [rows, points, each, spread, put, hot, chosen]
         )
@@ -90,6 +103,14 @@ def test_making_and_ordering_elements(log):
         filled = network.add_slice(x, (0, 0, 0, 1), (1, 1, 1, 4), (1, 1, 1, 1))
         filled.mode = trt.SampleMode.FILL
         deep = network.add_unsqueeze(flat.get_output(0), axes=constant(network, [2], np.int32))
+        assert kinds_of(network) == {
+            trt.LayerType.FILL,
+            trt.LayerType.CUMULATIVE,
+            trt.LayerType.REVERSE_SEQUENCE,
+            trt.LayerType.SLICE,
+            trt.LayerType.SQUEEZE,
+            trt.LayerType.UNSQUEEZE,
+        }
         return outputs_of([steps, noise, running, back, clamped, mirrored, filled, flat, deep])
 
     steps, noise, running, back, clamped, mirrored, filled, flat, deep = run(log, define, X)
@@ -111,6 +132,7 @@ def test_normalizations(log):
         lrn.window_size, lrn.alpha, lrn.beta, lrn.k = 3, 0.3, 0.5, 1.0
         assert (lrn.window_size, lrn.alpha, lrn.beta, lrn.k) == (3, np.float32(0.3), 0.5, 1.0)
         slope = network.add_parametric_relu(input=x, slopes=constant(network, np.full((1, 4, 1, 1), 0.5)))
+        assert kinds_of(network) == {trt.LayerType.NORMALIZATION, trt.LayerType.LRN, trt.LayerType.PARAMETRIC_RELU}
         return outputs_of([instance, lrn, slope])
 
     instance, lrn, slope = run(log, define, x)
@@ -139,6 +161,7 @@ def test_attention(log):
         causal.causal_kind = trt.CausalMaskKind.UPPER_LEFT
         assert causal.causal_kind == trt.CausalMaskKind.UPPER_LEFT
         raw = network.add_attention(q, k, v, trt.AttentionNormalizationOp.NONE, False)
+        assert kinds_of(network) == {trt.LayerType.ATTENTION_INPUT, trt.LayerType.ATTENTION_OUTPUT}
         return outputs_of([plain, causal, raw])
 
     plain, causal, raw = run(log, define, q, k, v)
@@ -172,6 +195,11 @@ def test_positions_and_caches(log):
         alone = network.add_dist_collective(
             input=x, dist_collective_op=trt.CollectiveOperation.ALL_REDUCE, reduce_op=trt.ReduceOperation.SUM, root=-1, groups=[]
         )  # fmt: skip
+        assert kinds_of(network) == {
+            trt.LayerType.ROTARY_EMBEDDING,
+            trt.LayerType.KV_CACHE_UPDATE,
+            trt.LayerType.DIST_COLLECTIVE,
+        }
         return outputs_of([turned, cache, alone])
 
     turned, cache, alone = run(log, define, x)
@@ -208,6 +236,7 @@ def test_results_whose_size_depends_on_data(log):
         suppression.set_input(3, constant(network, 0.5))
         kept = suppression.get_output(0)
         kept.name = "kept"
+        assert kinds_of(network) == {trt.LayerType.NON_ZERO, trt.LayerType.NMS}
         return places, kept
 
     engine = build_network(log, define, (2, 3))
@@ -247,6 +276,7 @@ def test_recurrent_layers_of_seven(log):
     layer.set_bias_for_gate(0, gate, False, np.zeros(2, np.float32))
     np.testing.assert_array_equal(layer.get_weights_for_gate(0, gate, True), w.ravel())
     np.testing.assert_array_equal(layer.get_bias_for_gate(0, gate, True), b)
+    assert kinds_of(network) == {trt.LayerType.RNN_V2}
     network.mark_output(layer.get_output(0))
     builder = network.builder
     engine = builder.build_engine(network, builder.create_builder_config())
