@@ -108,7 +108,7 @@ using DimsValue = int64_t;
 }
 #endif
 
-/// Layouts of a tensor's elements. Tensors at an engine's border are kLINEAR.
+/// Layouts at an engine's border. Channels must fill their vectors; without a DLA its formats are kLINEAR and kHWC.
 enum class TensorFormat : int32_t {
   kLINEAR = 0,
   kCHW2 = 1,

@@ -5,6 +5,7 @@
 #include "builder/builder.h"
 #include "ops/operator.h"
 #include "tensorrt/core.h"
+#include "tensorrt/formats.h"
 #include "tensorrt/types.h"
 
 namespace vivace::tensorrt {
@@ -30,7 +31,8 @@ Result<std::map<std::string, plan::ShapeRange>> implicit_ranges(const ir::Graph&
     for (size_t i = 1; input->type.dims && i < input->type.dims->size(); ++i) {
       const ir::Dim& d = (*input->type.dims)[i];
       if (!d.known())
-        return bad("input '" + input->name + "' has a dynamic dimension, which needs an explicit batch; create the "
+        return bad("input '" + input->name +
+                   "' has a dynamic dimension, which needs an explicit batch; create the "
                    "network with kEXPLICIT_BATCH");
       shape.push_back(d.value());
     }
@@ -64,7 +66,8 @@ Result<std::map<std::string, plan::ShapeRange>> profile_ranges(const ir::Graph& 
   for (const ir::Value* input : graph.inputs()) {
     const bool dynamic = is_dynamic(*input);
     if (dynamic && profiles.empty())
-      return bad("input '" + input->name + "' is " + input->type.to_string() + " and no optimization profile is "
+      return bad("input '" + input->name + "' is " + input->type.to_string() +
+                 " and no optimization profile is "
                  "defined: call IBuilder::createOptimizationProfile, setDimensions for kMIN, kOPT and kMAX, and "
                  "IBuilderConfig::addOptimizationProfile");
     for (size_t p = 0; p < profiles.size(); ++p) {
@@ -92,9 +95,9 @@ Result<std::map<std::string, plan::ShapeRange>> profile_ranges(const ir::Graph& 
 
 // What a client asked for and does not get; each build says so once.
 void tell_without_effect(const BuilderConfig& config, const Errors& errors) {
-  const std::pair<BuilderFlag, const char*> precisions[] = {
-      {BuilderFlag::kFP16, "FP16"}, {BuilderFlag::kBF16, "BF16"}, {BuilderFlag::kINT8, "INT8"},
-      {BuilderFlag::kFP8, "FP8"},   {BuilderFlag::kINT4, "INT4"}, {BuilderFlag::kFP4, "FP4"}};
+  const std::pair<BuilderFlag, const char*> precisions[] = {{BuilderFlag::kFP16, "FP16"}, {BuilderFlag::kBF16, "BF16"},
+                                                            {BuilderFlag::kINT8, "INT8"}, {BuilderFlag::kFP8, "FP8"},
+                                                            {BuilderFlag::kINT4, "INT4"}, {BuilderFlag::kFP4, "FP4"}};
   std::string asked;
   for (const auto& [flag, name] : precisions)
     if (config.has(flag)) asked += (asked.empty() ? "" : ", ") + std::string(name);
@@ -178,11 +181,16 @@ class Progress {
 };
 
 Binding binding_of(const nvinfer1::ITensor& tensor, bool input) {
+  const std::vector<int64_t> sizes = to_vector(tensor.getDimensions());
+  ir::Dims dims;
+  for (const int64_t size : sizes) dims.push_back(size < 0 ? ir::Dim() : ir::Dim(size));
+  // A format that fits no tensor made no graph.
+  const Result<nvinfer1::TensorFormat> format = choose_format(tensor.getAllowedFormats(), dims, "");
   return {tensor.getName(),
           input,
           input && tensor.isShapeTensor(),
-          to_vector(tensor.getDimensions()),
-          tensor.getAllowedFormats(),
+          sizes,
+          1U << static_cast<uint32_t>(format.ok() ? *format : nvinfer1::TensorFormat::kLINEAR),
           tensor.getLocation() == nvinfer1::TensorLocation::kHOST};
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "tensorrt/capture.h"
+#include "tensorrt/formats.h"
 #include "tensorrt/types.h"
 
 namespace vivace::tensorrt {
@@ -287,16 +288,9 @@ Dims Context::getTensorShape(char const* name) const noexcept {
   return slot ? const_cast<Context*>(this)->visible_shape(*slot) : no_dims();
 }
 
-// Row-major: how many elements lie between neighbours of each dimension.
 Dims Context::getTensorStrides(char const* name) const noexcept {
-  Dims dims = getTensorShape(name);
-  decltype(+dims.d[0]) stride = 1;
-  for (int32_t i = dims.nbDims - 1; i >= 0; --i) {
-    const auto size = dims.d[i];
-    dims.d[i] = stride;
-    stride = size < 0 || stride < 0 ? -1 : stride * size;
-  }
-  return dims;
+  const Slot* slot = of_.slot(name);
+  return slot ? strides_of(const_cast<Context*>(this)->visible_shape(*slot), of_.format(slot)) : no_dims();
 }
 
 bool Context::allInputDimensionsSpecified() const noexcept {

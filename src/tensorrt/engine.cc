@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tensorrt/context.h"
+#include "tensorrt/formats.h"
 #include "tensorrt/host_memory.h"
 #include "tensorrt/inspector.h"
 #include "tensorrt/types.h"
@@ -58,6 +59,15 @@ bool Engine::profile_exists(int32_t index) const {
                std::to_string(getNbOptimizationProfiles()));
   });
   return false;
+}
+
+nvinfer1::TensorFormat Engine::format(const Slot* slot) const {
+  if (!slot) return nvinfer1::TensorFormat::kLINEAR;
+  return single_format(core_->metadata().bindings[static_cast<size_t>(slot - core_->slots().data())].formats);
+}
+int32_t Engine::components(const Slot* slot) const { return slot ? components_of(format(slot)) : -1; }
+int32_t Engine::vectorized(const Slot* slot) const {
+  return slot ? vectorized_dim(format(slot), static_cast<int32_t>(slot->dims.size())) : -1;
 }
 
 std::optional<Shape> Engine::profile_shape(const Slot& slot, int32_t profile, Selector select) const {

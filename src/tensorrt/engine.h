@@ -47,6 +47,8 @@ class Engine final : public nvinfer1::ICudaEngine {
   const Slot* binding(int32_t index, int32_t* profile = nullptr) const;
   const Slot* slot(char const* name) const;  // nullptr, reported, where there is none
   bool profile_exists(int32_t index) const;  // false, reported, where there is none
+  /// The layout of a slot's memory; kLINEAR where there is no slot.
+  nvinfer1::TensorFormat format(const Slot* slot) const;
   /// An input's shape at one end of a profile, as clients see it; empty where the slot is no input.
   std::optional<Shape> profile_shape(const Slot& slot, int32_t profile, Selector select) const;
 
@@ -73,22 +75,22 @@ class Engine final : public nvinfer1::ICudaEngine {
     return getTensorBytesPerComponent(name);
   }
   // Tensors are linear: one component an element, no vectorized dimension.
-  int32_t getTensorComponentsPerElement(char const* name) const noexcept override { return slot(name) ? 1 : -1; }
+  int32_t getTensorComponentsPerElement(char const* name) const noexcept override { return components(slot(name)); }
   int32_t getTensorComponentsPerElement(char const* name, int32_t) const noexcept override {
     return getTensorComponentsPerElement(name);
   }
-  nvinfer1::TensorFormat getTensorFormat(char const*) const noexcept override {
-    return nvinfer1::TensorFormat::kLINEAR;
-  }
-  nvinfer1::TensorFormat getTensorFormat(char const*, int32_t) const noexcept override {
-    return nvinfer1::TensorFormat::kLINEAR;
+  nvinfer1::TensorFormat getTensorFormat(char const* name) const noexcept override { return format(slot(name)); }
+  nvinfer1::TensorFormat getTensorFormat(char const* name, int32_t) const noexcept override {
+    return getTensorFormat(name);
   }
   char const* getTensorFormatDesc(char const* name) const noexcept override;
   char const* getTensorFormatDesc(char const* name, int32_t) const noexcept override {
     return getTensorFormatDesc(name);
   }
-  int32_t getTensorVectorizedDim(char const*) const noexcept override { return -1; }
-  int32_t getTensorVectorizedDim(char const*, int32_t) const noexcept override { return -1; }
+  int32_t getTensorVectorizedDim(char const* name) const noexcept override { return vectorized(slot(name)); }
+  int32_t getTensorVectorizedDim(char const* name, int32_t) const noexcept override {
+    return getTensorVectorizedDim(name);
+  }
   char const* getName() const noexcept override { return core_->metadata().name.c_str(); }
   int32_t getNbOptimizationProfiles() const noexcept override {
     return static_cast<int32_t>(core_->metadata().profiles.size());
@@ -138,16 +140,18 @@ class Engine final : public nvinfer1::ICudaEngine {
   std::size_t getWorkspaceSize() const noexcept override { return getDeviceMemorySize(); }
   nvinfer1::TensorLocation getLocation(int32_t index) const noexcept override;
   int32_t getBindingBytesPerComponent(int32_t index) const noexcept override;
-  int32_t getBindingComponentsPerElement(int32_t index) const noexcept override { return binding(index) ? 1 : -1; }
-  nvinfer1::TensorFormat getBindingFormat(int32_t) const noexcept override { return nvinfer1::TensorFormat::kLINEAR; }
+  int32_t getBindingComponentsPerElement(int32_t index) const noexcept override { return components(binding(index)); }
+  nvinfer1::TensorFormat getBindingFormat(int32_t index) const noexcept override { return format(binding(index)); }
   char const* getBindingFormatDesc(int32_t index) const noexcept override;
-  int32_t getBindingVectorizedDim(int32_t) const noexcept override { return -1; }
+  int32_t getBindingVectorizedDim(int32_t index) const noexcept override { return vectorized(binding(index)); }
   Dims getProfileDimensions(int32_t index, int32_t profile, Selector select) const noexcept override;
   int32_t const* getProfileShapeValues(int32_t profile, int32_t index, Selector select) const noexcept override;
   bool isShapeBinding(int32_t index) const noexcept override;
   bool isExecutionBinding(int32_t index) const noexcept override;
 
  private:
+  int32_t components(const Slot* slot) const;
+  int32_t vectorized(const Slot* slot) const;
   const Shape* profile_values(char const* name, int32_t profile, Selector select) const;
 
   std::shared_ptr<Core> core_;

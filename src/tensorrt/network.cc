@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/operator.h"
+#include "tensorrt/formats.h"
 #include "tensorrt/shape_values.h"
 
 namespace vivace::tensorrt {
@@ -150,6 +151,11 @@ std::vector<bool> Network::shape_inputs() {
   return found;
 }
 
+Result<nvinfer1::TensorFormat> Network::bound_format(const NetworkTensor& tensor, const ir::Value& value) const {
+  if (tensor.formats == 1U << static_cast<int>(nvinfer1::TensorFormat::kLINEAR)) return nvinfer1::TensorFormat::kLINEAR;
+  return choose_format(tensor.formats, value.type.dims.value_or(ir::Dims()), "tensor '" + tensor.name + "'");
+}
+
 Result<std::unique_ptr<ir::Graph>> Network::to_graph() {
   if (outputs_.empty())
     return Status(Code::invalid_argument, "network '" + name_ + "' has no outputs; mark them with markOutput()");
@@ -180,7 +186,14 @@ Result<std::unique_ptr<ir::Graph>> Network::to_graph() {
       copy->name += " cast";
       copy = cast(*graph, copy, bound, output->name);
     }
+    VIVACE_ASSIGN(const nvinfer1::TensorFormat format, bound_format(*output, *copy));
+    VIVACE_ASSIGN(copy, bring_out(*graph, copy, format));
     graph->mark_output(copy, output->name);
+  }
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    ir::Value* const input = graph->inputs()[i];
+    VIVACE_ASSIGN(const nvinfer1::TensorFormat format, bound_format(*inputs_[i], *input));
+    VIVACE_TRY(take_in(*graph, input, format));
   }
   graph->erase_unused();
   return graph;

@@ -228,6 +228,7 @@ class Network final : public nvinfer1::INetworkDefinition {
                     int64_t hidden_size, int32_t max_length, nvinfer1::RNNOperation operation);
   /// Logs that an add method will not do what it was asked.
   std::nullptr_t refuse(const char* method, const std::string& why) const;
+  Result<nvinfer1::TensorFormat> bound_format(const NetworkTensor& tensor, const ir::Value& value) const;
   Emission& emission();
   Result<ir::Value*> emitted(const NetworkTensor& tensor);
   const std::unordered_set<const ir::Value*>& shape_values();

@@ -20,6 +20,12 @@ bool same(const T& a, const T& b) {
     return a == b;
 }
 
+std::vector<float> upto(int count) {
+  std::vector<float> made;
+  for (int i = 0; i < count; ++i) made.push_back(static_cast<float>(i));
+  return made;
+}
+
 /// A parameter is another before it is set, and what was set afterwards.
 template <class L, class Set, class Get, class V>
 void keeps(L* layer, Set set, Get get, const V& value, int line = __builtin_LINE()) {
@@ -611,6 +617,100 @@ TEST_F(NetworkTest, conditionals_and_their_layers_know_each_other) {
   IIfConditionalOutputLayer* out = either->addOutput(*in->getOutput(0), x);
   const IIfConditionalBoundaryLayer* const boundaries[] = {condition, in, out};
   for (const IIfConditionalBoundaryLayer* boundary : boundaries) EXPECT_EQ(boundary->getConditional(), either);
+}
+
+// ---- Formats ----
+
+struct Layout {
+  TensorFormat format;
+  int vector, depth;  // channels beside one another; 0 where there is no third spatial dimension
+  bool last;
+  // Where element (n, c, d, h, w) of [2, channels, depth, 2, 3] lies.
+  size_t at(int channels, int n, int c, int d, int h, int w) const {
+    const int deep = std::max(depth, 1), vectors = channels / vector;
+    const int place = (d * 2 + h) * 3 + w, places = deep * 6;
+    const int row = last ? (n * places + place) * vectors + c / vector : (n * vectors + c / vector) * places + place;
+    return static_cast<size_t>(row * vector + c % vector);
+  }
+};
+
+// Minus x, of an input in a format, as rows and in the format.
+TEST(TensorFormats, say_how_memory_is_read_and_written) {
+  const Layout layouts[] = {
+      {TensorFormat::kLINEAR, 1, 0, false},  {TensorFormat::kCHW2, 2, 0, false},
+      {TensorFormat::kHWC8, 8, 0, true},     {TensorFormat::kCHW4, 4, 0, false},
+      {TensorFormat::kCHW16, 16, 0, false},  {TensorFormat::kCHW32, 32, 0, false},
+      {TensorFormat::kDHWC8, 8, 2, true},    {TensorFormat::kCDHW32, 32, 2, false},
+      {TensorFormat::kHWC, 1, 0, true},      {TensorFormat::kDLA_LINEAR, 1, 0, false},
+      {TensorFormat::kDLA_HWC4, 4, 0, true}, {TensorFormat::kHWC16, 16, 0, true},
+      {TensorFormat::kDHWC, 1, 2, true},
+  };
+  EXPECT_EQ(std::size(layouts), static_cast<size_t>(EnumMax<TensorFormat>()));
+  for (const Layout& layout : layouts) {
+    SCOPED_TRACE(static_cast<int>(layout.format));
+    Log log;
+    const std::unique_ptr<IBuilder> builder(createInferBuilder(log));
+    const std::unique_ptr<INetworkDefinition> network(builder->createNetworkV2(1));
+    EXPECT_EQ(&network->getBuilder(), builder.get());
+    const int channels = layout.vector * (layout.vector == 1 ? 3 : 2);
+    std::vector<int64_t> sizes{2, channels, 2, 3};
+    if (layout.depth) sizes.insert(sizes.begin() + 2, layout.depth);
+    ITensor* const x = network->addInput("x", DataType::kFLOAT, dims(sizes));
+    x->setAllowedFormats(1U << static_cast<int>(layout.format));
+    for (const char* name : {"rows", "same"}) {
+      ITensor* const y = network->addUnary(*x, UnaryOperation::kNEG)->getOutput(0);
+      y->setName(name);
+      network->markOutput(*y);
+    }
+    network->getOutput(1)->setAllowedFormats(x->getAllowedFormats());
+    const std::unique_ptr<IBuilderConfig> config(builder->createBuilderConfig());
+    config->setBuilderOptimizationLevel(0);
+    const std::unique_ptr<ICudaEngine> engine(builder->buildEngineWithConfig(*network, *config));
+    ASSERT_TRUE(engine);
+    const bool linear = layout.format == TensorFormat::kDLA_LINEAR;
+    EXPECT_EQ(engine->getTensorFormat("x"), linear ? TensorFormat::kLINEAR : layout.format);
+    EXPECT_EQ(engine->getTensorFormat("rows"), TensorFormat::kLINEAR);
+    EXPECT_EQ(engine->getBindingFormat(2), engine->getTensorFormat("x"));
+    EXPECT_EQ(engine->getTensorComponentsPerElement("same"), layout.vector);
+    EXPECT_EQ(engine->getBindingComponentsPerElement(1), 1);
+    EXPECT_EQ(engine->getTensorVectorizedDim("x"), layout.vector > 1 ? 1 : -1);
+    EXPECT_EQ(engine->getBindingVectorizedDim(1), -1);
+    const std::unique_ptr<IExecutionContext> context(engine->createExecutionContext());
+    const auto stride = context->getTensorStrides("x").d[1];
+    const int places = std::max(layout.depth, 1) * 6;
+    EXPECT_EQ(stride, layout.last ? 1 : places);
+    std::vector<float> in = upto(2 * channels * places), rows(in.size()), same(in.size());
+    void* bindings[] = {in.data(), rows.data(), same.data()};
+    ASSERT_TRUE(context->executeV2(bindings));
+    size_t i = 0;
+    for (int n = 0; n < 2; ++n)
+      for (int c = 0; c < channels; ++c)
+        for (int d = 0; d < std::max(layout.depth, 1); ++d)
+          for (int h = 0; h < 2; ++h)
+            for (int w = 0; w < 3; ++w) EXPECT_EQ(rows[i++], -in[layout.at(channels, n, c, d, h, w)]);
+    for (i = 0; i < in.size(); ++i) EXPECT_EQ(same[i], -in[i]);
+    EXPECT_TRUE(log.errors.empty());
+  }
+}
+
+TEST_F(NetworkTest, formats_that_do_not_fit_are_refused) {
+  ITensor& x = input("x", {-1, 3, -1, -1});
+  ITensor& y = *network.addUnary(x, UnaryOperation::kABS)->getOutput(0);
+  network.markOutput(y);
+  const auto allow = [](std::initializer_list<TensorFormat> list) {
+    TensorFormats mask = 0;
+    for (const TensorFormat format : list) mask |= 1U << static_cast<int>(format);
+    return mask;
+  };
+  x.setAllowedFormats(allow({TensorFormat::kCHW4, TensorFormat::kHWC8}));
+  const auto graph = network.to_graph();
+  ASSERT_FALSE(graph.ok());
+  EXPECT_NE(graph.status().message().find("allows only kHWC8, kCHW4"), std::string::npos) << graph.status().message();
+  x.setAllowedFormats(allow({TensorFormat::kCHW4, TensorFormat::kHWC}));  // the one that fits, and sizes known later
+  const auto made = run({floats({1, 3, 1, 2}, {1, 2, 3, 4, 5, -6})});
+  ASSERT_EQ(made.size(), 1U);
+  EXPECT_EQ(made[0].as<float>()[1], 4);
+  EXPECT_EQ(made[0].as<float>()[5], 6);
 }
 
 // ---- Tensors and networks ----
