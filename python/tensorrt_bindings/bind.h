@@ -109,6 +109,7 @@ void tell(const nb::detail::trampoline& self, const char* name, Args&&... args) 
 void bind_enums(nb::module_& m);
 void bind_values(nb::module_& m);
 void bind_clients(nb::module_& m);
+void bind_callbacks(nb::module_& m);
 void bind_calibration(nb::module_& m);
 void bind_runtime(nb::module_& m);
 void bind_context(nb::module_& m);

@@ -93,25 +93,6 @@ struct PyErrorRecorder : IErrorRecorder {
   RefCount count_ = 0;
 };
 
-struct PyGpuAllocator : IGpuAllocator {
-  NB_TRAMPOLINE(IGpuAllocator);
-  void* allocate(uint64_t size, uint64_t alignment, AllocatorFlags flags) noexcept override {
-    return pointer(ask<uintptr_t>(nb_trampoline, "allocate", 0, size, alignment, flags));
-  }
-  void* reallocate(void* memory, uint64_t alignment, uint64_t size) noexcept override {
-    return pointer(ask<uintptr_t>(nb_trampoline, "reallocate", 0, number(memory), alignment, size));
-  }
-  void free(void* memory) noexcept override { tell(nb_trampoline, "free", number(memory)); }
-  bool deallocate(void* memory) noexcept override {
-    nb::gil_scoped_acquire gil;
-    if (!nb::hasattr(nb_trampoline.base(), "deallocate")) {  // programs written for 7 have free()
-      free(memory);
-      return true;
-    }
-    return ask<bool>(nb_trampoline, "deallocate", false, number(memory));
-  }
-};
-
 struct PyOutputAllocator : IOutputAllocator {
   NB_TRAMPOLINE(IOutputAllocator);
   void* reallocateOutput(const char* tensor, void* memory, uint64_t size, uint64_t alignment) noexcept override {
@@ -233,7 +214,7 @@ void bind_clients(nb::module_& m) {
       .def("clear", &IErrorRecorder::clear)
       .def("report_error", &IErrorRecorder::reportError);
 
-  nb::class_<IGpuAllocator, PyGpuAllocator>(m, "IGpuAllocator").def(nb::init<>());
+  bind_callbacks(m);
 
   // What a class of the program does not override: nothing is done, nothing is there.
   const auto none = [](const nb::args&, const nb::kwargs&) { return nb::none(); };

@@ -1,7 +1,6 @@
 // The module tensorrt.tensorrt: TensorRT's Python names over the C++ interface of libnvinfer.
 #include "NvInferPlugin.h"
 #include "bind.h"
-#include "plugins.h"
 
 namespace tensorrt_python {
 int32_t client_version = NV_TENSORRT_VERSION;
@@ -21,7 +20,6 @@ NB_MODULE(tensorrt, m) {
   bind_layers(m);
   bind_more_layers(m);
   bind_network(m);
-  bind_plugin_network(m);
   bind_config(m);
   bind_build(m);
   bind_context(m);

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "layers.h"
+#include "plugins.h"
 
 namespace tensorrt_python {
 
@@ -277,6 +278,9 @@ void bind_network(nb::module_& m) {
             return type ? n.addFill(shape, op, *type) : n.addFill(shape, op);
           },
           "shape"_a, "op"_a, "output_type"_a = nb::none(), inside)
+      .def("add_plugin_v2", &add_plugin_v2, "inputs"_a, "plugin"_a, inside)
+      .def("add_plugin_v3", &add_plugin_v3, "inputs"_a, "shape_inputs"_a, "plugin"_a, inside)
+      .def("add_plugin", &add_plugin, "func"_a, inside)
       .def("add_loop", &N::addLoop, inside)
       .def("add_if_conditional", &N::addIfConditional, inside);
 }

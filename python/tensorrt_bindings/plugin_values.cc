@@ -14,18 +14,17 @@ namespace {
 /// NumPy's types of fields; null where the elements travel as bytes.
 struct FieldType {
   PluginFieldType type;
-  const char* name;
   const char* numpy;
   int32_t bytes;
 };
 constexpr FieldType field_types[] = {
-    {PluginFieldType::kFLOAT16, "FLOAT16", "float16", 2}, {PluginFieldType::kFLOAT32, "FLOAT32", "float32", 4},
-    {PluginFieldType::kFLOAT64, "FLOAT64", "float64", 8}, {PluginFieldType::kINT8, "INT8", "int8", 1},
-    {PluginFieldType::kINT16, "INT16", "int16", 2},       {PluginFieldType::kINT32, "INT32", "int32", 4},
-    {PluginFieldType::kCHAR, "CHAR", nullptr, 1},         {PluginFieldType::kDIMS, "DIMS", nullptr, sizeof(Dims)},
-    {PluginFieldType::kUNKNOWN, "UNKNOWN", nullptr, 1},   {PluginFieldType::kBF16, "BF16", nullptr, 2},
-    {PluginFieldType::kINT64, "INT64", "int64", 8},       {PluginFieldType::kFP8, "FP8", nullptr, 1},
-    {PluginFieldType::kINT4, "INT4", nullptr, 1},         {PluginFieldType::kFP4, "FP4", nullptr, 1},
+    {PluginFieldType::kFLOAT16, "float16", 2}, {PluginFieldType::kFLOAT32, "float32", 4},
+    {PluginFieldType::kFLOAT64, "float64", 8}, {PluginFieldType::kINT8, "int8", 1},
+    {PluginFieldType::kINT16, "int16", 2},     {PluginFieldType::kINT32, "int32", 4},
+    {PluginFieldType::kCHAR, nullptr, 1},      {PluginFieldType::kDIMS, nullptr, sizeof(Dims)},
+    {PluginFieldType::kUNKNOWN, nullptr, 1},   {PluginFieldType::kBF16, nullptr, 2},
+    {PluginFieldType::kINT64, "int64", 8},     {PluginFieldType::kFP8, nullptr, 1},
+    {PluginFieldType::kINT4, nullptr, 1},      {PluginFieldType::kFP4, nullptr, 1},
 };
 
 const FieldType& row_of(PluginFieldType type) {
@@ -170,8 +169,21 @@ nb::object to_list(const PluginFieldCollection* collection) {
 
 void bind_plugin_values(nb::module_& m) {
   using T = PluginFieldType;
-  nb::enum_<T> types(m, "PluginFieldType", nb::is_arithmetic());
-  for (const FieldType& row : field_types) types.value(row.name, row.type);
+  enumeration<T>(m, "PluginFieldType",
+                 {{"FLOAT16", T::kFLOAT16},
+                  {"FLOAT32", T::kFLOAT32},
+                  {"FLOAT64", T::kFLOAT64},
+                  {"INT8", T::kINT8},
+                  {"INT16", T::kINT16},
+                  {"INT32", T::kINT32},
+                  {"CHAR", T::kCHAR},
+                  {"DIMS", T::kDIMS},
+                  {"UNKNOWN", T::kUNKNOWN},
+                  {"BF16", T::kBF16},
+                  {"INT64", T::kINT64},
+                  {"FP8", T::kFP8},
+                  {"INT4", T::kINT4},
+                  {"FP4", T::kFP4}});
   enumeration<TensorRTPhase>(m, "TensorRTPhase",
                              {{"BUILD", TensorRTPhase::kBUILD}, {"RUNTIME", TensorRTPhase::kRUNTIME}});
   enumeration<PluginCreatorVersion>(

@@ -91,42 +91,37 @@ nb::list creator_list(Creator* const* creators, int32_t count) {
   return list;
 }
 
-/// A property of creators: what the Python object was given, or what the C++ creator tells.
-template <class Own, class Class, class Get>
-void creator_property(Class& type, const char* name, nb::object Own::*member, Get&& get) {
-  using Creator = typename Class::Type;
-  type.def_prop_rw(
-      name,
-      [member, get](Creator& creator) {
-        auto* own = dynamic_cast<Own*>(&creator);
-        return own ? nb::object(own->*member) : get(creator);
-      },
-      [member](Creator& creator, const nb::object& value) {
-        auto* own = dynamic_cast<Own*>(&creator);
-        if (!own) throw nb::attribute_error("A creator of C++ has what it has");
-        own->*member = value;
-      });
+// Properties of creators: what the Python object was given, or what the C++ creator tells.
+template <class Creator>
+using Own = PyCreatorOf<Creator>;
+
+nb::object told(const char* text) { return to_text(text); }
+nb::object told(const PluginFieldCollection* fields) { return to_list(fields); }
+
+template <class Creator, auto kOwn, auto kGet>
+nb::object get(Creator& creator) {
+  auto* own = dynamic_cast<Own<Creator>*>(&creator);
+  return own ? own->*kOwn : told((creator.*kGet)());
 }
 
-template <class Own, class Class>
-void creator_properties(Class& type) {
-  using Creator = typename Class::Type;
-  using Base = PyCreatorOf<Creator>;
-  type.def(nb::init<>());
-  creator_property<Base>(type, "name", &Base::name, [](Creator& c) { return to_text(c.getPluginName()); });
-  creator_property<Base>(type, "plugin_version", &Base::version,
-                         [](Creator& c) { return to_text(c.getPluginVersion()); });
-  creator_property<Base>(type, "plugin_namespace", &Base::space,
-                         [](Creator& c) { return to_text(c.getPluginNamespace()); });
-  creator_property<Base>(type, "field_names", &Base::field_names,
-                         [](Creator& c) { return to_list(c.getFieldNames()); });
+template <class Creator, auto kOwn>
+void set(Creator& creator, const nb::object& value) {
+  auto* own = dynamic_cast<Own<Creator>*>(&creator);
+  if (!own) throw nb::attribute_error("A creator of C++ has what it has");
+  own->*kOwn = value;
 }
+
+#define GIVEN(Creator, member, Get) \
+  &get<Creator, &Own<Creator>::member, &Creator::Get>, &set<Creator, &Own<Creator>::member>
 
 void bind_creators(nb::module_& m) {
   nb::class_<IPluginCreatorInterface>(m, "IPluginCreatorInterface");
   nb::class_<IPluginCreator, IPluginCreatorInterface, PyCreator> second(m, "IPluginCreator");
-  creator_properties<PyCreator>(second);
-  second
+  second.def(nb::init<>())
+      .def_prop_rw("name", GIVEN(IPluginCreator, name, getPluginName))
+      .def_prop_rw("plugin_version", GIVEN(IPluginCreator, version, getPluginVersion))
+      .def_prop_rw("plugin_namespace", GIVEN(IPluginCreator, space, getPluginNamespace))
+      .def_prop_rw("field_names", GIVEN(IPluginCreator, field_names, getFieldNames))
       .def(
           "create_plugin",
           [](IPluginCreator& c, const char* name, const nb::object& fields) {
@@ -141,14 +136,18 @@ void bind_creators(nb::module_& m) {
           },
           "name"_a, "serialized_plugin"_a);
   nb::class_<IPluginCreatorV3One, IPluginCreatorInterface, PyCreatorV3> third(m, "IPluginCreatorV3One");
-  creator_properties<PyCreatorV3>(third);
-  third.def(
-      "create_plugin",
-      [](IPluginCreatorV3One& c, const char* name, const nb::object& fields, TensorRTPhase phase) {
-        Collection collection(fields);
-        return c.createPlugin(name, collection.get(), phase);
-      },
-      "name"_a, "field_collection"_a.none(), "phase"_a, nb::rv_policy::take_ownership);
+  third.def(nb::init<>())
+      .def_prop_rw("name", GIVEN(IPluginCreatorV3One, name, getPluginName))
+      .def_prop_rw("plugin_version", GIVEN(IPluginCreatorV3One, version, getPluginVersion))
+      .def_prop_rw("plugin_namespace", GIVEN(IPluginCreatorV3One, space, getPluginNamespace))
+      .def_prop_rw("field_names", GIVEN(IPluginCreatorV3One, field_names, getFieldNames))
+      .def(
+          "create_plugin",
+          [](IPluginCreatorV3One& c, const char* name, const nb::object& fields, TensorRTPhase phase) {
+            Collection collection(fields);
+            return c.createPlugin(name, collection.get(), phase);
+          },
+          "name"_a, "field_collection"_a.none(), "phase"_a, nb::rv_policy::take_ownership);
 }
 
 /// Plugins of C++; those of Python are objects of tensorrt._plugin_classes.
@@ -310,7 +309,9 @@ std::vector<ITensor*> to_tensors(nb::handle tensors) {
   return list;
 }
 
-IPluginV2Layer* add_v2(INetworkDefinition& n, nb::handle inputs, const nb::object& plugin) {
+}  // namespace
+
+IPluginV2Layer* add_plugin_v2(INetworkDefinition& n, nb::handle inputs, const nb::object& plugin) {
   const std::vector<ITensor*> list = to_tensors(inputs);
   const auto count = static_cast<int32_t>(list.size());
   if (nb::isinstance<IPluginV2>(plugin)) return n.addPluginV2(list.data(), count, nb::cast<IPluginV2&>(plugin));
@@ -319,7 +320,8 @@ IPluginV2Layer* add_v2(INetworkDefinition& n, nb::handle inputs, const nb::objec
   return n.addPluginV2(list.data(), count, *own);
 }
 
-IPluginV3Layer* add_v3(INetworkDefinition& n, nb::handle inputs, nb::handle shape_inputs, const nb::object& plugin) {
+IPluginV3Layer* add_plugin_v3(INetworkDefinition& n, nb::handle inputs, nb::handle shape_inputs,
+                              const nb::object& plugin) {
   const std::vector<ITensor*> list = to_tensors(inputs);
   const std::vector<ITensor*> shapes = to_tensors(shape_inputs);
   std::unique_ptr<IPluginV3> own;
@@ -334,31 +336,16 @@ IPluginV3Layer* add_v3(INetworkDefinition& n, nb::handle inputs, nb::handle shap
                        static_cast<int32_t>(shapes.size()), *added);
 }
 
-}  // namespace
+IPluginV3Layer* add_plugin(INetworkDefinition& n, const nb::object& made) {
+  const nb::object parts = nb::isinstance<nb::tuple>(made) ? made : made();
+  return add_plugin_v3(n, parts[0], parts[1], parts[2]);
+}
 
 void bind_plugins(nb::module_& m) {
   bind_plugin_values(m);
   bind_native_plugins(m);
   bind_creators(m);
   bind_registry(m);
-}
-
-void bind_plugin_network(nb::module_& m) {
-  const nb::object type = m.attr("INetworkDefinition");
-  const auto method = [&](const char* name, auto&& body, auto&&... extra) {
-    nb::setattr(type, name,
-                nb::cpp_function(body, nb::scope(type), nb::name(name), nb::is_method(),
-                                 nb::rv_policy::reference_internal, extra...));
-  };
-  method("add_plugin_v2", &add_v2, "inputs"_a, "plugin"_a);
-  method("add_plugin_v3", &add_v3, "inputs"_a, "shape_inputs"_a, "plugin"_a);
-  method(
-      "add_plugin",
-      [](INetworkDefinition& n, const nb::object& made) {
-        const nb::object parts = nb::isinstance<nb::tuple>(made) ? made : made();
-        return add_v3(n, parts[0], parts[1], parts[2]);
-      },
-      "func"_a);
 }
 
 }  // namespace tensorrt_python

@@ -134,7 +134,11 @@ class Texts {
 };
 
 void bind_plugin_values(nb::module_& m);
-/// After the network's class: INetworkDefinition.add_plugin and its like.
-void bind_plugin_network(nb::module_& m);
+
+nvinfer1::IPluginV2Layer* add_plugin_v2(nvinfer1::INetworkDefinition& n, nb::handle inputs, const nb::object& plugin);
+nvinfer1::IPluginV3Layer* add_plugin_v3(nvinfer1::INetworkDefinition& n, nb::handle inputs, nb::handle shape_inputs,
+                                        const nb::object& plugin);
+/// @param made what tensorrt.plugin.op.namespace.name gives: (inputs, shape inputs, plugin), or a function of it
+nvinfer1::IPluginV3Layer* add_plugin(nvinfer1::INetworkDefinition& n, const nb::object& made);
 
 }  // namespace tensorrt_python

@@ -37,7 +37,7 @@ def grown(shape, pads, builder):
     """The shape with pads[i] more at the end of the last axes."""
     out = trt.DimsExprs(shape)
     for axis, pad in zip((-1, -2), pads):
-        out[axis] = builder.operation(trt.DimensionOperation.SUM, shape[axis], builder.constant(int(pad)))
+        out[axis] = builder.operation(trt.DimensionOperation.SUM, shape[axis], builder.constant(pad))
     return out
 
 
