@@ -31,14 +31,20 @@ class LastLogger final : public nvinfer1::ILoggerFinder {
 
 Errors PluginRegistry::errors() const { return {::getLogger(), errors_.recorder}; }
 
-bool PluginRegistry::add(Entry entry) {
-  if (find(entry.name.c_str(), entry.version.c_str(), entry.space.c_str())) {
-    errors().report(bad("a plugin creator named '" + entry.name + "', version '" + entry.version + "', namespace '" +
-                        entry.space + "' is registered already; deregister it first"));
-    return false;
-  }
-  entries_.push_back(std::move(entry));
-  return true;
+template <class Creator>
+bool PluginRegistry::add(Creator& creator, IPluginCreator* of_v2, char const* library_namespace) noexcept {
+  return guarded(errors(), [&]() -> Status {
+    const bool given = library_namespace && *library_namespace;
+    Entry entry{text(creator.getPluginName()), text(creator.getPluginVersion()),
+                given ? library_namespace : text(creator.getPluginNamespace()), &creator, of_v2};
+    if (entry.name.empty() || entry.version.empty()) return bad("the plugin creator has no name or no version");
+    const std::lock_guard lock(mutex_);
+    if (find(entry.name.c_str(), entry.version.c_str(), entry.space.c_str()))
+      return bad("a plugin creator named '" + entry.name + "', version '" + entry.version + "', namespace '" +
+                 entry.space + "' is registered already; deregister it first");
+    entries_.push_back(std::move(entry));
+    return {};
+  });
 }
 
 const PluginRegistry::Entry* PluginRegistry::find(char const* name, char const* version, char const* space) const {
@@ -48,34 +54,18 @@ const PluginRegistry::Entry* PluginRegistry::find(char const* name, char const* 
 }
 
 bool PluginRegistry::registerCreator(IPluginCreator& creator, char const* library_namespace) noexcept {
-  const std::lock_guard lock(mutex_);
-  bool added = false;
-  guarded(errors(), [&] {
-    if (library_namespace && *library_namespace) creator.setPluginNamespace(library_namespace);
-    const std::string space =
-        library_namespace && *library_namespace ? library_namespace : text(creator.getPluginNamespace());
-    added = add({text(creator.getPluginName()), text(creator.getPluginVersion()), space, &creator, &creator});
-    return Status();
-  });
-  return added;
+  if (library_namespace && *library_namespace) creator.setPluginNamespace(library_namespace);
+  return add(creator, &creator, library_namespace);
 }
 
 bool PluginRegistry::registerCreator(IPluginCreatorInterface& creator, char const* library_namespace) noexcept {
   const std::string kind = text(creator.getInterfaceInfo().kind);
   if (kind == "PLUGIN CREATOR_V1") return registerCreator(static_cast<IPluginCreator&>(creator), library_namespace);
-  const std::lock_guard lock(mutex_);
-  bool added = false;
-  guarded(errors(), [&]() -> Status {
-    if (kind != "PLUGIN CREATOR_V3ONE")
-      return bad("the plugin creator is of kind '" + kind +
-                 "'; 'PLUGIN CREATOR_V1' and 'PLUGIN CREATOR_V3ONE' are known");
-    auto& third = static_cast<IPluginCreatorV3One&>(creator);
-    const std::string space =
-        library_namespace && *library_namespace ? library_namespace : text(third.getPluginNamespace());
-    added = add({text(third.getPluginName()), text(third.getPluginVersion()), space, &creator, nullptr});
-    return {};
-  });
-  return added;
+  if (kind == "PLUGIN CREATOR_V3ONE")
+    return add(static_cast<IPluginCreatorV3One&>(creator), nullptr, library_namespace);
+  errors().report(
+      bad("the plugin creator is of kind '" + kind + "'; 'PLUGIN CREATOR_V1' and 'PLUGIN CREATOR_V3ONE' are known"));
+  return false;
 }
 
 bool PluginRegistry::remove(const IPluginCreatorInterface* creator) {
@@ -179,7 +169,7 @@ void PluginRegistry::deregisterLibrary(PluginLibraryHandle handle) noexcept {
 
 nvinfer1::IPluginResource* PluginRegistry::acquirePluginResource(char const* key,
                                                                  nvinfer1::IPluginResource* resource) noexcept {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(resource_mutex_);
   nvinfer1::IPluginResource* found = nullptr;
   guarded(errors(), [&]() -> Status {
     if (!key) return bad("acquirePluginResource: the key is null");
@@ -198,7 +188,7 @@ nvinfer1::IPluginResource* PluginRegistry::acquirePluginResource(char const* key
 }
 
 int32_t PluginRegistry::releasePluginResource(char const* key) noexcept {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(resource_mutex_);
   int32_t result = -1;
   guarded(errors(), [&]() -> Status {
     const auto at = resources_.find(text(key));

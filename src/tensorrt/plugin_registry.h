@@ -46,11 +46,16 @@ class PluginRegistry final : public nvinfer1::IPluginRegistry {
     int uses;
   };
   Errors errors() const;
-  bool add(Entry entry);
+  /// With the creator's name and version, and its namespace where the library says none.
+  template <class Creator>
+  bool add(Creator& creator, nvinfer1::IPluginCreator* of_v2, char const* library_namespace) noexcept;
   bool remove(const nvinfer1::IPluginCreatorInterface* creator);
   const Entry* find(char const* name, char const* version, char const* space) const;
 
+  // Never held while a creator or a resource is called, except that resources are cloned and released under the second:
+  // they may wait for locks of the client's, which another thread holds while it asks for a creator.
   mutable std::mutex mutex_;
+  std::recursive_mutex resource_mutex_;
   std::vector<Entry> entries_;
   // What the lists handed out point to.
   mutable std::vector<nvinfer1::IPluginCreator*> of_v2_;

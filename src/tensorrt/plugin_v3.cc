@@ -1,5 +1,6 @@
 // Plugins of the third generation.
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "tensorrt/plugin_instance.h"
@@ -20,11 +21,28 @@ using nvinfer1::PluginTensorDesc;
 
 namespace {
 
-// There is neither an allocator nor a recorder of the context's own.
-class NoResources final : public nvinfer1::IPluginResourceContext {
+// Memory of the machine.
+class HostAllocator final : public nvinfer1::IGpuAllocator {
  public:
-  nvinfer1::IGpuAllocator* getGpuAllocator() const noexcept override { return nullptr; }
+  void* allocate(uint64_t size, uint64_t alignment, nvinfer1::AllocatorFlags) noexcept override {
+    const uint64_t step = std::max<uint64_t>(alignment, alignof(std::max_align_t));
+    const bool valid = size > 0 && (step & (step - 1)) == 0 && size <= UINT64_MAX - step;
+    return valid ? std::aligned_alloc(step, (size + step - 1) / step * step) : nullptr;
+  }
+  bool deallocate(void* memory) noexcept override {
+    std::free(memory);
+    return true;
+  }
+};
+
+// What plugins keep for as long as they like. There is no recorder of the context's own.
+class Resources final : public nvinfer1::IPluginResourceContext {
+ public:
+  nvinfer1::IGpuAllocator* getGpuAllocator() const noexcept override { return &allocator_; }
   nvinfer1::IErrorRecorder* getErrorRecorder() const noexcept override { return nullptr; }
+
+ private:
+  mutable HostAllocator allocator_;
 };
 
 template <class Capability>
@@ -239,7 +257,7 @@ int32_t output_count(nvinfer1::IPluginV3& plugin) {
 Result<std::unique_ptr<PluginInstance>> make_instance(OwnedV3 plugin, size_t shape_inputs, int32_t tactic) {
   auto* runtime = part<IPluginV3OneRuntime>(*plugin, PluginCapabilityType::kRUNTIME);
   if (!runtime) return fail(*plugin, "it has no runtime part");
-  static NoResources context;  // plugins keep it
+  static Resources context;
   OwnedV3 attached(runtime->attachToContext(&context));
   runtime = attached ? part<IPluginV3OneRuntime>(*attached, PluginCapabilityType::kRUNTIME) : nullptr;
   if (!runtime) return fail(*plugin, "attachToContext gave no plugin that runs");

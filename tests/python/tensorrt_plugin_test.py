@@ -149,6 +149,9 @@ class WrapV3(trt.IPluginV3, trt.IPluginV3OneCore, trt.IPluginV3OneBuild, trt.IPl
     def attach_to_context(self, resource_context):
         made = self.clone()
         made.context = resource_context
+        memory = resource_context.gpu_allocator.allocate(100, 256, 0)
+        assert memory and memory % 256 == 0 and resource_context.gpu_allocator.deallocate(memory)
+        assert resource_context.error_recorder is None
         return made
 
     def get_fields_to_serialize(self):
@@ -506,6 +509,7 @@ def test_fields():
 def test_registry(register):
     second, third = register(WrapV2Creator()), register(WrapV3Creator(), "space")
     assert not REGISTRY.register_creator(WrapV2Creator(), "")
+    assert not REGISTRY.register_creator(trt.IPluginCreator(), ""), "it has no name"
     assert REGISTRY.get_plugin_creator("WrapV2", "1") is second
     assert REGISTRY.get_creator("WrapV3", "1", "space") is third
     assert REGISTRY.get_creator("WrapV3", "1", "") is None
