@@ -323,3 +323,13 @@ def test_layers_are_described(log):
     inspector = load(log, build_onnx(log, model(2))).create_engine_inspector()
     described = json.loads(inspector.get_layer_information(0, trt.LayerInformationFormat.JSON))
     assert described
+
+
+def test_objects_are_context_managers():
+    with trt.Logger(trt.Logger.ERROR) as logger, trt.Builder(logger) as builder, trt.Runtime(logger) as runtime:
+        with builder.create_network(EXPLICIT) as network, builder.create_builder_config() as config:
+            with trt.OnnxParser(network, logger) as parser:
+                assert parser.parse(model(4))
+            with builder.build_serialized_network(network, config) as plan:
+                with runtime.deserialize_cuda_engine(plan) as engine, engine.create_execution_context() as context:
+                    np.testing.assert_array_equal(execute(context, X)[0], expected(X))
