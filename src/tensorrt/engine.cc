@@ -146,6 +146,18 @@ TensorIOMode Engine::getTensorIOMode(char const* name) const noexcept {
   return core_->slots()[static_cast<size_t>(index)].input ? TensorIOMode::kINPUT : TensorIOMode::kOUTPUT;
 }
 
+// An updated cache may lie where the cache does.
+char const* Engine::getAliasedInputTensor(char const* name) const noexcept {
+  const Slot* found = slot(name);
+  if (!found || found->input) return nullptr;
+  const ir::Graph& graph = core_->engine()->executor().graph();
+  const ir::Node* const producer = graph.outputs()[found->index]->producer();
+  if (!producer || producer->op != "TensorScatter") return nullptr;
+  for (const Slot& other : core_->slots())
+    if (other.input && graph.inputs()[other.index] == producer->input(0)) return other.name.c_str();
+  return nullptr;
+}
+
 // At the largest shapes; at the optimum where there is no limit.
 std::size_t Engine::getDeviceMemorySize() const noexcept {
   const std::lock_guard lock(mutex_);

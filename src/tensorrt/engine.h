@@ -64,7 +64,7 @@ class Engine final : public nvinfer1::ICudaEngine {
   nvinfer1::TensorLocation getTensorLocation(char const* name) const noexcept override;
   bool isShapeInferenceIO(char const* name) const noexcept override;
   nvinfer1::TensorIOMode getTensorIOMode(char const* name) const noexcept override;
-  char const* getAliasedInputTensor(char const*) const noexcept override { return nullptr; }
+  char const* getAliasedInputTensor(char const* name) const noexcept override;
   std::size_t getDeviceMemorySize() const noexcept override;
   std::size_t getDeviceMemorySizeForProfile(int32_t) const noexcept override { return getDeviceMemorySize(); }
   int64_t getDeviceMemorySizeV2() const noexcept override { return static_cast<int64_t>(getDeviceMemorySize()); }

@@ -291,6 +291,38 @@ TEST_F(NetworkTest, caches_are_written_from_an_index_on) {
   EXPECT_FALSE(layer->setCacheMode(static_cast<KVCacheMode>(1)));
 }
 
+TEST(Caches, are_updated_where_they_lie) {
+  Log log;
+  const std::unique_ptr<IBuilder> builder(createInferBuilder(log));
+  const std::unique_ptr<INetworkDefinition> network(builder->createNetworkV2(1));
+  ITensor* const cache = network->addInput("cache", DataType::kFLOAT, Dims4{1, 1, 3, 2});
+  ITensor* const fresh = network->addInput("fresh", DataType::kFLOAT, Dims4{1, 1, 1, 2});
+  ITensor* const at = network->addInput("at", DataType::kINT32, dims({1}));
+  ITensor* const next = network->addKVCacheUpdate(*cache, *fresh, *at, KVCacheMode::kLINEAR)->getOutput(0);
+  ITensor* const other = network->addUnary(*next, UnaryOperation::kNEG)->getOutput(0);
+  next->setName("next");
+  other->setName("other");
+  for (ITensor* const output : {next, other}) network->markOutput(*output);
+  const std::unique_ptr<IBuilderConfig> config(builder->createBuilderConfig());
+  config->setBuilderOptimizationLevel(0);
+  const std::unique_ptr<ICudaEngine> engine(builder->buildEngineWithConfig(*network, *config));
+  ASSERT_TRUE(engine);
+  EXPECT_STREQ(engine->getAliasedInputTensor("next"), "cache");
+  EXPECT_EQ(engine->getAliasedInputTensor("other"), nullptr);
+  EXPECT_EQ(engine->getAliasedInputTensor("cache"), nullptr);
+  const std::unique_ptr<IExecutionContext> context(engine->createExecutionContext());
+  float memory[] = {1, 2, 3, 4, 5, 6}, row[] = {7, 8}, negated[6] = {};
+  int32_t place = 1;
+  void* bindings[] = {memory, row, &place, memory, negated};
+  ASSERT_TRUE(context->executeV2(bindings));
+  place = 2;
+  ASSERT_TRUE(context->executeV2(bindings));
+  const float wanted[] = {1, 2, 7, 8, 7, 8};
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(memory[i], wanted[i]);
+  EXPECT_EQ(negated[5], -8);
+  EXPECT_TRUE(log.errors.empty());
+}
+
 // ---- Quantization in blocks ----
 
 TEST_F(NetworkTest, blocks_are_quantized_by_their_largest) {
