@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -103,7 +104,7 @@ class _Conversion:
             replay = _Replay(self.module, inputs, results).eval()
             # Copies, for modules that change tensors in place.
             flat = [tensor.clone() for tensor in tensors_of((inputs, results))]
-            with torch.no_grad():
+            with _plain_operators(replay):
                 found = replay(*flat)
             call = replay.reached
             if call is None:
@@ -154,6 +155,20 @@ class _Conversion:
             raise RuntimeError("; ".join(str(parser.get_error(i)) for i in range(parser.num_errors)))
 
 
+@contextlib.contextmanager
+def _plain_operators(module: torch.nn.Module) -> Iterator[None]:
+    """PyTorch's own layers of attention then consist of operators that its exporter knows: as if they were trained."""
+    frozen = [weight for weight in module.parameters() if not weight.requires_grad and weight.is_floating_point()]
+    try:
+        for weight in frozen:
+            weight.requires_grad_()
+        with torch.enable_grad():
+            yield
+    finally:
+        for weight in frozen:
+            weight.requires_grad_(False)
+
+
 def _export(
     module: torch.nn.Module,
     inputs: Sequence[torch.Tensor],
@@ -172,7 +187,7 @@ def _export(
     # The exporter that follows a run of the module needs no other package.
     if "dynamo" in inspect.signature(torch.onnx.export).parameters:
         options["dynamo"] = False
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), _plain_operators(module):
         warnings.simplefilter("ignore")
         torch.onnx.export(module, tuple(inputs), file, **options)
     return file.getvalue()

@@ -132,6 +132,32 @@ def test_tensors_in_memory_are_not_copied(net):
     assert torch2trt.torch_device_from_trt(fast.engine.get_tensor_location("output_0")) == y.device
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_attention_of_pytorch(frozen):
+    torch.manual_seed(2)
+    layer = torch.nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    module = torch.nn.TransformerEncoder(layer, 2).eval().requires_grad_(not frozen)
+    x = torch.randn(2, 5, 16)
+    fast = torch2trt.torch2trt(module, [x])
+    close(fast(x), module(x))
+    assert all(weight.requires_grad is not frozen for weight in module.parameters())
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v3_small", "shufflenet_v2_x0_5", "segmentation.lraspp_mobilenet_v3_large"])
+def test_models_of_torchvision(name):
+    models = pytest.importorskip("torchvision").models
+    *group, maker = name.split(".")
+    options = {"weights": None, "weights_backbone": None} if group else {"weights": None}
+    torch.manual_seed(4)
+    model = getattr(models.segmentation if group else models, maker)(**options)
+    with torch.no_grad():
+        model(torch.randn(4, 3, 64, 64))  # statistics, so that what reaches the end is of the order of 1
+    x = torch.randn(1, 3, 64, 64)
+    got, want = torch2trt.torch2trt(model, [x])(x), model.eval()(x)
+    for part in want if group else [None]:
+        close(got[part] if group else got, want[part] if group else want)
+
+
 def test_examples_stay_as_they_are():
     class InPlace(torch.nn.Module):
         def forward(self, x):
