@@ -468,6 +468,16 @@ TEST_F(NetworkTest, a_recurrent_layer) {
   EXPECT_EQ(layer->getDataLength(), 1);
 }
 
+TEST_F(NetworkTest, a_recurrent_layer_of_two_batches) {
+  IRNNv2Layer* layer = network.addRNNv2(input("x", {2, 2, 2, 1}), 1, 1, 2, RNNOperation::kRELU);
+  layer->setWeightsForGate(0, RNNGateType::kINPUT, true, weights(keep({2})));
+  layer->setWeightsForGate(0, RNNGateType::kINPUT, false, weights(keep({10})));
+  layer->setBiasForGate(0, RNNGateType::kINPUT, true, weights(keep({1})));
+  const vivace::Tensor x = floats({2, 2, 2, 1}, {1, 2, 0, 0, 0, 1, 1, 0});
+  expect(layer, {x}, {2, 2, 2, 1}, {3, 35, 1, 11, 1, 13, 3, 31});
+  expect(layer, {x}, {2, 2, 1, 1}, {35, 11, 13, 31}, 1);
+}
+
 TEST_F(NetworkTest, an_lstm_of_two_directions) {
   ITensor& x = input("x", {1, 1, 1});
   IRNNv2Layer* layer = network.addRNNv2(x, 1, 1, 1, RNNOperation::kLSTM);

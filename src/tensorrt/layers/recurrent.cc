@@ -136,15 +136,32 @@ Weights RNNv2Layer::get_gate(const Gates& gates, int32_t at, RNNGateType gate, b
   return gates[gate_index(at, gate, w)];
 }
 
+// Dimensions before time and data are batches: none, one, or two, of which the first is an implicit one.
 void RNNv2Layer::emit(Build& b) {
   const int rank = b.rank(b.in());
-  if (b.ok() && rank != 2 && rank != 3) b.fail("its input needs dimensions batch (or none), time, data");
+  if (b.ok() && (rank < 2 || rank > 4)) b.fail("its input needs dimensions batch (or none), time, data");
   if (!b.ok()) return;
+  int64_t inner = 1;
+  const auto sizes = [&](ir::Value* value, std::vector<int64_t> made) {  // the batches given, then the last two
+    const ir::Dims dims = b.dims(value);
+    if (!b.ok()) return made;
+    for (size_t i = dims.size() - 2; i < dims.size(); ++i) made.push_back(dims[i].known() ? dims[i].value() : 0);
+    return made;
+  };
+  const auto one_batch = [&](ir::Value* value) { return rank == 4 ? b.reshape(value, sizes(value, {-1})) : value; };
+  if (rank == 4) {
+    const ir::Dims dims = b.dims(b.in());
+    if (!dims[1].known() || !dims[2].known() || !dims[3].known())
+      return b.fail("its dimensions after the batch must be known");
+    inner = dims[1].value();
+  }
   const auto batch_second = [&](ir::Value* value) {
+    value = one_batch(value);
     return b.transpose(b.rank(value) == 2 ? b.add("Unsqueeze", {value, b.ints({0})}) : value, {1, 0, 2});
   };
   const auto batch_first = [&](ir::Value* value) {
     value = b.transpose(value, {1, 0, 2});
+    if (rank == 4) return b.reshape(value, sizes(value, {-1, inner}));
     return rank == 2 ? b.add("Squeeze", {value, b.ints({0})}) : value;
   };
   const auto state = [&](size_t i) { return b.has(i) ? batch_second(b.in(i)) : nullptr; };

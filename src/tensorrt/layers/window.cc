@@ -1,5 +1,6 @@
 // Layers with a window that moves over 2 or 3 spatial dimensions, the last ones.
 #include <algorithm>
+#include <optional>
 
 #include "tensorrt/layers/layers.h"
 
@@ -20,6 +21,43 @@ Shape with_spatial(std::initializer_list<int64_t> front, const Dims& kernel) {
   for (const int64_t size : to_vector(kernel)) shape.push_back(size);
   return shape;
 }
+
+// Beside an implicit batch, images may have one dimension before their channels: it and the batch are one meanwhile.
+class Images {
+ public:
+  Images(Build& b, const Dims& window) : b_(b), x_(b.in()) {
+    const ir::Dims dims = b.dims(x_);
+    if (!b.ok() || !b.batch() || dims.size() != static_cast<size_t>(std::max(0, window.nbDims)) + 3) return;
+    if (const std::optional<std::vector<int64_t>> sizes = known(dims, 1)) {
+      inner_ = sizes->front();
+      std::vector<int64_t> shape(sizes->begin(), sizes->end());
+      shape.front() = -1;
+      x_ = b.reshape(x_, std::move(shape));
+    }
+  }
+  ir::Value* input() const { return x_; }
+  ir::Value* apart(ir::Value* y) const {
+    if (!b_.ok() || inner_ < 0) return y;
+    const std::optional<std::vector<int64_t>> sizes = known(b_.dims(y), 1);
+    if (!sizes) return y;
+    std::vector<int64_t> shape{-1, inner_};
+    shape.insert(shape.end(), sizes->begin(), sizes->end());
+    return b_.reshape(y, std::move(shape));
+  }
+
+ private:
+  static std::optional<std::vector<int64_t>> known(const ir::Dims& dims, size_t from) {
+    std::vector<int64_t> sizes;
+    for (size_t i = from; i < dims.size(); ++i) {
+      if (!dims[i].known()) return {};
+      sizes.push_back(dims[i].value());
+    }
+    return sizes;
+  }
+  Build& b_;
+  ir::Value* x_;
+  int64_t inner_ = -1;
+};
 
 }  // namespace
 
@@ -70,7 +108,8 @@ ir::Attributes WindowLayer<Interface>::attributes(Build& b, const ir::Value* x, 
 
 template <class Interface>
 void KernelLayer<Interface>::emit_as(Build& b, const char* op, bool transposed) {
-  ir::Value* const x = b.in();
+  const Images images(b, kernel);
+  ir::Value* const x = images.input();
   ir::Attributes a = this->attributes(b, x, kernel, dilation, !transposed);
   if (transposed) a.erase("ceil_mode");
   a["dilations"] = to_vector(dilation);
@@ -92,14 +131,15 @@ void KernelLayer<Interface>::emit_as(Build& b, const char* op, bool transposed) 
     if (b.ok() && !w) b.fail("it has no kernel weights");
   }
   bias = b.has(2) ? b.cast_like(b.in(2), x) : b.weights(bias_weights, {maps}, x, "bias");
-  b.out(b.add(op, {x, w, bias}, std::move(a)));
+  b.out(images.apart(b.add(op, {x, w, bias}, std::move(a))));
 }
 
 void ConvolutionLayer::emit(Build& b) { emit_as(b, "Conv", false); }
 void DeconvolutionLayer::emit(Build& b) { emit_as(b, "ConvTranspose", true); }
 
 void PoolingLayer::emit(Build& b) {
-  ir::Value* const x = b.in();
+  const Images images(b, window);
+  ir::Value* const x = images.input();
   ir::Attributes a = attributes(b, x, window, no_dims(), false);
   a["kernel_shape"] = to_vector(window);
   const auto pool = [&](bool average) {
@@ -107,10 +147,10 @@ void PoolingLayer::emit(Build& b) {
     if (average) own["count_include_pad"] = int64_t{!exclusive};
     return b.add(average ? "AveragePool" : "MaxPool", {x}, std::move(own));
   };
-  if (kind != PoolingType::kMAX_AVERAGE_BLEND) return b.out(pool(kind == PoolingType::kAVERAGE));
+  if (kind != PoolingType::kMAX_AVERAGE_BLEND) return b.out(images.apart(pool(kind == PoolingType::kAVERAGE)));
   ir::Value* const most = b.add("Mul", {pool(false), b.real(1 - static_cast<double>(blend), x)});
   ir::Value* const mean = b.add("Mul", {pool(true), b.real(blend, x)});
-  b.out(b.add("Add", {most, mean}));
+  b.out(images.apart(b.add("Add", {most, mean})));
 }
 
 // The last three dimensions as a row, times the transposed kernel; the output has K, 1, 1 in their place.
