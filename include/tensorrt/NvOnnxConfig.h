@@ -11,21 +11,21 @@ class IOnnxConfig {
  public:
   typedef int32_t Verbosity;
   virtual ~IOnnxConfig() noexcept = default;
-  virtual void setModelDtype(nvinfer1::DataType const type) noexcept = 0;
-  virtual nvinfer1::DataType getModelDtype() const noexcept = 0;
-  virtual char const* getModelFileName() const noexcept = 0;
-  virtual void setModelFileName(char const* onnxFilename) noexcept = 0;
-  virtual Verbosity getVerbosityLevel() const noexcept = 0;
-  virtual void addVerbosity() noexcept = 0;
-  virtual void reduceVerbosity() noexcept = 0;
-  virtual void setVerbosityLevel(Verbosity level) noexcept = 0;
-  virtual char const* getTextFileName() const noexcept = 0;
-  virtual void setTextFileName(char const* textFileName) noexcept = 0;
-  virtual char const* getFullTextFileName() const noexcept = 0;
-  virtual void setFullTextFileName(char const* fullTextFileName) noexcept = 0;
-  virtual bool getPrintLayerInfo() const noexcept = 0;
-  virtual void setPrintLayerInfo(bool print) noexcept = 0;
-  void destroy() noexcept { delete this; }
+  virtual void setModelDtype(nvinfer1::DataType const type) TRTNOEXCEPT = 0;
+  virtual nvinfer1::DataType getModelDtype() const TRTNOEXCEPT = 0;
+  virtual char const* getModelFileName() const TRTNOEXCEPT = 0;
+  virtual void setModelFileName(char const* onnxFilename) TRTNOEXCEPT = 0;
+  virtual Verbosity getVerbosityLevel() const TRTNOEXCEPT = 0;
+  virtual void addVerbosity() TRTNOEXCEPT = 0;
+  virtual void reduceVerbosity() TRTNOEXCEPT = 0;
+  virtual void setVerbosityLevel(Verbosity level) TRTNOEXCEPT = 0;
+  virtual char const* getTextFileName() const TRTNOEXCEPT = 0;
+  virtual void setTextFileName(char const* textFileName) TRTNOEXCEPT = 0;
+  virtual char const* getFullTextFileName() const TRTNOEXCEPT = 0;
+  virtual void setFullTextFileName(char const* fullTextFileName) TRTNOEXCEPT = 0;
+  virtual bool getPrintLayerInfo() const TRTNOEXCEPT = 0;
+  virtual void setPrintLayerInfo(bool print) TRTNOEXCEPT = 0;
+  virtual void destroy() TRTNOEXCEPT { delete this; }
 };
 
 TENSORRTAPI IOnnxConfig* createONNXConfig();

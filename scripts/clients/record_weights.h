@@ -271,9 +271,16 @@ inline nvinfer1::IConstantLayer* add_constant(nvinfer1::INetworkDefinition* to, 
   return network().call<nvinfer1::IConstantLayer*, nvinfer1::INetworkDefinition*, nvinfer1::Dims const&, Weights>(
       slot(&nvinfer1::INetworkDefinition::addConstant), to, dims, weights);
 }
+// After which programs ask for dimensions.
+inline nvinfer1::IResizeLayer* add_resize(nvinfer1::INetworkDefinition* to, nvinfer1::ITensor& input) {
+  settle();
+  return network().call<nvinfer1::IResizeLayer*, nvinfer1::INetworkDefinition*, nvinfer1::ITensor&>(
+      slot(&nvinfer1::INetworkDefinition::addResize), to, input);
+}
 inline nvinfer1::INetworkDefinition* watch(nvinfer1::INetworkDefinition* made) {
   network().take(made);
   network().replace(slot(&nvinfer1::INetworkDefinition::addConstant), reinterpret_cast<void*>(&add_constant));
+  network().replace(slot(&nvinfer1::INetworkDefinition::addResize), reinterpret_cast<void*>(&add_resize));
   return state().network = made;
 }
 inline nvinfer1::INetworkDefinition* create_v2(nvinfer1::IBuilder* of, nvinfer1::NetworkDefinitionCreationFlags flags) {

@@ -36,9 +36,19 @@ ARGUMENTS = {
     "lane_det": (["-s"], ["-d", "images/"]),
     "unet": (["-s"], ["-d", "demo.png"]),
 }
-WEIGHTS = {"ghostnetv2": "../ghostnetv2.weights", "mobilenet_v3": "../mbv3_small.wts", "repvgg": "../RepVGG-A0.wts"}
+WEIGHTS = {
+    "ibnnet": "../resnet50-ibna.wts",
+    "ghostnetv2": "../ghostnetv2.weights",
+    "mobilenet_v3": "../mbv3_small.wts",
+    "repvgg": "../RepVGG-A0.wts",
+}
 # Headers that a source uses and does not include, which older ones of others brought along.
-HEADERS = {"ibnnet": ["string"], "psenet": ["string"], "crnn": ["fstream", "opencv2/imgproc/types_c.h"], "dbnet": ["opencv2/imgproc/types_c.h"]}
+HEADERS = {
+    "ibnnet": ["string"],
+    "psenet": ["string"],
+    "crnn": ["fstream", "opencv2/imgproc/types_c.h"],
+    "dbnet": ["opencv2/imgproc/types_c.h"],
+}
 # Programs whose sources need more than TensorRT, CUDA's runtime and OpenCV.
 NEEDS = {"refinedet": "libtorch", "ghostnetv1": "printTensorShape, which it calls and nobody declares"}
 # Counts that a program itself asks for before a layer uses the weights.
@@ -48,15 +58,20 @@ COUNTS = {
         for i in (0, 1)
         for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         for way in ("", "_reverse")
-    }
+    },
+    "efficientAD_det": {
+        **{f"mean_std.{kind}": 384 for kind in ("mean", "std")},
+        **{f"quantiles.{end}_{kind}": 1 for end in ("qa", "qb") for kind in ("st", "ae")},
+    },
 }
-# ONNX models of the same networks, and the input that the program gives where it is not all ones.
+# ONNX models of the same networks.
 SAME_AS = {
     "resnet18": "resnet18", "resnet34": "resnet34", "resnet50": "resnet50", "resnext50_32x4d": "resnext50_32x4d",
     "wideresnet50": "wide_resnet50_2", "vgg11": "vgg11", "mobilenet_v2": "mobilenet_v2", "densenet121": "densenet121",
     "inception_v3": "inception_v3",
 }  # fmt: skip
 TOLERANCE = 2e-3
+MAIN = r"(?m)^(int|auto) main\("
 
 
 @dataclasses.dataclass
@@ -75,7 +90,7 @@ def programs_of(root):
         mains = [
             p
             for p in sorted((root / folder).rglob("*.c*"))
-            if p.suffix in (".cc", ".cpp") and "int main(" in text_of(p)
+            if p.suffix in (".cc", ".cpp") and re.search(MAIN, text_of(p))
         ]
         for main in mains:
             build = main.parent / "CMakeLists.txt"
@@ -109,7 +124,7 @@ def compile_program(program, target, root, libraries, *before):
         *[f"-include{header}" for header in HEADERS.get(program.name, [])],
         f"-I{program.folder}", *[f"-I{p}" for p in program.folder.iterdir() if p.is_dir()],
         f"-I{root / 'include' / 'tensorrt'}", f"-I{root / 'include' / 'cuda'}", "-I/usr/include/opencv4",
-        *map(str, program.sources), "-o", str(target), f"-L{libraries}", f"-L{libraries / 'cudart'}", "-lnvinfer",
+        *map(str, program.sources), "-o", str(target), "-Wl,--no-as-needed", f"-L{libraries}", f"-L{libraries / 'cudart'}", "-lnvinfer",
         "-lnvinfer_plugin", "-l:libcudart.so", *[f"-lopencv_{part}" for part in OPENCV], "-lpthread", "-ldl",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
@@ -149,7 +164,12 @@ class Trial:
         self.notes = []
 
     def call(self, program, arguments, **more):
-        environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "LD_LIBRARY_PATH": f"{self.libraries}:{self.libraries / 'cudart'}", **more}
+        environment = {
+            **os.environ,
+            "QT_QPA_PLATFORM": "offscreen",
+            "LD_LIBRARY_PATH": f"{self.libraries}:{self.libraries / 'cudart'}",
+            **more,
+        }
         try:
             done = subprocess.run([str(program), *arguments], cwd=self.place, env=environment, capture_output=True,
                                   text=True, errors="replace", timeout=self.args.seconds)  # fmt: skip

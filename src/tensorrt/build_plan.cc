@@ -93,6 +93,23 @@ Result<std::map<std::string, plan::ShapeRange>> profile_ranges(const ir::Graph& 
   return ranges;
 }
 
+// Dimensions that have one size in all profiles are of that size in the engine: nobody needs to set them.
+Status fix_dimensions(ir::Graph& graph, const std::map<std::string, plan::ShapeRange>& ranges) {
+  bool any = false;
+  for (ir::Value* input : graph.inputs()) {
+    const auto at = ranges.find(input->name);
+    if (at == ranges.end() || !input->type.dims) continue;
+    const plan::ShapeRange& range = at->second;
+    for (size_t i = 0; i < input->type.dims->size(); ++i) {
+      ir::Dim& dim = (*input->type.dims)[i];
+      if (dim.known() || range.min[i] != range.max[i]) continue;
+      dim = ir::Dim(range.min[i]);
+      any = true;
+    }
+  }
+  return any ? ops::infer_graph(graph) : Status();
+}
+
 // What a client asked for and does not get; each build says so once.
 void tell_without_effect(const BuilderConfig& config, const Errors& errors) {
   const std::pair<BuilderFlag, const char*> precisions[] = {{BuilderFlag::kFP16, "FP16"}, {BuilderFlag::kBF16, "BF16"},
@@ -194,6 +211,17 @@ Binding binding_of(const nvinfer1::ITensor& tensor, bool input) {
           tensor.getLocation() == nvinfer1::TensorLocation::kHOST};
 }
 
+// The sizes that the graph knows and the network does not.
+void complete(std::vector<Binding>::iterator binding, const std::vector<ir::Value*>& values) {
+  for (const ir::Value* value : values) {
+    std::vector<int64_t>& dims = binding->dims;
+    if (value->type.dims && value->type.dims->size() == dims.size())
+      for (size_t i = 0; i < dims.size(); ++i)
+        if (dims[i] < 0 && (*value->type.dims)[i].known()) dims[i] = (*value->type.dims)[i].value();
+    ++binding;
+  }
+}
+
 Metadata describe(const Network& network, const BuilderConfig& config, const BuildOptions& options) {
   Metadata made;
   made.name = network.getName() ? network.getName() : "";
@@ -225,12 +253,17 @@ Result<plan::Plan> build_plan(Network& network, const BuilderConfig& config, con
     VIVACE_ASSIGN(build.shapes, implicit_ranges(*graph, options.max_batch));
   } else {
     VIVACE_ASSIGN(build.shapes, profile_ranges(*graph, settings.profiles, errors));
+    VIVACE_TRY(fix_dimensions(*graph, build.shapes));
   }
   build.threads = options.threads ? options.threads : threads_of_environment();
   build.effort = std::min(settings.optimization_level, 5);
   if (const auto at = settings.pools.find(MemoryPoolType::kWORKSPACE); at != settings.pools.end())
     build.workspace_limit = std::max<std::size_t>(at->second, 1);  // 0 would be no limit
   Metadata metadata = describe(network, config, options);
+  if (!metadata.implicit_batch) {
+    complete(metadata.bindings.begin(), graph->inputs());
+    complete(metadata.bindings.begin() + network.getNbInputs(), graph->outputs());
+  }
   build.model_name = metadata.name;
   if (!config.has(BuilderFlag::kDISABLE_TIMING_CACHE)) build.cache = settings.timings.get();
   tell_without_effect(config, errors);

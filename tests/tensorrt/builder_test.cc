@@ -2,6 +2,7 @@
 #include "base/version.h"
 #include "recording.h"
 #include "tensorrt/metadata.h"
+#include "tensorrt/types.h"
 
 namespace vivace::tensorrt {
 namespace {
@@ -89,6 +90,30 @@ TEST_F(BuilderTest, SeveralProfilesAreKeptAndTheirUnionIsBuilt) {
   EXPECT_EQ(run(*memory, {1, 3}, {-1, 0, 1}), (std::vector<float>{0, 0, 1}));
 }
 
+TEST_F(BuilderTest, SizesThatAllProfilesShareAreFixed) {
+  const auto network = relu({-1, -1});
+  config->addOptimizationProfile(profile({1, 3}, {2, 3}, {4, 3}));
+  for (const int64_t rows : {int64_t{-1}, int64_t{2}}) {
+    const auto memory = build(*network);
+    ASSERT_TRUE(memory) << logger.errors();
+    const std::unique_ptr<IRuntime> runtime(createInferRuntime(logger));
+    const std::unique_ptr<ICudaEngine> engine(runtime->deserializeCudaEngine(memory->data(), memory->size()));
+    ASSERT_TRUE(engine) << logger.errors();
+    for (const char* name : {"x", "y"}) EXPECT_EQ(to_vector(engine->getTensorShape(name)), (Shape{rows, 3})) << name;
+    const std::unique_ptr<IExecutionContext> context(engine->createExecutionContext());
+    EXPECT_EQ(context->allInputDimensionsSpecified(), rows == 2);
+    if (rows == 2) {  // runs without a word about shapes
+      const float x[6] = {-1, 2, -3, 4, -5, 6};
+      float y[6] = {};
+      void* bindings[] = {const_cast<float*>(x), y};
+      EXPECT_TRUE(context->executeV2(bindings)) << logger.errors();
+      EXPECT_EQ(y[5], 6);
+    }
+    config.reset(builder->createBuilderConfig());
+    config->addOptimizationProfile(profile({2, 3}, {2, 3}, {2, 3}));
+  }
+}
+
 TEST_F(BuilderTest, ADynamicInputNeedsAProfile) {
   const auto network = relu({-1, 3});
   EXPECT_FALSE(build(*network));
@@ -162,6 +187,25 @@ TEST_F(BuilderTest, AnImplicitBatchIsOneToTheLargest) {
   EXPECT_EQ(run(*memory, {2, 3}, {-1, 2, -3, 4, -5, 6}), (std::vector<float>{0, 2, 0, 4, 0, 6}));
 }
 
+TEST_F(BuilderTest, ImagesMayStandInRowsBesideAnImplicitBatch) {
+  const std::unique_ptr<INetworkDefinition> network(builder->createNetworkV2(0));
+  builder->setMaxBatchSize(2);
+  const float kernel[2] = {1, 10};
+  ITensor* y = network->addInput("x", DataType::kFLOAT, dims({2, 1, 1, 2}));
+  y = network->addConvolutionNd(*y, 2, Dims2{1, 1}, {DataType::kFLOAT, kernel, 2}, {})->getOutput(0);
+  y = network->addPoolingNd(*y, PoolingType::kMAX, Dims2{1, 2})->getOutput(0);
+  EXPECT_EQ(to_vector(y->getDimensions()), (Shape{2, 2, 1, 1}));
+  network->markOutput(*y);
+  const std::unique_ptr<ICudaEngine> engine(builder->buildEngineWithConfig(*network, *config));
+  ASSERT_TRUE(engine) << logger.errors();
+  const std::unique_ptr<IExecutionContext> context(engine->createExecutionContext());
+  float x[8] = {1, 2, 4, 3, 5, 6, 8, 7};
+  std::vector<float> made(8);
+  void* bindings[] = {x, made.data()};
+  ASSERT_TRUE(context->execute(2, bindings)) << logger.errors();
+  EXPECT_EQ(made, (std::vector<float>{2, 20, 4, 40, 6, 60, 8, 80}));
+}
+
 TEST_F(BuilderTest, ANetworkWithoutOutputsIsRefused) {
   const std::unique_ptr<INetworkDefinition> network(builder->createNetworkV2(kExplicit));
   network->addInput("x", DataType::kFLOAT, dims({1}));
@@ -194,7 +238,8 @@ TEST_F(BuilderTest, WhatIsSetIsKeptUntilReset) {
   config->setFlag(BuilderFlag::kFP16);
   config->setFlag(BuilderFlag::kREFIT);
   config->clearFlag(BuilderFlag::kTF32);
-  EXPECT_EQ(config->getFlags(), 1u << static_cast<int>(BuilderFlag::kFP16) | 1u << static_cast<int>(BuilderFlag::kREFIT));
+  EXPECT_EQ(config->getFlags(),
+            1u << static_cast<int>(BuilderFlag::kFP16) | 1u << static_cast<int>(BuilderFlag::kREFIT));
   config->setMaxWorkspaceSize(1 << 20);
   EXPECT_EQ(config->getMemoryPoolLimit(MemoryPoolType::kWORKSPACE), size_t{1} << 20);
   config->setMemoryPoolLimit(MemoryPoolType::kDLA_LOCAL_DRAM, 5000);  // no power of two
