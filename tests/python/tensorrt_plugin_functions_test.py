@@ -101,14 +101,17 @@ def test_a_plugin_with_an_array(log):
     np.testing.assert_array_equal(out["y"], expected)
 
 
-def test_a_plugin_in_onnx(log):
+def through_onnx(log, model):
     builder = trt.Builder(log)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
     parser = trt.OnnxParser(network, log)
-    model = onnx_plugin("wrap", pads=[2, 1], plugin_namespace="mine")
     assert parser.parse(model), [str(parser.get_error(i)) for i in range(parser.num_errors)]
-    out = run(log, build(log, builder, network), x=X)
-    np.testing.assert_array_equal(out["y"], np.pad(X, [(0, 0), (0, 1), (0, 2)], "wrap"))
+    return run(log, build(log, builder, network), x=X)["y"]
+
+
+def test_a_plugin_in_onnx(log):
+    wrapped = through_onnx(log, onnx_plugin("wrap", pads=[2, 1], plugin_namespace="mine"))
+    np.testing.assert_array_equal(wrapped, np.pad(X, [(0, 0), (0, 1), (0, 2)], "wrap"))
 
 
 def test_attributes_types_and_tactics(log):
@@ -116,6 +119,13 @@ def test_attributes_types_and_tactics(log):
     out = through(log, lambda a: trtp.op.mine.scale(a, by=1.5, times=3, text="ab", raw=b"\1\0", flag=True))
     np.testing.assert_array_equal(out["y"], X * 1.5)
     assert trt.get_plugin_registry().get_creator("scale", "1", "mine") is not None
+    model = onnx_plugin("scale", by=1.5, times=3, text="ab", raw=b"\1\0", flag=1, plugin_namespace="mine")
+    np.testing.assert_array_equal(through_onnx(log, model), X * 1.5)
+    parser = trt.OnnxParser(trt.Builder(log).create_network(1), log)
+    assert not parser.parse(onnx_plugin("scale", by="much", times=3, plugin_namespace="mine"))
+    assert "attribute 'by' does not have the type" in parser.get_error(0).desc()
+    assert not parser.parse(onnx_plugin("scale", by=1.5, plugin_namespace="mine"))
+    assert "lacks its attribute 'times'" in "".join(log.lines)
     with pytest.raises(ValueError, match="'by' is <class 'int'>"):
         through(log, lambda a: trtp.op.mine.scale(a, by=1, times=3, text="ab", raw=b"\1\0", flag=True))
     with pytest.raises(ValueError, match=r"takes \(a, by=, times="):

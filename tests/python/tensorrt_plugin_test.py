@@ -44,6 +44,8 @@ def grown(shape, pads, builder):
 class WrapV2(trt.IPluginV2DynamicExt):
     """Circular padding at the end of the last two axes."""
 
+    events = []
+
     def __init__(self, pads=()):
         super().__init__()
         self.pads = np.array(pads, np.int32)
@@ -51,7 +53,6 @@ class WrapV2(trt.IPluginV2DynamicExt):
         self.plugin_namespace = ""
         self.plugin_type = "WrapV2"
         self.plugin_version = "1"
-        self.events = []
 
     def get_output_datatype(self, index, input_types):
         return input_types[0]
@@ -69,8 +70,14 @@ class WrapV2(trt.IPluginV2DynamicExt):
     def get_workspace_size(self, input_desc, output_desc):
         return 64
 
+    def initialize(self):
+        self.scratch = np.zeros(64, np.uint8)
+
+    def terminate(self):
+        self.events.append("terminate")
+
     def enqueue(self, input_desc, output_desc, inputs, outputs, workspace, stream):
-        ctypes.memset(workspace, 1, 64)
+        ctypes.memmove(workspace, self.scratch.ctypes.data, 64)
         x, y = view(inputs[0], input_desc[0]), view(outputs[0], output_desc[0])
         y[:] = np.pad(x, [(0, 0)] * (x.ndim - 2) + [(0, self.pads[1]), (0, self.pads[0])], "wrap")
 
@@ -286,6 +293,10 @@ def test_v2_plugin(log, register):
     np.testing.assert_array_equal(run(log, plan, x=X)["y"], WRAPPED)
     assert ("deserialize", np.array([2, 1], np.int32).tobytes()) in creator.made
     assert plugin.serialization_size == 8 and not log.lines
+    assert WrapV2.events[0] == ("configure", (-1, 3, 4), (1, 4, 6)) and "terminate" not in WrapV2.events
+    builder, network, x = new_network(log)
+    finish(log, builder, network, network.add_plugin_v2([x], plugin))
+    assert "terminate" in WrapV2.events, "the plugin that ran is let go where there is another of its state"
 
 
 def test_v3_plugin(log, register):
@@ -417,6 +428,8 @@ class NonZero(WrapV3, trt.IPluginV3OneBuildV2):
         most = b.operation(trt.DimensionOperation.PROD, inputs[0][0], inputs[0][1])
         half = b.operation(trt.DimensionOperation.CEIL_DIV, most, b.constant(2))
         assert half.is_constant() and half.get_constant_value() == 6
+        floor = b.operation(trt.DimensionOperation.FLOOR_DIV, most, b.constant(5))
+        assert floor.get_constant_value() == 2
         shapes[0][0] = b.declare_size_tensor(1, half, most)
         shapes[0][1] = b.constant(2)
         assert shapes[0][0].is_size_tensor() and not shapes[0][1].is_size_tensor()
@@ -478,20 +491,19 @@ def test_outputs_that_share_memory_with_an_input(log):
 
 
 def test_fields():
-    types = trt.PluginFieldType
     for type, dtype in [
-        (types.FLOAT16, np.float16),
-        (types.FLOAT32, np.float32),
-        (types.FLOAT64, np.float64),
-        (types.INT8, np.int8),
-        (types.INT16, np.int16),
-        (types.INT32, np.int32),
-        (types.INT64, np.int64),
+        (trt.PluginFieldType.FLOAT16, np.float16),
+        (trt.PluginFieldType.FLOAT32, np.float32),
+        (trt.PluginFieldType.FLOAT64, np.float64),
+        (trt.PluginFieldType.INT8, np.int8),
+        (trt.PluginFieldType.INT16, np.int16),
+        (trt.PluginFieldType.INT32, np.int32),
+        (trt.PluginFieldType.INT64, np.int64),
     ]:
         field = trt.PluginField("f", np.array([1, 2, 3]), type)
         assert (field.name, field.type, field.size) == ("f", type, 3)
         assert field.data.dtype == dtype and list(field.data) == [1, 2, 3]
-    text = trt.PluginField("t", b"abc", types.CHAR)
+    text = trt.PluginField("t", b"abc", trt.PluginFieldType.CHAR)
     assert text.size == 3 and text.data.tobytes() == b"abc"
     text.data = b"de"
     assert text.size == 2
@@ -571,3 +583,58 @@ def test_threads_that_build_and_run(log, register):
         thread.join(60)
         assert not thread.is_alive()
     assert not wrong, log.lines
+
+
+class Memory:
+    """What an allocator gave, by address."""
+
+    def __init__(self):
+        super().__init__()
+        self.held, self.said = {}, []
+
+    def give(self, size, *said):
+        array = np.empty(size, np.uint8)
+        self.held[array.ctypes.data] = array
+        self.said.append(said)
+        return array.ctypes.data
+
+    def take(self, memory):
+        return self.held.pop(memory, None) is not None
+
+
+class Synchronous(Memory, trt.IGpuAllocator):
+    def allocate(self, size, alignment, flags):
+        return self.give(size, alignment, flags)
+
+    def deallocate(self, memory):
+        return self.take(memory)
+
+
+class Old(Synchronous):
+    deallocate = trt.IGpuAllocator.deallocate
+
+    def free(self, memory):
+        self.take(memory)
+
+
+class Asynchronous(Memory, trt.IGpuAsyncAllocator):
+    def allocate_async(self, size, alignment, flags, stream):
+        return self.give(size, alignment, flags, stream)
+
+    def deallocate_async(self, memory, stream):
+        return self.take(memory)
+
+
+@pytest.mark.parametrize("allocator", [Synchronous, Old, Asynchronous])
+def test_allocators_have_both_ways(allocator):
+    made = allocator()
+    first, second = made.allocate(100, 64, 1), made.allocate_async(200, 32, 0, 5)
+    assert [made.held[at].size for at in (first, second)] == [100, 200]
+    streams = (0, 5) if allocator is Asynchronous else ((), ())
+    expected = [(64, 1, *np.atleast_1d(streams[0])), (32, 0, *np.atleast_1d(streams[1]))]
+    assert made.said == expected
+    assert made.deallocate(first) and made.deallocate_async(second, 5) and not made.held
+    assert made.reallocate(first, 64, 300) == 0
+    builder = trt.Builder(trt.Logger())
+    builder.gpu_allocator = made
+    trt.Runtime(trt.Logger()).gpu_allocator = made
