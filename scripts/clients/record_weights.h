@@ -94,7 +94,9 @@ void window(Layer& layer, bool transposed) {
 // Gives the layers added so far weights of the size that their parameters ask for.
 inline void settle() {
   State& now = state();
-  if (!now.network) return;
+  static bool within = false;
+  if (!now.network || within) return;
+  within = true;
   for (; now.seen < now.network->getNbLayers(); ++now.seen) {
     nvinfer1::ILayer* layer = now.network->getLayer(now.seen);
     switch (layer->getType()) {
@@ -153,6 +155,7 @@ inline void settle() {
       default: break;
     }
   }
+  within = false;
 }
 
 inline Weights& weights_of(std::string const& name) {
@@ -271,16 +274,35 @@ inline nvinfer1::IConstantLayer* add_constant(nvinfer1::INetworkDefinition* to, 
   return network().call<nvinfer1::IConstantLayer*, nvinfer1::INetworkDefinition*, nvinfer1::Dims const&, Weights>(
       slot(&nvinfer1::INetworkDefinition::addConstant), to, dims, weights);
 }
-// After which programs ask for dimensions.
-inline nvinfer1::IResizeLayer* add_resize(nvinfer1::INetworkDefinition* to, nvinfer1::ITensor& input) {
+// Dimensions are right once the weights before them are.
+using Dimensions = nvinfer1::Dims (*)(nvinfer1::ITensor const*);
+inline Dimensions& dimensions() {
+  static Dimensions made = nullptr;
+  return made;
+}
+inline nvinfer1::Dims settled_dimensions(nvinfer1::ITensor const* of) {
   settle();
-  return network().call<nvinfer1::IResizeLayer*, nvinfer1::INetworkDefinition*, nvinfer1::ITensor&>(
-      slot(&nvinfer1::INetworkDefinition::addResize), to, input);
+  return dimensions()(of);
+}
+// All tensors are of one class, whose table is changed in its place.
+inline nvinfer1::ITensor* add_input(nvinfer1::INetworkDefinition* to, char const* name, nvinfer1::DataType type,
+                                    nvinfer1::Dims const& dims) {
+  using nvinfer1::INetworkDefinition;
+  nvinfer1::ITensor* made =
+      network().call<nvinfer1::ITensor*, INetworkDefinition*, char const*, nvinfer1::DataType, nvinfer1::Dims const&>(
+          slot(&INetworkDefinition::addInput), to, name, type, dims);
+  if (!made || dimensions()) return made;
+  void** entry = *reinterpret_cast<void***>(made) + slot(&nvinfer1::ITensor::getDimensions);
+  const uintptr_t page = 4096, first = reinterpret_cast<uintptr_t>(entry) / page * page;
+  if (mprotect(reinterpret_cast<void*>(first), 2 * page, PROT_READ | PROT_WRITE) != 0) return made;
+  dimensions() = reinterpret_cast<Dimensions>(*entry);
+  *entry = reinterpret_cast<void*>(&settled_dimensions);
+  return made;
 }
 inline nvinfer1::INetworkDefinition* watch(nvinfer1::INetworkDefinition* made) {
   network().take(made);
   network().replace(slot(&nvinfer1::INetworkDefinition::addConstant), reinterpret_cast<void*>(&add_constant));
-  network().replace(slot(&nvinfer1::INetworkDefinition::addResize), reinterpret_cast<void*>(&add_resize));
+  network().replace(slot(&nvinfer1::INetworkDefinition::addInput), reinterpret_cast<void*>(&add_input));
   return state().network = made;
 }
 inline nvinfer1::INetworkDefinition* create_v2(nvinfer1::IBuilder* of, nvinfer1::NetworkDefinitionCreationFlags flags) {

@@ -218,6 +218,15 @@ TEST_F(BundledPlugins, SamplesOfImages) {
                 {reals({1, 3, 2, 3}, {5, 6, 7, 8, 9, 10, -1, -1, -1, 1, 1, 1, -1, 0, 1, -1, 0, 1})});
 }
 
+TEST_F(BundledPlugins, PlacesThatAreNoNumbersAreOutside) {
+  const float nan = std::nanf("");
+  const Tensor image = reals({1, 1, 2, 2}, {1, 2, 3, 4}), zero = reals({1, 1, 1, 1}, {0});
+  expect_plugin("CropAndResize", {}, {image, reals({1, 1, 4, 1}, {nan, 0, nan, 1})}, {reals({1, 1, 1, 1, 1}, {0})});
+  expect_plugin("ModulatedDeformConv2d", {},
+                {image, reals({1, 2, 2, 2}, std::vector<float>(8, nan)), reals({1, 1, 2, 2}, {1, 1, 1, 1}), zero},
+                {reals({1, 1, 2, 2}, {0, 0, 0, 0})});
+}
+
 TEST_F(BundledPlugins, MovedElements) {
   const Tensor a = reals({2, 1, 2, 1}, {1, 2, 3, 4}), b = reals({2, 1, 1, 1}, {9, 8});
   expect_plugin("FlattenConcat_TRT", {{"axis", {1}}}, {a, b}, {reals({2, 3, 1, 1}, {1, 2, 9, 3, 4, 8})});

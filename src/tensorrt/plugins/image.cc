@@ -82,7 +82,7 @@ struct Corners {
 
 // Places more than one element outside are empty (false); others are moved to the edge.
 bool corners_inside(float y, float x, int64_t h, int64_t w, Corners& to) {
-  if (y < -1 || y > static_cast<float>(h) || x < -1 || x > static_cast<float>(w)) return false;
+  if (!(y >= -1 && y <= static_cast<float>(h) && x >= -1 && x <= static_cast<float>(w))) return false;
   y = std::clamp(y, 0.0F, static_cast<float>(h - 1));
   x = std::clamp(x, 0.0F, static_cast<float>(w - 1));
   const auto y0 = static_cast<int64_t>(y), x0 = static_cast<int64_t>(x);
@@ -115,6 +115,8 @@ bool run_roi_align(const Run& run) {
     float box_w = at[2] * scale - offset - x0, box_h = at[3] * scale - offset - y0;
     if (!aligned) box_w = std::max(box_w, 1.0F), box_h = std::max(box_h, 1.0F);
     const float bin_h = box_h / static_cast<float>(out_h), bin_w = box_w / static_cast<float>(out_w);
+    constexpr float kLargest = 1e6F;  // samples of a bin along one axis: no image is that large
+    if (!(bin_h < kLargest && bin_w < kLargest)) return false;
     const int64_t ratio = run.values.whole("sampling_ratio");
     const int64_t grid_h = ratio > 0 ? ratio : static_cast<int64_t>(std::ceil(bin_h));
     const int64_t grid_w = ratio > 0 ? ratio : static_cast<int64_t>(std::ceil(bin_w));
@@ -202,7 +204,7 @@ bool run_deformable_convolution(const Run& run) {
             float sum = 0;
             for (int i = 0; i < 4; ++i) {
               const float cy = y0 + static_cast<float>(i / 2), cx = x0 + static_cast<float>(i % 2);
-              if (cy < 0 || cx < 0 || cy > static_cast<float>(h - 1) || cx > static_cast<float>(w - 1)) continue;
+              if (!(cy >= 0 && cx >= 0 && cy <= static_cast<float>(h - 1) && cx <= static_cast<float>(w - 1))) continue;
               sum += (1 - std::abs(y - cy)) * (1 - std::abs(x - cx)) *
                      plane[static_cast<int64_t>(cy) * w + static_cast<int64_t>(cx)];
             }

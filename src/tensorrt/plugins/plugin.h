@@ -28,7 +28,12 @@ class Values {
     return at < all.size() ? all[at] : 0;
   }
   float real(const char* name, size_t at = 0) const { return static_cast<float>(number(name, at)); }
-  int64_t whole(const char* name, size_t at = 0) const { return static_cast<int64_t>(number(name, at)); }
+  /// 0 where the number is none that fits, as in a damaged plan.
+  int64_t whole(const char* name, size_t at = 0) const {
+    constexpr double kLargest = 1LL << 53;
+    const double value = number(name, at);
+    return value >= -kLargest && value <= kLargest ? static_cast<int64_t>(value) : 0;
+  }
   const std::vector<double>& list(const char* name) const;
   void set(const std::string& name, std::vector<double> values) { by_name_[name] = std::move(values); }
 
