@@ -646,6 +646,10 @@ TEST(TensorFormats, say_how_memory_is_read_and_written) {
       {TensorFormat::kDHWC, 1, 2, true},
   };
   EXPECT_EQ(std::size(layouts), static_cast<size_t>(EnumMax<TensorFormat>()));
+  // As generation 7 calls them.
+  EXPECT_EQ(TensorFormat::kNCHW, TensorFormat::kLINEAR);
+  EXPECT_EQ(TensorFormat::kNC2HW2, TensorFormat::kCHW2);
+  EXPECT_EQ(TensorFormat::kNHWC8, TensorFormat::kHWC8);
   for (const Layout& layout : layouts) {
     SCOPED_TRACE(static_cast<int>(layout.format));
     Log log;
