@@ -59,6 +59,7 @@ enum class OnnxParserFlag : int32_t {
   kNATIVE_INSTANCENORM = 0,
   kENABLE_UINT8_AND_ASYMMETRIC_QUANTIZATION_DLA = 1,
   kREPORT_CAPABILITY_DLA = 2,
+  /// Plugins that are registered come before operators of the same name.
   kENABLE_PLUGIN_OVERRIDE = 3,
   kADJUST_FOR_DLA = 4
 };

@@ -48,14 +48,15 @@ Status check_memory(const void* data, size_t size) {
 Result<std::unique_ptr<ir::Graph>> ModelSource::import_file(const char* path) {
   notes_ = {};
   if (!path) return Status(Code::invalid_argument, "the path of the model is null");
-  return onnx::import_file(path, {.notes = &notes_, .extensions = &plugin_nodes()});
+  return onnx::import_file(path, {.notes = &notes_, .extensions = &plugin_nodes(override_operators)});
 }
 
 Result<std::unique_ptr<ir::Graph>> ModelSource::import_bytes(const void* data, size_t size, const char* path) {
   notes_ = {};
   VIVACE_TRY(check_memory(data, size));
-  return onnx::import_bytes(as_bytes(data, size),
-                            {.base_dir = folder_of(path), .notes = &notes_, .extensions = &plugin_nodes()});
+  return onnx::import_bytes(
+      as_bytes(data, size),
+      {.base_dir = folder_of(path), .notes = &notes_, .extensions = &plugin_nodes(override_operators)});
 }
 
 Status ModelSource::load(const void* data, size_t size, const char* path) {
@@ -78,7 +79,7 @@ Result<std::unique_ptr<ir::Graph>> ModelSource::import_loaded() {
   notes_ = {};
   if (loaded_.empty()) return Status(Code::invalid_argument, "no model is loaded; call loadModelProto first");
   onnx::ImportOptions options{
-      .base_dir = folder_of(loaded_path_.c_str()), .notes = &notes_, .extensions = &plugin_nodes()};
+      .base_dir = folder_of(loaded_path_.c_str()), .notes = &notes_, .extensions = &plugin_nodes(override_operators)};
   for (const auto& [name, data] : loaded_initializers_) options.initializers[name] = as_bytes(data.data(), data.size());
   return onnx::import_bytes(as_bytes(loaded_.data(), loaded_.size()), options);
 }

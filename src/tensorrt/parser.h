@@ -48,6 +48,9 @@ class ModelSource {
   Status load_initializer(const char* name, const void* data, size_t size);
   Result<std::unique_ptr<ir::Graph>> import_loaded();
 
+  /// Whether plugins come before operators of the same name.
+  bool override_operators = false;
+
   /// Logs, and remembers for getError(): one error of each node that is to blame, else one.
   void fail(const Status& why);
   const onnx::ImportNotes& notes() const { return notes_; }
@@ -71,8 +74,11 @@ class OnnxParser final : public nvonnxparser::IParser {
 
   bool parse(const void* model, size_t size, const char* path) noexcept override;
   bool parseFromFile(const char* path, int verbosity) noexcept override;
-  bool parseWithWeightDescriptors(const void* model, size_t size) noexcept override { return parse(model, size, nullptr); }
-  bool supportsModel(const void* model, size_t size, SubGraphCollection_t& subgraphs, const char* path) noexcept override;
+  bool parseWithWeightDescriptors(const void* model, size_t size) noexcept override {
+    return parse(model, size, nullptr);
+  }
+  bool supportsModel(const void* model, size_t size, SubGraphCollection_t& subgraphs,
+                     const char* path) noexcept override;
   bool supportsModelV2(const void* model, size_t size, const char* path) noexcept override;
   bool supportsOperator(const char* name) const noexcept override;
   int64_t getNbSubgraphs() noexcept override { return static_cast<int64_t>(subgraphs_.size()); }
@@ -83,10 +89,17 @@ class OnnxParser final : public nvonnxparser::IParser {
   const nvonnxparser::IParserError* getError(int index) const noexcept override { return source_.error(index); }
   void clearErrors() noexcept override { source_.clear(); }
 
-  void setFlags(nvonnxparser::OnnxParserFlags flags) noexcept override { flags_ = flags; }
+  void setFlags(nvonnxparser::OnnxParserFlags flags) noexcept override {
+    flags_ = flags;
+    source_.override_operators = getFlag(nvonnxparser::OnnxParserFlag::kENABLE_PLUGIN_OVERRIDE);
+  }
   nvonnxparser::OnnxParserFlags getFlags() const noexcept override { return flags_; }
-  void setFlag(nvonnxparser::OnnxParserFlag flag) noexcept override { flags_ |= 1U << static_cast<int32_t>(flag); }
-  void clearFlag(nvonnxparser::OnnxParserFlag flag) noexcept override { flags_ &= ~(1U << static_cast<int32_t>(flag)); }
+  void setFlag(nvonnxparser::OnnxParserFlag flag) noexcept override {
+    setFlags(flags_ | 1U << static_cast<int32_t>(flag));
+  }
+  void clearFlag(nvonnxparser::OnnxParserFlag flag) noexcept override {
+    setFlags(flags_ & ~(1U << static_cast<int32_t>(flag)));
+  }
   bool getFlag(nvonnxparser::OnnxParserFlag flag) const noexcept override {
     return flags_ >> static_cast<int32_t>(flag) & 1U;
   }

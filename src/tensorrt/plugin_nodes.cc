@@ -48,6 +48,14 @@ bool pack(const ir::Attributes& from, const std::string& name, PluginFieldType t
     case PluginFieldType::kFLOAT64:
       bytes = integers.empty() ? elements_of<double>(reals) : elements_of<double>(integers);
       return !text;
+    case PluginFieldType::kFLOAT16:
+      for (const int64_t number : integers) reals.push_back(static_cast<float>(number));
+      bytes.clear();
+      for (const float number : reals) {
+        const Float16 half(number);
+        bytes.append(reinterpret_cast<const char*>(&half), sizeof half);
+      }
+      return !text;
     case PluginFieldType::kINT8: return bytes = elements_of<int8_t>(integers), !text && reals.empty();
     case PluginFieldType::kINT16: return bytes = elements_of<int16_t>(integers), !text && reals.empty();
     case PluginFieldType::kINT32: return bytes = elements_of<int32_t>(integers), !text && reals.empty();
@@ -65,6 +73,8 @@ bool pack(const ir::Attributes& from, const std::string& name, PluginFieldType t
 
 class PluginNodes final : public onnx::Extensions {
  public:
+  explicit PluginNodes(bool override) : override_(override) {}
+  bool overrides() const override { return override_; }
   bool knows(const std::string& op, const ir::Attributes& attributes) const override {
     return creator_of(op, attributes) != nullptr;
   }
@@ -102,13 +112,16 @@ class PluginNodes final : public onnx::Extensions {
       plugin->setPluginNamespace(space.c_str());
     return plugin_attributes(std::move(plugin), inputs, false);
   }
+
+ private:
+  bool override_;
 };
 
 }  // namespace
 
-const onnx::Extensions& plugin_nodes() {
-  static const PluginNodes nodes;
-  return nodes;
+const onnx::Extensions& plugin_nodes(bool override) {
+  static const PluginNodes last(false), first(true);
+  return override ? first : last;
 }
 
 }  // namespace vivace::tensorrt

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "NvOnnxParser.h"
+#include "onnx/model_writer.h"
 #include "tensorrt/network.h"
 #include "tensorrt/runtime_testing.h"
 #include "tensorrt/test_plugins.h"
@@ -175,6 +177,93 @@ TEST_F(Plugins, ThatRefuseOrFail) {
   ASSERT_TRUE(context->setInputShape("x", dims(1, 3)));
   EXPECT_FALSE(context->executeV2(bindings));
   EXPECT_TRUE(logger.told("enqueue() gave 7")) << logger.errors;
+}
+
+// Remembers the fields that it is given.
+class FieldsCreator final : public nvinfer1::IPluginCreator {
+ public:
+  explicit FieldsCreator(char const* name) : name_(name) {}
+  char const* getPluginName() const noexcept override { return name_; }
+  char const* getPluginVersion() const noexcept override { return "2"; }
+  nvinfer1::PluginFieldCollection const* getFieldNames() noexcept override { return &collection_; }
+  nvinfer1::IPluginV2* createPlugin(char const*, nvinfer1::PluginFieldCollection const* fields) noexcept override {
+    for (int32_t i = 0; i < fields->nbFields; ++i) {
+      const nvinfer1::PluginField& field = fields->fields[i];
+      given[field.name] = {static_cast<const char*>(field.data), static_cast<size_t>(field.length)};
+      if (std::strcmp(field.name, "c") != 0 && std::strcmp(field.name, "u") != 0)
+        given[field.name] = std::to_string(number(field)) + " of " + std::to_string(field.length);
+    }
+    return new RepeatPlugin(10);
+  }
+  nvinfer1::IPluginV2* deserializePlugin(char const*, void const*, size_t) noexcept override { return nullptr; }
+  void setPluginNamespace(char const*) noexcept override {}
+  char const* getPluginNamespace() const noexcept override { return "tests"; }
+  std::map<std::string, std::string> given;
+
+ private:
+  // The last element.
+  static int number(const nvinfer1::PluginField& field) {
+    const auto last = [&]<class T>(T) { return static_cast<int>(static_cast<const T*>(field.data)[field.length - 1]); };
+    switch (field.type) {
+      case nvinfer1::PluginFieldType::kFLOAT16:
+        return static_cast<int>(float(static_cast<const Float16*>(field.data)[0]));
+      case nvinfer1::PluginFieldType::kFLOAT32: return last(0.0F);
+      case nvinfer1::PluginFieldType::kFLOAT64: return last(0.0);
+      case nvinfer1::PluginFieldType::kINT8: return last(int8_t{});
+      case nvinfer1::PluginFieldType::kINT16: return last(int16_t{});
+      case nvinfer1::PluginFieldType::kINT32: return last(int32_t{});
+      case nvinfer1::PluginFieldType::kINT64: return last(int64_t{});
+      default: return -1;
+    }
+  }
+  using F = nvinfer1::PluginField;
+  using T = nvinfer1::PluginFieldType;
+  char const* name_;
+  F fields_[10] = {F("h", nullptr, T::kFLOAT16),   F("f", nullptr, T::kFLOAT32), F("d", nullptr, T::kFLOAT64),
+                   F("i1", nullptr, T::kINT8),     F("i2", nullptr, T::kINT16),  F("i4", nullptr, T::kINT32),
+                   F("i8", nullptr, T::kINT64),    F("c", nullptr, T::kCHAR),    F("u", nullptr, T::kUNKNOWN),
+                   F("absent", nullptr, T::kINT32)};
+  nvinfer1::PluginFieldCollection collection_{10, fields_};
+};
+
+TEST_F(Plugins, AreNodesOfAModelByTheirNames) {
+  namespace w = onnx::test;
+  const std::vector<int64_t> two{3, 4};
+  const auto model = [&](const char* op, const char* name) {
+    return w::model(
+        w::graph({w::node(op, {"x"}, {"y"},
+                          {w::attribute("h", 2.0F), w::attribute("f", std::vector<float>{1, 9}), w::attribute("d", 5),
+                           w::attribute("i1", two), w::attribute("i2", two), w::attribute("i4", two),
+                           w::attribute("i8", 8), w::attribute("c", "ab"), w::attribute("u", "ab"),
+                           w::attribute("plugin_version", "2"), w::attribute("plugin_namespace", name)})},
+                 {w::value("x", DType::f32, {"2", "3"})}, {w::value("y", DType::f32, {"rows", "3"})}));
+  };
+  std::unique_ptr<nvinfer1::IBuilder> builder(nvinfer1::createInferBuilder(logger));
+  constexpr auto kOverride = nvonnxparser::OnnxParserFlag::kENABLE_PLUGIN_OVERRIDE;
+  for (const char* op : {"Fields", "Identity"}) {
+    FieldsCreator creator(op);
+    ASSERT_TRUE(getPluginRegistry()->registerCreator(creator, ""));
+    for (const bool first : {false, true}) {
+      SCOPED_TRACE(std::string(op) + (first ? " overridden" : ""));
+      creator.given.clear();
+      const std::unique_ptr<nvinfer1::INetworkDefinition> network(builder->createNetworkV2(1));
+      const std::unique_ptr<nvonnxparser::IParser> parser(nvonnxparser::createParser(*network, logger));
+      if (first) parser->setFlag(kOverride);
+      const w::Message bytes = model(op, "tests");
+      const bool plugin = first || std::strcmp(op, "Fields") == 0;
+      EXPECT_TRUE(parser->parse(bytes.bytes.data(), bytes.bytes.size())) << logger.errors;
+      const std::map<std::string, std::string> expected{
+          {"h", "2 of 1"},  {"f", "9 of 2"},  {"d", "5 of 1"},
+          {"i1", "4 of 2"}, {"i2", "4 of 2"}, {"i4", "4 of 2"},
+          {"i8", "8 of 1"}, {"u", "ab"},      {"c", std::string("ab\0", 3)}};
+      EXPECT_EQ(creator.given, plugin ? expected : (std::map<std::string, std::string>()));
+      ASSERT_EQ(network->getNbLayers(), 1);
+      EXPECT_EQ(network->getLayer(0)->getType() == nvinfer1::LayerType::kPLUGIN, plugin);
+      const w::Message other = model(op, "nowhere");
+      EXPECT_NE(parser->parse(other.bytes.data(), other.bytes.size()), std::strcmp(op, "Fields") == 0);
+    }
+    EXPECT_TRUE(getPluginRegistry()->deregisterCreator(creator));
+  }
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ Status GraphReader::find_missing(const std::vector<Bytes>& nodes, const Opsets& 
     if (!is_lacking(node, opsets)) continue;
     PendingNode pending{node, {}, {}};
     for (const Bytes attribute : node.attributes) pending.attributes.push_back(proto::decode_attribute(attribute));
-    if (is_extension(pending)) continue;
+    if (is_extension(pending, opsets)) continue;
     const Bytes label = !node.name.empty() || node.outputs.empty() ? node.name : node.outputs[0];
     missing_.emplace(qualified_name(node), std::string(label));
   }

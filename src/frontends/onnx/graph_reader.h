@@ -80,7 +80,7 @@ class GraphReader {
   Status fill_step(const PendingNode& pending, Scope& scope, Step& step);
   Result<ir::Attributes> read_attributes(const std::vector<proto::Attribute>& attributes);
   bool is_lacking(const proto::Node& node, const Opsets& opsets) const;
-  bool is_extension(const PendingNode& pending);
+  bool is_extension(const PendingNode& pending, const Opsets& opsets);
   Status read_extension(const PendingNode& pending, Step& step);
   Status read_subgraphs(const PendingNode& pending, Scope& scope, Step& step);
   Result<ir::Attribute> read_attribute(const proto::Attribute& attribute);

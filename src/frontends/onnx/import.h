@@ -27,6 +27,8 @@ struct ImportNotes {
 class Extensions {
  public:
   virtual ~Extensions() = default;
+  /// Whether it also comes before Vivace's own operators.
+  virtual bool overrides() const = 0;
   /// @param op without its domain; `attributes` are the node's
   virtual bool knows(const std::string& op, const ir::Attributes& attributes) const = 0;
   /// The attributes of a vivace.Extension in the place of a node of an operator that is known.

@@ -208,7 +208,7 @@ Status GraphReader::fill_step(const PendingNode& pending, Scope& scope, Step& st
     step.results = {scope.graph.add_constant(std::move(tensor))};
   } else {
     VIVACE_ASSIGN(step.attributes, read_attributes(pending.attributes));
-    if (is_lacking(pending.node, scope.opsets) && is_extension(pending)) {
+    if (is_extension(pending, scope.opsets)) {
       VIVACE_TRY(read_extension(pending, step));
     } else {
       VIVACE_TRY(read_subgraphs(pending, scope, step));
@@ -238,8 +238,8 @@ bool GraphReader::is_lacking(const proto::Node& node, const Opsets& opsets) cons
   return op != "Constant" && !function_of(node) && !ops::find_operator(op);
 }
 
-bool GraphReader::is_extension(const PendingNode& pending) {
-  if (!options_.extensions) return false;
+bool GraphReader::is_extension(const PendingNode& pending, const Opsets& opsets) {
+  if (!options_.extensions || (!options_.extensions->overrides() && !is_lacking(pending.node, opsets))) return false;
   const Result<ir::Attributes> attributes = read_attributes(pending.attributes);
   return attributes.ok() && options_.extensions->knows(std::string(pending.node.op_type), *attributes);
 }
