@@ -145,7 +145,9 @@ def make_image(path, width, height):
 def lines_of(text):
     """What a program printed, less what differs from run to run."""
     return [
-        line for line in text.splitlines() if not re.search(r"\d\s?(ms|us|fps)\b|\d\d:\d\d:\d\d|time|cost", line, re.I)
+        line
+        for line in text.splitlines()
+        if not re.search(r"\d\s?(ms|us|fps)\b|\d\d:\d\d:\d\d|time|cost|thread_id", line, re.I)
     ]
 
 
