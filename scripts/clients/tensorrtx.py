@@ -195,7 +195,7 @@ class Trial:
             return self.result
         shutil.rmtree(self.place.parent, ignore_errors=True)
         self.place.mkdir(parents=True)
-        for name, size in (("demo.png", (320, 240)), ("images/one.jpg", (640, 640)), ("../assets/cats.jpg", (256, 256)),
+        for name, size in (("demo.png", (320, 240)), ("images/one.jpg", (640, 640)), ("test.jpg", (640, 640)), ("../assets/cats.jpg", (256, 256)),
                            ("../assets/car_plate.jpg", (94, 24)), ("../assets/6.pgm", (28, 28))):  # fmt: skip
             make_image(self.place / name, *size)
         for labels in (self.args.tensorrtx / "assets").glob("*.txt"):
