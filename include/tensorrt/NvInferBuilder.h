@@ -12,41 +12,71 @@ namespace nvinfer1 {
 // Values are those of generation 8 below major 10 and those of generation 10 from there on; names that a generation
 // lacks follow after its own.
 #if VIVACE_TENSORRT_MAJOR < 10
-/// What the builder may do. Precisions are accepted without effect: computation is in 32-bit floats.
+/// What the builder may do.
 enum class BuilderFlag : int32_t {
+  /// Accepted: computation of f32 networks is in f32.
   kFP16 = 0,
+  /// A calibrator is called for its ranges. Computation of f32 networks stays in f32.
   kINT8 = 1,
+  /// Accepted: every layer has ended before the next begins.
   kDEBUG = 2,
+  /// Accepted: there is no DLA to fall back from.
   kGPU_FALLBACK = 3,
+  /// An algorithm selector that selects none fails the build. Types are as the network says in any case.
   kSTRICT_TYPES = 4,
   /// The engine keeps what a refitter needs.
   kREFIT = 5,
+  /// The timing cache is neither read nor filled.
   kDISABLE_TIMING_CACHE = 6,
+  /// Accepted: the CPU has no such type.
   kTF32 = 7,
+  /// Accepted: no tactic needs sparse weights.
   kSPARSE_WEIGHTS = 8,
+  /// Accepted: there is no restricted runtime.
   kSAFETY_SCOPE = 9,
+  /// Accepted: types are as the network says.
   kOBEY_PRECISION_CONSTRAINTS = 10,
+  /// Accepted: types are as the network says.
   kPREFER_PRECISION_CONSTRAINTS = 11,
+  /// Accepted: nothing is reformatted at the engine's border.
   kDIRECT_IO = 12,
+  /// An algorithm selector that selects none fails the build.
   kREJECT_EMPTY_ALGORITHMS = 13,
+  /// Fewer tactics are timed: those that estimates put first.
   kENABLE_TACTIC_HEURISTIC = 14,
+  /// Accepted: a plan of any version is lowered again where it has to be.
   kVERSION_COMPATIBLE = 15,
+  /// Accepted: plans hold no runtime.
   kEXCLUDE_LEAN_RUNTIME = 16,
+  /// Accepted: computation of f32 networks is in f32.
   kFP8 = 17,
   /// A build that would have to time something fails.
   kERROR_ON_TIMING_CACHE_MISS = 18,
+  /// Accepted: computation of f32 networks is in f32.
   kBF16 = 19,
+  /// Accepted: nothing is compiled.
   kDISABLE_COMPILATION_CACHE = 20,
+  /// The same under its older name.
   kWEIGHTLESS = 21,
+  /// The plan holds no large weights; a refitter gives them to its engine. The engine is refittable.
   kSTRIP_PLAN = 21,
+  /// As kREFIT.
   kREFIT_IDENTICAL = 22,
+  /// The engine takes a budget for its weights, which are in host memory all the time.
   kWEIGHT_STREAMING = 23,
+  /// Accepted: computation of f32 networks is in f32.
   kINT4 = 24,
+  /// As kREFIT, for the weights that INetworkDefinition::markWeightsRefittable() names.
   kREFIT_INDIVIDUAL = 25,
+  /// Accepted: no tactic is chosen by what it does to a NaN.
   kSTRICT_NANS = 26,
+  /// Accepted: a build tells the memory that its engine takes anyway.
   kMONITOR_MEMORY = 27,
+  /// Accepted: computation of f32 networks is in f32.
   kFP4 = 28,
+  /// Accepted: every timing cache can be edited.
   kEDITABLE_TIMING_CACHE = 29,
+  /// Accepted: no tactic is chosen by it.
   kDISTRIBUTIVE_INDEPENDENCE = 30
 };
 template <>
@@ -54,41 +84,71 @@ constexpr int32_t EnumMax<BuilderFlag>() noexcept {
   return 31;
 }
 #else
-/// What the builder may do. Precisions are accepted without effect: computation is in 32-bit floats.
+/// What the builder may do.
 enum class BuilderFlag : int32_t {
+  /// Accepted: computation of f32 networks is in f32.
   kFP16 = 0,
+  /// A calibrator is called for its ranges. Computation of f32 networks stays in f32.
   kINT8 = 1,
+  /// Accepted: every layer has ended before the next begins.
   kDEBUG = 2,
+  /// Accepted: there is no DLA to fall back from.
   kGPU_FALLBACK = 3,
   /// The engine keeps what a refitter needs.
   kREFIT = 4,
+  /// The timing cache is neither read nor filled.
   kDISABLE_TIMING_CACHE = 5,
+  /// Accepted: the CPU has no such type.
   kTF32 = 6,
+  /// Accepted: no tactic needs sparse weights.
   kSPARSE_WEIGHTS = 7,
+  /// Accepted: there is no restricted runtime.
   kSAFETY_SCOPE = 8,
+  /// Accepted: types are as the network says.
   kOBEY_PRECISION_CONSTRAINTS = 9,
+  /// Accepted: types are as the network says.
   kPREFER_PRECISION_CONSTRAINTS = 10,
+  /// Accepted: nothing is reformatted at the engine's border.
   kDIRECT_IO = 11,
+  /// An algorithm selector that selects none fails the build.
   kREJECT_EMPTY_ALGORITHMS = 12,
+  /// Accepted: a plan of any version is lowered again where it has to be.
   kVERSION_COMPATIBLE = 13,
+  /// Accepted: plans hold no runtime.
   kEXCLUDE_LEAN_RUNTIME = 14,
+  /// Accepted: computation of f32 networks is in f32.
   kFP8 = 15,
   /// A build that would have to time something fails.
   kERROR_ON_TIMING_CACHE_MISS = 16,
+  /// Accepted: computation of f32 networks is in f32.
   kBF16 = 17,
+  /// Accepted: nothing is compiled.
   kDISABLE_COMPILATION_CACHE = 18,
+  /// The plan holds no large weights; a refitter gives them to its engine. The engine is refittable.
   kSTRIP_PLAN = 19,
+  /// The same under its older name.
   kWEIGHTLESS = 19,
+  /// As kREFIT.
   kREFIT_IDENTICAL = 20,
+  /// The engine takes a budget for its weights, which are in host memory all the time.
   kWEIGHT_STREAMING = 21,
+  /// Accepted: computation of f32 networks is in f32.
   kINT4 = 22,
+  /// As kREFIT, for the weights that INetworkDefinition::markWeightsRefittable() names.
   kREFIT_INDIVIDUAL = 23,
+  /// Accepted: no tactic is chosen by what it does to a NaN.
   kSTRICT_NANS = 24,
+  /// Accepted: a build tells the memory that its engine takes anyway.
   kMONITOR_MEMORY = 25,
+  /// Accepted: computation of f32 networks is in f32.
   kFP4 = 26,
+  /// Accepted: every timing cache can be edited.
   kEDITABLE_TIMING_CACHE = 27,
+  /// Accepted: no tactic is chosen by it.
   kDISTRIBUTIVE_INDEPENDENCE = 28,
+  /// An algorithm selector that selects none fails the build. Types are as the network says in any case.
   kSTRICT_TYPES = 29,
+  /// Fewer tactics are timed: those that estimates put first.
   kENABLE_TACTIC_HEURISTIC = 30
 };
 template <>

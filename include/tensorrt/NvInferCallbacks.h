@@ -20,7 +20,8 @@ constexpr int32_t EnumMax<CalibrationAlgoType>() noexcept {
   return 4;
 }
 
-/// Gives batches to calibrate 8-bit ranges with. Accepted without effect: computation is in 32-bit floats.
+/// Gives batches to calibrate 8-bit ranges with, to a build with BuilderFlag::kINT8. It is called as long as it gives
+/// batches unless it has a cache; the cache that is then written holds the ranges that the tensors had.
 class IInt8Calibrator : public IVersionedInterface {
  public:
   InterfaceInfo getInterfaceInfo() const noexcept override { return InterfaceInfo{"IInt8Calibrator", 1, 0}; }
@@ -102,10 +103,11 @@ class IAlgorithm {
   virtual IAlgorithmIOInfo const& getAlgorithmIOInfo(int32_t index) const noexcept = 0;
 };
 
-/// Chooses algorithms. Accepted without effect: the builder's tuner chooses.
+/// Chooses algorithms: for each layer of the engine, of the tactics that can run it.
 class IAlgorithmSelector : public IVersionedInterface {
  public:
   InterfaceInfo getInterfaceInfo() const noexcept override { return InterfaceInfo{"IAlgorithmSelector", 1, 0}; }
+  /// @param selection room for nbChoices indices @return how many were written; the fastest of them is taken. 0: any
   virtual int32_t selectAlgorithms(IAlgorithmContext const& context, IAlgorithm const* const* choices,
                                    int32_t nbChoices, int32_t* selection) TRTNOEXCEPT = 0;
   virtual void reportAlgorithms(IAlgorithmContext const* const* algoContexts, IAlgorithm const* const* algoChoices,

@@ -90,7 +90,14 @@ class IStreamWriter : public IVersionedInterface {
 };
 
 /// What goes into a serialized engine.
-enum class SerializationFlag : int32_t { kEXCLUDE_WEIGHTS = 0, kEXCLUDE_LEAN_RUNTIME = 1, kINCLUDE_REFIT = 2 };
+enum class SerializationFlag : int32_t {
+  /// Large weights that a refitter can give again are left out, as by BuilderFlag::kSTRIP_PLAN.
+  kEXCLUDE_WEIGHTS = 0,
+  /// Accepted: plans hold no runtime.
+  kEXCLUDE_LEAN_RUNTIME = 1,
+  /// The plan's engine can be refitted if this one can; without it only a plan without weights can.
+  kINCLUDE_REFIT = 2
+};
 template <>
 constexpr int32_t EnumMax<SerializationFlag>() noexcept {
   return 3;
@@ -99,7 +106,7 @@ constexpr int32_t EnumMax<SerializationFlag>() noexcept {
 /// A bit mask of `1U << SerializationFlag`.
 using SerializationFlags = uint32_t;
 
-/// How an engine is serialized. Plans hold their weights always: kEXCLUDE_WEIGHTS is accepted without effect.
+/// How an engine is serialized.
 class ISerializationConfig {
  public:
   virtual ~ISerializationConfig() noexcept = default;
@@ -110,8 +117,15 @@ class ISerializationConfig {
   virtual bool getFlag(SerializationFlag serializationFlag) const noexcept = 0;
 };
 
-/// Who provides a context's memory. Accepted; contexts have their own arena.
-enum class ExecutionContextAllocationStrategy : int32_t { kSTATIC = 0, kON_PROFILE_CHANGE = 1, kUSER_MANAGED = 2 };
+/// Who provides a context's memory, and when.
+enum class ExecutionContextAllocationStrategy : int32_t {
+  /// The context, for all profiles at once: from the allocator if there is one, else as runs need it.
+  kSTATIC = 0,
+  /// The context, for each profile when it is chosen.
+  kON_PROFILE_CHANGE = 1,
+  /// The client, by setDeviceMemoryV2().
+  kUSER_MANAGED = 2
+};
 template <>
 constexpr int32_t EnumMax<ExecutionContextAllocationStrategy>() noexcept {
   return 3;
@@ -195,11 +209,14 @@ class ICudaEngine {
   virtual int32_t getNbAuxStreams() const noexcept = 0;
   virtual ISerializationConfig* createSerializationConfig() noexcept = 0;
   virtual IHostMemory* serializeWithConfig(ISerializationConfig& config) const noexcept = 0;
-  /// Weights are not streamed: a budget is accepted without effect, and the sizes are 0.
+  /// Budgets are for engines built with BuilderFlag::kWEIGHT_STREAMING, of which no context is left: else false.
+  /// Weights are in host memory all the time, so that a budget changes no more than the numbers that follow from it.
+  /// @param gpuMemoryBudget -1: chosen by the library; 0: no streaming; else getMinimumWeightStreamingBudget() or more
   virtual bool setWeightStreamingBudget(int64_t gpuMemoryBudget) noexcept = 0;
   virtual int64_t getWeightStreamingBudget() const noexcept = 0;
   virtual int64_t getMinimumWeightStreamingBudget() const noexcept = 0;
   virtual int64_t getStreamableWeightsSize() const noexcept = 0;
+  /// @param gpuMemoryBudget 0 or more; getStreamableWeightsSize() or more: no streaming
   virtual bool setWeightStreamingBudgetV2(int64_t gpuMemoryBudget) noexcept = 0;
   virtual int64_t getWeightStreamingBudgetV2() const noexcept = 0;
   virtual int64_t getWeightStreamingAutomaticBudget() const noexcept = 0;
@@ -248,10 +265,11 @@ class IOutputAllocator : public IVersionedInterface {
   virtual void notifyShape(char const* tensorName, Dims const& dims) noexcept = 0;
 };
 
-/// Shown tensors in the middle of a network. Accepted; called for no tensor, for none stays as the network had it.
+/// Shown the debug tensors of a network whose state is on, at the end of each run and in the order they were computed.
 class IDebugListener : public IVersionedInterface {
  public:
   InterfaceInfo getInterfaceInfo() const noexcept override { return InterfaceInfo{"IDebugListener", 1, 0}; }
+  /// @param addr valid during the call @return false: the run fails
   virtual bool processDebugTensor(void const* addr, TensorLocation location, DataType type, Dims const& shape,
                                   char const* name, cudaStream_t stream) = 0;
 };
@@ -270,7 +288,8 @@ class IExecutionContext {
   virtual ICudaEngine const& getEngine() const noexcept = 0;
   virtual void setName(char const* name) noexcept = 0;
   virtual char const* getName() const noexcept = 0;
-  /// Accepted without effect: the context has its own arena.
+  /// Memory for runs, of a context made with kUSER_MANAGED: getDeviceMemorySizeV2() bytes (V2: or as many as
+  /// updateDeviceMemorySizeForShapes() says) at a multiple of 64.
   virtual void setDeviceMemory(void* memory) noexcept = 0;
   virtual void setDeviceMemoryV2(void* memory, int64_t size) noexcept = 0;
   virtual Dims getTensorStrides(char const* tensorName) const noexcept = 0;

@@ -52,7 +52,7 @@ class IRuntime {
   virtual void setDLACore(int32_t dlaCore) noexcept = 0;
   virtual int32_t getDLACore() const noexcept = 0;
   virtual int32_t getNbDLACores() const noexcept = 0;
-  /// Accepted without effect; see IGpuAllocator.
+  /// For the engines made afterwards.
   virtual void setGpuAllocator(IGpuAllocator* allocator) noexcept = 0;
   virtual void setErrorRecorder(IErrorRecorder* recorder) noexcept = 0;
   virtual IErrorRecorder* getErrorRecorder() const noexcept = 0;
@@ -74,7 +74,7 @@ class IRuntime {
   virtual void setTempfileControlFlags(TempfileControlFlags flags) noexcept = 0;
   virtual TempfileControlFlags getTempfileControlFlags() const noexcept = 0;
   virtual IPluginRegistry& getPluginRegistry() noexcept = 0;
-  /// A lean runtime of another version: there is none, so null and a message.
+  /// A runtime of another copy of this library; of anything else null and a message.
   virtual IRuntime* loadRuntime(char const* path) noexcept = 0;
   /// Accepted without effect: plans hold no code.
   virtual void setEngineHostCodeAllowed(bool allowed) noexcept = 0;

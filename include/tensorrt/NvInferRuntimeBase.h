@@ -266,7 +266,8 @@ constexpr int32_t EnumMax<AllocatorFlag>() noexcept {
 /// A bit mask of `1U << AllocatorFlag`.
 using AllocatorFlags = uint32_t;
 
-/// A client's memory allocator. Accepted; engines on the CPU take their memory from the arena of their context.
+/// A client's memory allocator. Of a runtime or builder: its engines keep their plan in its memory, and contexts run in
+/// it. It must outlive them.
 class IGpuAllocator : public IVersionedInterface {
  public:
   IGpuAllocator() = default;

@@ -56,13 +56,14 @@ struct Plan {
 };
 
 /// Serializes; the same plan gives the same bytes. Tensors that share memory or have equal contents are stored once,
-/// aligned to 64 bytes after the metadata.
+/// aligned to 64 bytes after the metadata. Of a tensor without data only type and shape are stored.
 Result<std::vector<std::byte>> to_bytes(const Plan& plan);
 /// Writes to a temporary file beside `path`, then renames, so that a cut-off write leaves no broken plan.
 Status write_file(const Plan& plan, const std::string& path);
 
 struct ReadOptions {
   bool verify_weights = false;  // also checks the checksum of the weights, which reads all of the file
+  bool stripped = false;        // a plan stripped of weights is no error; tensors without data stand for them
 };
 /// Maps the file; tensors share the map. corrupt_file where bytes are cut off or damaged, version_mismatch where the
 /// format itself is another ("Version tag does not match", naming both).

@@ -36,6 +36,7 @@ struct Reader {
   // Bytes that may still be copied out of the metadata. As no part is referred to twice, they end with it; a hostile
   // file that refers to one large part again and again runs out.
   uint64_t budget;
+  bool allow_stripped;
   std::vector<std::string> symbols;
   const flatbuffers::Vector<const format::Blob*>* blobs = nullptr;
   std::vector<Tensor> tensors;
@@ -112,6 +113,11 @@ struct Reader {
       if (strings->size() != static_cast<uint64_t>(*count)) return corrupt("a tensor of strings lacks some");
       void* data = strings->data();
       return Tensor::wrap(type, std::move(shape), data, std::move(strings));
+    }
+    if (from.stripped()) {
+      if (allow_stripped) return Tensor::wrap(type, std::move(shape), nullptr, nullptr);
+      return Status(Code::unsupported,
+                    "the plan was stripped of its weights: give it new ones with a refitter, and serialize it again");
     }
     if (!blobs || from.blob() >= blobs->size()) return corrupt("a tensor has no weights");
     const format::Blob& blob = *blobs->Get(from.blob());
@@ -438,7 +444,12 @@ Result<Plan> read_plan(std::span<const std::byte> bytes, std::shared_ptr<void> o
                                  /*max_tables=*/static_cast<flatbuffers::uoffset_t>(metadata.size() / 4));
   if (!format::VerifyPlanBuffer(verifier)) return corrupt("its metadata is malformed");
   Reader reader{.weights = bytes.subspan(header.weights_offset, header.weights_bytes),
-                .owner = std::move(owner), .budget = metadata.size(), .symbols = {}, .blobs = nullptr, .tensors = {}};
+                .owner = std::move(owner),
+                .budget = metadata.size(),
+                .allow_stripped = options.stripped,
+                .symbols = {},
+                .blobs = nullptr,
+                .tensors = {}};
   Plan plan;
   VIVACE_TRY(reader.read(*format::GetPlan(data), plan));
   if (options.verify_weights) {

@@ -95,14 +95,15 @@ struct Writer {
 
   uint32_t tensor(const Tensor& tensor) {
     const bool strings = tensor.type() == DType::string;
-    const uint32_t stored = strings ? 0 : blob(tensor);
+    const bool stripped = !strings && !tensor.data() && tensor.bytes() > 0;
+    const uint32_t stored = stripped ? UINT32_MAX : strings ? 0 : blob(tensor);
     const void* pointer = strings ? tensor.data() : nullptr;
     const auto [at, fresh] = tensor_index.try_emplace({pointer, stored, tensor.type(), tensor.shape()}, 0);
     if (!fresh) return at->second;
     at->second = static_cast<uint32_t>(tensors.size());
     const auto values = strings ? texts(tensor.span<const std::string>()) : 0;
     const auto shape = vector(tensor.shape());
-    tensors.push_back(format::CreateTensor(to, static_cast<uint8_t>(tensor.type()), shape, stored, values));
+    tensors.push_back(format::CreateTensor(to, static_cast<uint8_t>(tensor.type()), shape, stored, values, stripped));
     return at->second;
   }
 

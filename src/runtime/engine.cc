@@ -46,7 +46,7 @@ Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions opti
   engine->threads_ = machine.threads;
   engine->memory_limit_ = options.memory_limit ? options.memory_limit : plan.memory_limit;
 
-  plan::Program program = plan.program;
+  plan::Program program = options.adapt ? options.adapt(plan.program) : plan.program;
   std::string reason = foreign(plan.origin, machine);
   if (reason.empty()) {
     Result<std::shared_ptr<const cpu::Executor>> made = cpu::Executor::create(program, machine);
@@ -62,6 +62,7 @@ Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions opti
       return Status(Code::version_mismatch, "Version tag does not match: " + reason + ". Build the plan again here" +
                                                 (plan.portable ? ", or load it without strict mode" : ""));
     VIVACE_ASSIGN(program, options.lower_again(plan, machine));
+    if (options.adapt) program = options.adapt(program);
     VIVACE_ASSIGN(engine->executor_, cpu::Executor::create(std::move(program), machine));
     engine->notice_ = reason + "; it was lowered again for this machine. Building it here may make it faster";
     log(Severity::warning, engine->notice_);
@@ -145,7 +146,7 @@ Status Engine::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& o
     }
   }
   if (!context) {
-    context.reset(new Context(nullptr, threads_));
+    context.reset(new Context(nullptr, threads_, {}));
     context->of_ = this;
   }
   Status status = context->run(inputs, outputs);
@@ -154,16 +155,36 @@ Status Engine::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& o
   return status;
 }
 
-Result<std::unique_ptr<Context>> Engine::create_context(int threads) {
+Result<std::unique_ptr<Context>> Engine::create_context(int threads, cpu::MemorySource source) {
   return std::unique_ptr<Context>(
-      new Context(shared_from_this(), threads > 0 ? std::min(threads, threads_) : threads_));
+      new Context(shared_from_this(), threads > 0 ? std::min(threads, threads_) : threads_, std::move(source)));
 }
 
-Context::Context(std::shared_ptr<Engine> engine, int threads)
-    : engine_(std::move(engine)), of_(engine_.get()), pool_(threads) {}
+Context::Context(std::shared_ptr<Engine> engine, int threads, cpu::MemorySource source)
+    : engine_(std::move(engine)), of_(engine_.get()), pool_(threads), scratch_(std::move(source)) {}
 
 Context::~Context() {
   if (engine_) (void)engine_->account(scratch_.bytes(), 0);
+}
+
+Status Context::reserve(size_t bytes) {
+  const size_t before = scratch_.bytes();
+  VIVACE_TRY(of_->account(before, std::max(before, bytes)));
+  const Status status = scratch_.reserve(bytes);
+  (void)of_->account(std::max(before, bytes), scratch_.bytes());  // none, or rounded up
+  return status;
+}
+
+void Context::release_memory() {
+  (void)of_->account(scratch_.bytes(), 0);
+  scratch_.drop();
+}
+
+Status Context::use_memory(void* memory, size_t bytes) {
+  const size_t before = scratch_.bytes();
+  const Status status = scratch_.lend(memory, bytes);
+  (void)of_->account(before, scratch_.bytes());
+  return status;
 }
 
 Status Context::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs) {
@@ -175,17 +196,10 @@ Status Context::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& 
     for (const TensorView& view : inputs) shapes.push_back(view.shape);
     VIVACE_ASSIGN(last_, of_->executor_->instance(shapes));
     last_shapes_ = std::move(shapes);
-    const size_t before = scratch_.bytes(), after = std::max(before, cpu::Executor::memory_use(*last_).arena_bytes);
-    if (Status status = of_->account(before, after); !status.ok()) {
+    if (Status status = reserve(cpu::Executor::memory_use(*last_).arena_bytes); !status.ok()) {
       last_.reset();
       return status;
     }
-    if (Status status = scratch_.reserve(after); !status.ok()) {
-      (void)of_->account(after, scratch_.bytes());
-      last_.reset();
-      return status;
-    }
-    (void)of_->account(after, scratch_.bytes());  // rounded up
   }
   if (!profiling_) return of_->executor_->run(*last_, inputs, outputs, scratch_, pool_);
   times_.resize(of_->executor_->program().choices.size());

@@ -24,6 +24,8 @@ struct EngineOptions {
   uint64_t memory_limit = 0;  // bytes of weights and of arenas of all contexts; 0: what the plan says
   /// Makes a program for this machine from the portable graph; without it every engine is strict.
   std::function<Result<plan::Program>(const plan::Plan&, const cpu::Machine&)> lower_again;
+  /// What runs instead of the plan's program; the plan stays as it is. May be null.
+  std::function<plan::Program(const plan::Program&)> adapt;
 };
 
 class Context;
@@ -56,8 +58,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Status run(const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs);
 
   /// A context of the caller's own, with threads of its own (0: as the engine; never more, for kernels have scratch for
-  /// so many); it keeps the engine alive.
-  Result<std::unique_ptr<Context>> create_context(int threads = 0);
+  /// so many); it keeps the engine alive. Its memory comes from `source`, which lasts as long.
+  Result<std::unique_ptr<Context>> create_context(int threads = 0, cpu::MemorySource source = {});
 
  private:
   friend class Context;
@@ -94,10 +96,16 @@ class Context {
   /// In the order they run; empty without profiling.
   std::vector<LayerTime> profile() const;
   void reset_profile() { times_.clear(); }
+  /// Takes memory for runs now; a later run may still take more.
+  Status reserve(size_t bytes);
+  /// Gives it back until the next run.
+  void release_memory();
+  /// Runs in this memory of the caller's from now on: see cpu::Scratch::lend().
+  Status use_memory(void* memory, size_t bytes);
 
  private:
   friend class Engine;
-  Context(std::shared_ptr<Engine> engine, int threads);
+  Context(std::shared_ptr<Engine> engine, int threads, cpu::MemorySource source);
 
   std::shared_ptr<Engine> engine_;  // null in the engine's own pool
   Engine* of_;

@@ -4,8 +4,11 @@
 
 #include "builder/builder.h"
 #include "ops/operator.h"
+#include "tensorrt/algorithms.h"
+#include "tensorrt/calibration.h"
 #include "tensorrt/core.h"
 #include "tensorrt/formats.h"
+#include "tensorrt/stripping.h"
 #include "tensorrt/types.h"
 
 namespace vivace::tensorrt {
@@ -120,12 +123,37 @@ void tell_without_effect(const BuilderConfig& config, const Errors& errors) {
     if (config.has(flag)) asked += (asked.empty() ? "" : ", ") + std::string(name);
   if (!asked.empty())
     errors.log(Severity::kINFO, asked + " is allowed, but the CPU backend computes f32 networks in f32 here");
-  if (config.has(BuilderFlag::kINT8) && config.getInt8Calibrator())
-    errors.log(Severity::kINFO, "the INT8 calibrator is not called: nothing needs its ranges");
-  if (config.has(BuilderFlag::kSTRIP_PLAN))
-    errors.log(Severity::kINFO, "kSTRIP_PLAN: the plan keeps its weights; refitting it works all the same");
-  if (config.getAlgorithmSelector())
-    errors.log(Severity::kINFO, "the algorithm selector is not asked: the tuner measures and chooses");
+}
+
+// Shapes for calibration: the optimum of its own profile, or of the first.
+std::map<std::string, Shape> calibration_shapes(const BuilderConfig& config) {
+  std::map<std::string, Shape> shapes;
+  const Settings& settings = config.settings();
+  const auto* own = static_cast<const OptimizationProfile*>(settings.calibration_profile);
+  if (!own && settings.profiles.empty()) return shapes;
+  for (const auto& [name, range] : (own ? own->ranges() : settings.profiles[0]).shapes) shapes[name] = range.opt;
+  return shapes;
+}
+
+// Builds; where an algorithm selector wants other tactics than the fastest, builds again with those.
+Result<builder::BuildResult> build_selected(std::unique_ptr<ir::Graph> graph, builder::BuildConfig& build,
+                                            const BuilderConfig& config) {
+  nvinfer1::IAlgorithmSelector* selector = config.getAlgorithmSelector();
+  if (!selector) return builder::build(std::move(graph), build);
+  builder::TimingCache own;  // so that nothing is measured twice
+  if (!build.cache && !config.has(BuilderFlag::kDISABLE_TIMING_CACHE)) build.cache = &own;
+  std::unique_ptr<ir::Graph> again = graph->clone();
+  VIVACE_ASSIGN(builder::BuildResult built, builder::build(std::move(graph), build));
+  VIVACE_ASSIGN(Algorithms offered, Algorithms::of(built));
+  VIVACE_ASSIGN(build.forced_tactics, offered.ask(*selector, config.has(BuilderFlag::kREJECT_EMPTY_ALGORITHMS) ||
+                                                                 config.has(BuilderFlag::kSTRICT_TYPES)));
+  if (!build.forced_tactics.empty()) {
+    VIVACE_ASSIGN(built, builder::build(std::move(again), build));
+    VIVACE_ASSIGN(offered, Algorithms::of(built));
+  }
+  offered.report_to(*selector);
+  if (build.cache == &own) build.cache = nullptr;
+  return built;
 }
 
 Status check_all_from_cache(const builder::Report& report) {
@@ -232,8 +260,14 @@ Metadata describe(const Network& network, const BuilderConfig& config, const Bui
   if (made.profiles.empty()) made.profiles.emplace_back();
   made.implicit_batch = network.implicit_batch();
   made.max_batch = options.max_batch;
-  made.refittable = config.has(BuilderFlag::kREFIT) || config.has(BuilderFlag::kREFIT_INDIVIDUAL) ||
-                    config.has(BuilderFlag::kREFIT_IDENTICAL) || config.has(BuilderFlag::kSTRIP_PLAN);
+  const bool all_refittable = config.has(BuilderFlag::kREFIT) || config.has(BuilderFlag::kREFIT_IDENTICAL) ||
+                              (config.has(BuilderFlag::kSTRIP_PLAN) && !config.has(BuilderFlag::kREFIT_INDIVIDUAL));
+  if (!all_refittable && config.has(BuilderFlag::kREFIT_INDIVIDUAL))
+    made.refittable_weights.assign(network.refittable_weights().begin(), network.refittable_weights().end());
+  made.refittable = all_refittable || !made.refittable_weights.empty();
+  for (const NetworkTensor* tensor : network.debug_tensors()) made.debug.push_back(tensor->name);
+  made.unfused_debug = network.unfused_are_debug();
+  made.weight_streaming = config.has(BuilderFlag::kWEIGHT_STREAMING);
   made.profiling_verbosity = static_cast<int32_t>(config.getProfilingVerbosity());
   made.engine_capability = static_cast<int32_t>(config.getEngineCapability());
   made.hardware_compatibility = static_cast<int32_t>(config.getHardwareCompatibilityLevel());
@@ -256,7 +290,7 @@ Result<plan::Plan> build_plan(Network& network, const BuilderConfig& config, con
     VIVACE_TRY(fix_dimensions(*graph, build.shapes));
   }
   build.threads = options.threads ? options.threads : threads_of_environment();
-  build.effort = std::min(settings.optimization_level, 5);
+  build.effort = std::min(settings.optimization_level, config.has(BuilderFlag::kENABLE_TACTIC_HEURISTIC) ? 1 : 5);
   if (const auto at = settings.pools.find(MemoryPoolType::kWORKSPACE); at != settings.pools.end())
     build.workspace_limit = std::max<std::size_t>(at->second, 1);  // 0 would be no limit
   Metadata metadata = describe(network, config, options);
@@ -272,7 +306,7 @@ Result<plan::Plan> build_plan(Network& network, const BuilderConfig& config, con
   Progress progress(settings.monitor);
   if (settings.monitor)
     build.progress = [&](const std::string& phase, double fraction) { return progress.step(phase, fraction); };
-  VIVACE_ASSIGN(builder::BuildResult built, builder::build(std::move(graph), build));
+  VIVACE_ASSIGN(builder::BuildResult built, build_selected(std::move(graph), build, config));
   if (!progress.next_phase()) return Status(Code::cancelled, "the progress monitor stopped the build");
   for (const std::string& note : built.report.notes) errors.log(Severity::kINFO, note);
   if (config.has(BuilderFlag::kERROR_ON_TIMING_CACHE_MISS)) VIVACE_TRY(check_all_from_cache(built.report));
@@ -287,6 +321,9 @@ Result<plan::Plan> build_plan(Network& network, const BuilderConfig& config, con
     plan.portable = std::move(as_it_was);
   }
   plan.metadata = to_entries(metadata);
+  if (config.has(BuilderFlag::kINT8) && config.getInt8Calibrator())
+    VIVACE_TRY(calibrate(*config.getInt8Calibrator(), plan, calibration_shapes(config), network.narrow(), errors));
+  if (config.has(BuilderFlag::kSTRIP_PLAN) && metadata.refittable) return without_weights(plan, metadata);
   return std::move(plan);
 }
 

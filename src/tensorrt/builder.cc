@@ -45,7 +45,7 @@ nvinfer1::INetworkDefinition* Builder::createNetworkV2(nvinfer1::NetworkDefiniti
   constexpr auto kExplicit = 1U << static_cast<int32_t>(nvinfer1::NetworkDefinitionCreationFlag::kEXPLICIT_BATCH);
   const bool implicit = NV_TENSORRT_MAJOR < 10 && (flags & kExplicit) == 0;
   nvinfer1::INetworkDefinition* made = nullptr;
-  guarded(errors_, [&] { return made = new Network(this, errors_.logger, flags, implicit), Status(); });
+  guarded(errors_, [&] { return made = new Network(this, errors_.logger, flags, implicit, narrow_), Status(); });
   return made;
 }
 
@@ -69,12 +69,9 @@ void Builder::setMaxBatchSize(int32_t batch) noexcept {
 
 Result<std::vector<std::byte>> Builder::build(nvinfer1::INetworkDefinition& network,
                                               nvinfer1::IBuilderConfig& config) {
-  VIVACE_ASSIGN(const plan::Plan plan, make_plan(network, config));
+  VIVACE_ASSIGN(const plan::Plan plan, build_plan(static_cast<Network&>(network),
+                                                  static_cast<const BuilderConfig&>(config), options_, errors_));
   return plan::to_bytes(plan);
-}
-
-Result<plan::Plan> Builder::make_plan(nvinfer1::INetworkDefinition& network, nvinfer1::IBuilderConfig& config) {
-  return build_plan(static_cast<Network&>(network), static_cast<const BuilderConfig&>(config), options_, errors_);
 }
 
 nvinfer1::IHostMemory* Builder::buildSerializedNetwork(nvinfer1::INetworkDefinition& network,
@@ -113,10 +110,8 @@ nvinfer1::ICudaEngine* Builder::buildEngineWithConfig(nvinfer1::INetworkDefiniti
   nvinfer1::ICudaEngine* made = nullptr;
   guarded(errors_, [&]() -> Status {
     // Through bytes: the plan just made shares weights with the client, who may free them once the engine is built.
-    VIVACE_ASSIGN(std::vector<std::byte> bytes, build(network, config));
-    const auto owner = std::make_shared<std::vector<std::byte>>(std::move(bytes));
-    VIVACE_ASSIGN(plan::Plan plan, plan::from_bytes(*owner, owner));
-    VIVACE_ASSIGN(std::shared_ptr<Core> core, Core::load(std::move(plan), options_.threads));
+    VIVACE_ASSIGN(const std::vector<std::byte> bytes, build(network, config));
+    VIVACE_ASSIGN(std::shared_ptr<Core> core, Core::load(bytes, {options_.threads, narrow_, false, allocator_}));
     made = new Engine(std::move(core), errors_);
     return {};
   });
@@ -145,6 +140,6 @@ extern "C" TENSORRTAPI void* createInferBuilder_INTERNAL(void* logger, int32_t v
   }
   auto& to = *static_cast<nvinfer1::ILogger*>(logger);
   Builder* made = nullptr;
-  guarded(Errors{&to, nullptr}, [&] { return made = new Builder(to), vivace::Status(); });
+  guarded(Errors{&to, nullptr}, [&] { return made = new Builder(to, !knows_int64(version)), vivace::Status(); });
   return static_cast<nvinfer1::IBuilder*>(made);
 }

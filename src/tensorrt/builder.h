@@ -9,7 +9,8 @@ namespace vivace::tensorrt {
 
 class Builder final : public nvinfer1::IBuilder {
  public:
-  explicit Builder(nvinfer1::ILogger& logger) : errors_{&logger, nullptr}, own_config_(errors_) {
+  /// @param narrow see CoreOptions
+  Builder(nvinfer1::ILogger& logger, bool narrow) : errors_{&logger, nullptr}, own_config_(errors_), narrow_(narrow) {
     remember_logger(&logger);
   }
   ~Builder() noexcept override {
@@ -103,12 +104,12 @@ class Builder final : public nvinfer1::IBuilder {
 
  private:
   void set(nvinfer1::BuilderFlag flag, bool on) { on ? own_config_.setFlag(flag) : own_config_.clearFlag(flag); }
-  Result<plan::Plan> make_plan(nvinfer1::INetworkDefinition& network, nvinfer1::IBuilderConfig& config);
   Result<std::vector<std::byte>> build(nvinfer1::INetworkDefinition& network, nvinfer1::IBuilderConfig& config);
 
   Errors errors_;
   BuildOptions options_;
   BuilderConfig own_config_;
+  bool narrow_;
   nvinfer1::IGpuAllocator* allocator_ = nullptr;
   std::vector<std::unique_ptr<OptimizationProfile>> profiles_;  // clients never delete theirs
 };

@@ -5,6 +5,7 @@
 
 #include "tensorrt/capture.h"
 #include "tensorrt/formats.h"
+#include "tensorrt/memory.h"
 #include "tensorrt/types.h"
 
 namespace vivace::tensorrt {
@@ -25,6 +26,7 @@ constexpr uint64_t kOutputAlignment = 256;
 
 Context::Context(Engine& engine, std::shared_ptr<Core> core)
     : of_(engine), core_(std::move(core)), ports_(core_->slots().size()), errors_{engine.errors().logger, nullptr} {
+  ++core_->contexts;
   errors_.record_to(engine.errors().recorder);
 }
 
@@ -34,10 +36,10 @@ Result<std::unique_ptr<Context>> Context::create(Engine& engine,
   made->config_.setExecutionContextAllocationStrategy(strategy);
   made->generation_ = made->core_->generation() + 1;  // none yet
   VIVACE_TRY(made->refresh());
+  VIVACE_TRY(made->reserve());
   made->inputs_.resize(made->engine_->inputs().size());
-  made->outputs_.resize(made->engine_->outputs().size());
   for (const Slot& slot : made->core_->slots())
-    if (slot.input) made->inputs_[slot.index].type = slot.type;
+    if (slot.input) made->inputs_[slot.index].type = slot.engine_type;
   made->reset_shapes();
   return made;
 }
@@ -46,11 +48,22 @@ Status Context::refresh() {
   const uint64_t generation = core_->generation();
   if (generation == generation_) return {};
   engine_ = core_->engine();
-  VIVACE_ASSIGN(context_, engine_->create_context());
+  VIVACE_ASSIGN(context_, engine_->create_context(0, memory_of(core_->options().allocator)));
+  if (user_managed()) VIVACE_TRY(context_->use_memory(user_memory_, user_bytes_));
   context_->set_profiling(profiler_ != nullptr);
+  outputs_.assign(engine_->outputs().size(), Tensor());
+  debug_tensors_ = core_->debug_tensors(*engine_);
   generation_ = generation;
   stale_ = true;
   return {};
+}
+
+Status Context::reserve() {
+  if (user_managed() || !core_->options().allocator) return {};
+  const bool all = config_.getExecutionContextAllocationStrategy() == RuntimeConfig::Strategy::kSTATIC;
+  VIVACE_ASSIGN(const std::size_t bytes, of_.memory_needed(all ? Engine::kAllProfiles : profile_));
+  context_->release_memory();
+  return context_->reserve(bytes);
 }
 
 void Context::reset_shapes() {
@@ -149,50 +162,91 @@ Status Context::prepare_output(const Slot& slot, Port& port, cudaStream_t stream
               "the output allocator gave no memory for the " + std::to_string(bytes) + " bytes of '" + slot.name + "'"};
     port.address = memory;
   }
-  if (tensor.valid() && tensor.data() == port.address && tensor.shape() == *port.inferred) return {};
+  const bool same_shape = tensor.valid() && tensor.shape() == *port.inferred;
+  if (same_shape && tensor.data() == port.address) return {};
   if (!port.address && elements(*port.inferred) > 0)
     return bad("output '" + slot.name + "' has no address: call setTensorAddress, or give one in the bindings");
-  tensor = Tensor::wrap(slot.type, *port.inferred, port.address, nullptr);
+  if (slot.type == slot.engine_type)
+    tensor = Tensor::wrap(slot.type, *port.inferred, port.address, nullptr);
+  else if (!same_shape)
+    tensor = Tensor();  // the run makes one, and deliver() converts it
   return {};
 }
 
-// Tells an allocator what came out; a result that only the run knew the size of is copied into its memory.
+Status Context::widen(const Slot& slot, Port& port) {
+  if (!port.address) return {};  // what is missing is said when the engine runs
+  if (!port.wide.valid() || port.wide.shape() != port.shape) {
+    VIVACE_ASSIGN(port.wide, Tensor::allocate(slot.engine_type, port.shape));
+  }
+  const auto* from = static_cast<const int32_t*>(port.address);
+  std::copy(from, from + port.wide.count(), port.wide.as<int64_t>());
+  inputs_[slot.index].data = port.wide.data();
+  return {};
+}
+
+// Tells an allocator what came out; a result that only the run knew the size of is copied into its memory. Integers of
+// fewer bits than the engine's are converted.
 Status Context::deliver(const Slot& slot, Port& port, cudaStream_t stream) {
   const Tensor& tensor = outputs_[slot.index];
-  if (tensor.data() != port.address && tensor.bytes() > 0) {
-    if (port.inferred)
-      return {Code::internal,
-              "output '" + slot.name + "' came as " + to_string(tensor.shape()) + ", not " + to_string(*port.inferred)};
-    void* memory = port.allocator->reallocateOutputAsync(slot.name.c_str(), port.address, tensor.bytes(),
-                                                         kOutputAlignment, stream);
+  const size_t bytes = byte_size(slot.type, tensor.count());
+  if (port.inferred && tensor.shape() != *port.inferred)
+    return {Code::internal,
+            "output '" + slot.name + "' came as " + to_string(tensor.shape()) + ", not " + to_string(*port.inferred)};
+  if (!port.inferred && bytes > 0) {
+    void* memory =
+        port.allocator->reallocateOutputAsync(slot.name.c_str(), port.address, bytes, kOutputAlignment, stream);
     if (!memory)
-      return {Code::out_of_memory, "the output allocator gave no memory for the " + std::to_string(tensor.bytes()) +
-                                       " bytes of '" + slot.name + "'"};
-    std::memcpy(memory, tensor.data(), tensor.bytes());
+      return {Code::out_of_memory,
+              "the output allocator gave no memory for the " + std::to_string(bytes) + " bytes of '" + slot.name + "'"};
     port.address = memory;
+  }
+  if (slot.type != slot.engine_type) {
+    const std::span<const int64_t> wide = tensor.span<const int64_t>();
+    std::transform(wide.begin(), wide.end(), static_cast<int32_t*>(port.address),
+                   [](int64_t v) { return static_cast<int32_t>(std::clamp<int64_t>(v, INT32_MIN, INT32_MAX)); });
+  } else if (tensor.data() != port.address && bytes > 0) {
+    std::memcpy(port.address, tensor.data(), bytes);
   }
   if (port.allocator) port.allocator->notifyShape(slot.name.c_str(), to_dims(tensor.shape()));
   return {};
 }
 
 Status Context::run(bool emits_profile, cudaStream_t stream) {
+  if (core_->lacks_weights())
+    return bad("the engine's plan was stripped of its weights; give them back with an IRefitter first");
   VIVACE_TRY(infer());
   bool to_deliver = false;
   for (const Slot& slot : core_->slots()) {
     Port& port = this->port(slot);
+    const bool converted = slot.type != slot.engine_type;
     if (slot.input) {
       inputs_[slot.index].data = port.address;
+      if (converted) VIVACE_TRY(widen(slot, port));
       continue;
     }
-    to_deliver |= port.allocator != nullptr;
+    to_deliver |= port.allocator || converted;
     VIVACE_TRY(prepare_output(slot, port, stream));
   }
   if (profiler_) context_->reset_profile();
-  VIVACE_TRY(context_->run(inputs_, outputs_));
+  if (const Status status = context_->run(inputs_, outputs_); !status.ok()) {
+    if (status.code() != Code::out_of_memory || !user_managed()) return status;
+    return {status.code(), status.message() + "; give setDeviceMemoryV2 as many as getDeviceMemorySizeV2 says"};
+  }
   if (to_deliver)
     for (const Slot& slot : core_->slots())
       if (!slot.input) VIVACE_TRY(deliver(slot, port(slot), stream));
   if (profiler_ && emits_profile) report_profile();
+  return debug_ ? show_debug_tensors(stream) : Status();
+}
+
+Status Context::show_debug_tensors(cudaStream_t stream) {
+  for (const DebugTensor& shown : debug_tensors_) {
+    if (shown.unfused ? !unfused_on_ : !debug_on_.contains(shown.name)) continue;
+    const Tensor& tensor = outputs_[shown.index];
+    if (!debug_->processDebugTensor(tensor.data(), nvinfer1::TensorLocation::kDEVICE, to_data_type(tensor.type()),
+                                    to_dims(tensor.shape()), shown.name.c_str(), stream))
+      return {Code::cancelled, "the debug listener failed on '" + shown.name + "'"};
+  }
   return {};
 }
 
@@ -313,11 +367,11 @@ int32_t Context::inferShapes(int32_t capacity, char const** names) noexcept {
 bool Context::setOptimizationProfile(int32_t index) noexcept {
   if (!of_.profile_exists(index)) return false;
   return guarded(errors_, [&] {
-    if (index != profile_) {
-      profile_ = index;
-      reset_shapes();
-    }
-    return Status();
+    if (index == profile_) return Status();
+    profile_ = index;
+    reset_shapes();
+    return config_.getExecutionContextAllocationStrategy() == RuntimeConfig::Strategy::kON_PROFILE_CHANGE ? reserve()
+                                                                                                          : Status();
   });
 }
 
@@ -457,10 +511,48 @@ std::size_t Context::updateDeviceMemorySizeForShapes() noexcept {
   return bytes;
 }
 
-bool Context::setTensorDebugState(char const* name, bool) noexcept {
+void Context::setDeviceMemory(void* memory) noexcept {
+  setDeviceMemoryV2(memory, static_cast<int64_t>(of_.getDeviceMemorySize()));
+}
+
+void Context::setDeviceMemoryV2(void* memory, int64_t size) noexcept {
+  guarded(errors_, [&]() -> Status {
+    if (!user_managed())
+      return bad(
+          "setDeviceMemory: the context has memory of its own; create it with kUSER_MANAGED, or by "
+          "createExecutionContextWithoutDeviceMemory");
+    user_memory_ = memory;
+    user_bytes_ = static_cast<std::size_t>(std::max<int64_t>(size, 0));
+    return context_->use_memory(user_memory_, user_bytes_).within("setDeviceMemory");
+  });
+}
+
+bool Context::setTensorDebugState(char const* name, bool on) noexcept {
+  return guarded(errors_, [&]() -> Status {
+    if (!of_.isDebugTensor(name))
+      return bad("'" + std::string(name ? name : "") +
+                 "' is no debug tensor; mark it with INetworkDefinition::markDebug before the build");
+    on ? void(debug_on_.insert(name)) : void(debug_on_.erase(name));
+    return {};
+  });
+}
+
+bool Context::setAllTensorsDebugState(bool on) noexcept {
   return guarded(errors_, [&] {
-    return bad("'" + std::string(name ? name : "") +
-               "' is no debug tensor: engines keep none; mark it as an output of the network");
+    debug_on_.clear();
+    if (on) debug_on_.insert(core_->metadata().debug.begin(), core_->metadata().debug.end());
+    return Status();
+  });
+}
+
+bool Context::setUnfusedTensorsDebugState(bool on) noexcept {
+  return guarded(errors_, [&]() -> Status {
+    if (on && !core_->metadata().unfused_debug)
+      return bad(
+          "the engine has no unfused debug tensors; call INetworkDefinition::markUnfusedTensorsAsDebugTensors "
+          "before the build");
+    unfused_on_ = on;
+    return {};
   });
 }
 

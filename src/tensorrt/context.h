@@ -1,6 +1,8 @@
 // IExecutionContext.
 #pragma once
 
+#include <set>
+
 #include "tensorrt/engine.h"
 
 namespace vivace::tensorrt {
@@ -10,7 +12,10 @@ class Context final : public nvinfer1::IExecutionContext {
   using Dims = nvinfer1::Dims;
 
   static Result<std::unique_ptr<Context>> create(Engine& engine, nvinfer1::ExecutionContextAllocationStrategy strategy);
-  ~Context() noexcept override { errors_.record_to(nullptr); }
+  ~Context() noexcept override {
+    --core_->contexts;
+    errors_.record_to(nullptr);
+  }
 
   bool executeV2(void* const* bindings) noexcept override;
   bool enqueueV3(cudaStream_t stream) noexcept override;
@@ -57,12 +62,20 @@ class Context final : public nvinfer1::IExecutionContext {
   void setErrorRecorder(nvinfer1::IErrorRecorder* recorder) noexcept override { errors_.record_to(recorder); }
   nvinfer1::IErrorRecorder* getErrorRecorder() const noexcept override { return errors_.recorder; }
 
+  void setDeviceMemory(void* memory) noexcept override;
+  void setDeviceMemoryV2(void* memory, int64_t size) noexcept override;
+  std::size_t updateDeviceMemorySizeForShapes() noexcept override;
+  bool setDebugListener(nvinfer1::IDebugListener* listener) noexcept override { return debug_ = listener, true; }
+  nvinfer1::IDebugListener* getDebugListener() noexcept override { return debug_; }
+  bool setTensorDebugState(char const* name, bool on) noexcept override;
+  bool getDebugState(char const* name) const noexcept override { return name && debug_on_.contains(name); }
+  bool setAllTensorsDebugState(bool on) noexcept override;
+  bool setUnfusedTensorsDebugState(bool on) noexcept override;
+  bool getUnfusedTensorsDebugState() const noexcept override { return unfused_on_; }
+
   // Accepted, kept, without effect on the CPU.
   void setDebugSync(bool sync) noexcept override { debug_sync_ = sync; }
   bool getDebugSync() const noexcept override { return debug_sync_; }
-  void setDeviceMemory(void*) noexcept override {}
-  void setDeviceMemoryV2(void*, int64_t) noexcept override {}
-  std::size_t updateDeviceMemorySizeForShapes() noexcept override;
   bool setInputConsumedEvent(cudaEvent_t event) noexcept override { return consumed_ = event, true; }
   cudaEvent_t getInputConsumedEvent() const noexcept override { return consumed_; }
   bool setTemporaryStorageAllocator(nvinfer1::IGpuAllocator* allocator) noexcept override {
@@ -74,13 +87,6 @@ class Context final : public nvinfer1::IExecutionContext {
   bool setNvtxVerbosity(nvinfer1::ProfilingVerbosity verbosity) noexcept override { return nvtx_ = verbosity, true; }
   nvinfer1::ProfilingVerbosity getNvtxVerbosity() const noexcept override { return nvtx_; }
   void setAuxStreams(cudaStream_t*, int32_t) noexcept override {}
-  bool setDebugListener(nvinfer1::IDebugListener* listener) noexcept override { return debug_ = listener, true; }
-  nvinfer1::IDebugListener* getDebugListener() noexcept override { return debug_; }
-  bool setTensorDebugState(char const* name, bool) noexcept override;
-  bool getDebugState(char const*) const noexcept override { return false; }
-  bool setAllTensorsDebugState(bool) noexcept override { return true; }
-  bool setUnfusedTensorsDebugState(bool) noexcept override { return true; }
-  bool getUnfusedTensorsDebugState() const noexcept override { return false; }
   nvinfer1::IRuntimeConfig* getRuntimeConfig() const noexcept override { return &config_; }
   bool setCommunicator(void*) noexcept override;
 
@@ -91,10 +97,14 @@ class Context final : public nvinfer1::IExecutionContext {
     bool specified = false;         // an input's shape is complete
     std::optional<Shape> inferred;  // an output's, for the inputs' shapes; empty where it depends on data
     void* address = nullptr;
+    Tensor wide;  // an input's elements as the engine takes them, where the client's have fewer bits
     nvinfer1::IOutputAllocator* allocator = nullptr;
   };
 
   Context(Engine& engine, std::shared_ptr<Core> core);
+  bool user_managed() const {
+    return config_.getExecutionContextAllocationStrategy() == RuntimeConfig::Strategy::kUSER_MANAGED;
+  }
   bool implicit() const { return core_->metadata().implicit_batch; }
   void reset_shapes();
   Status set_shape(const Slot& slot, Shape shape);
@@ -104,6 +114,10 @@ class Context final : public nvinfer1::IExecutionContext {
   /// The shape as the client sees it, -1 where it is not known yet.
   Dims visible_shape(const Slot& slot);
   Status refresh();  // after the engine was refitted
+  /// Has the client's allocator, if there is one, give the memory that the strategy asks for now.
+  Status reserve();
+  Status widen(const Slot& slot, Port& port);
+  Status show_debug_tensors(cudaStream_t stream);
   Status run(bool emits_profile, cudaStream_t stream);
   /// run(), or has the graph that the stream is captured into run with what is bound now.
   Status run_on(cudaStream_t stream);
@@ -115,7 +129,7 @@ class Context final : public nvinfer1::IExecutionContext {
   Port& port(const Slot& slot) { return ports_[static_cast<size_t>(&slot - core_->slots().data())]; }
   const Port& port(const Slot& slot) const { return const_cast<Context*>(this)->port(slot); }
 
-  Engine& of_;
+  const Engine& of_;
   std::shared_ptr<Core> core_;
   std::shared_ptr<runtime::Engine> engine_;
   std::unique_ptr<runtime::Context> context_;
@@ -135,7 +149,12 @@ class Context final : public nvinfer1::IExecutionContext {
   nvinfer1::IGpuAllocator* allocator_ = nullptr;
   std::size_t cache_limit_ = 0;
   nvinfer1::ProfilingVerbosity nvtx_ = nvinfer1::ProfilingVerbosity::kLAYER_NAMES_ONLY;
+  void* user_memory_ = nullptr;
+  std::size_t user_bytes_ = 0;
   nvinfer1::IDebugListener* debug_ = nullptr;
+  std::vector<DebugTensor> debug_tensors_;
+  std::set<std::string> debug_on_;
+  bool unfused_on_ = false;
   mutable RuntimeConfig config_;
 };
 

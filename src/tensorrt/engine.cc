@@ -6,6 +6,7 @@
 #include "tensorrt/formats.h"
 #include "tensorrt/host_memory.h"
 #include "tensorrt/inspector.h"
+#include "tensorrt/stripping.h"
 #include "tensorrt/types.h"
 
 namespace vivace::tensorrt {
@@ -91,14 +92,34 @@ int32_t Engine::getNbLayers() const noexcept {
   return static_cast<int32_t>(core_->engine()->executor().program().choices.size());
 }
 
-nvinfer1::IHostMemory* Engine::serialize() const noexcept {
+nvinfer1::IHostMemory* Engine::serialized(bool with_weights, bool refittable) const noexcept {
   nvinfer1::IHostMemory* made = nullptr;
   guarded(errors_, [&]() -> Status {
-    VIVACE_ASSIGN(std::vector<std::byte> bytes, plan::to_bytes(core_->engine()->plan()));
+    const std::shared_ptr<runtime::Engine> engine = core_->engine();
+    const plan::Plan* plan = &engine->plan();
+    plan::Plan changed;
+    if (core_->lacks_weights() || (!with_weights && isRefittable() && plan->portable)) {
+      plan = &(changed = without_weights(*plan, core_->metadata()));
+    } else if (isRefittable() && !refittable) {
+      changed = *plan;
+      Metadata metadata = core_->metadata();
+      metadata.stripped_bytes = 0;
+      metadata.refittable = false;
+      describe(changed, metadata);
+      plan = &changed;
+    }
+    VIVACE_ASSIGN(std::vector<std::byte> bytes, plan::to_bytes(*plan));
     made = new HostMemory(std::move(bytes));
     return {};
   });
   return made;
+}
+
+nvinfer1::IHostMemory* Engine::serialize() const noexcept { return serialized(true, true); }
+
+nvinfer1::IHostMemory* Engine::serializeWithConfig(nvinfer1::ISerializationConfig& config) const noexcept {
+  return serialized(!config.getFlag(nvinfer1::SerializationFlag::kEXCLUDE_WEIGHTS),
+                    config.getFlag(nvinfer1::SerializationFlag::kINCLUDE_REFIT));
 }
 
 nvinfer1::IExecutionContext* Engine::createExecutionContext(
@@ -158,22 +179,99 @@ char const* Engine::getAliasedInputTensor(char const* name) const noexcept {
   return nullptr;
 }
 
-// At the largest shapes; at the optimum where there is no limit.
-std::size_t Engine::getDeviceMemorySize() const noexcept {
-  const std::lock_guard lock(mutex_);
-  guarded(errors_, [&]() -> Status {
-    if (device_memory_) return {};
-    const std::shared_ptr<runtime::Engine> engine = core_->engine();
-    std::vector<Shape> shapes;
-    for (const plan::ShapeRange& range : engine->ranges()) {
-      const bool limited = std::all_of(range.max.begin(), range.max.end(), [](int64_t d) { return d >= 0; });
-      shapes.push_back(limited ? range.max : range.opt);
+Result<std::size_t> Engine::memory_needed(int32_t profile) const {
+  if (profile == kAllProfiles) {
+    std::size_t most = 0;
+    for (int32_t i = 0; i < getNbOptimizationProfiles(); ++i) {
+      VIVACE_ASSIGN(const std::size_t bytes, memory_needed(i));
+      most = std::max(most, bytes);
     }
-    VIVACE_ASSIGN(const cpu::MemoryUse use, engine->memory_use(shapes));
-    device_memory_ = use.arena_bytes;
+    return most;
+  }
+  const std::lock_guard lock(mutex_);
+  const std::pair key(core_->generation(), profile);
+  if (const auto known = memory_.find(key); known != memory_.end()) return known->second;
+  const std::shared_ptr<runtime::Engine> engine = core_->engine();
+  const auto& own = core_->metadata().profiles[static_cast<size_t>(profile)].shapes;
+  std::vector<Shape> shapes;
+  for (size_t i = 0; i < engine->ranges().size(); ++i) {
+    const auto given = own.find(engine->inputs()[i].name);
+    const plan::ShapeRange& range = given != own.end() ? given->second : engine->ranges()[i];
+    const bool limited = std::all_of(range.max.begin(), range.max.end(), [](int64_t d) { return d >= 0; });
+    shapes.push_back(limited ? range.max : range.opt);
+  }
+  VIVACE_ASSIGN(const cpu::MemoryUse use, engine->memory_use(shapes));
+  return memory_[key] = use.arena_bytes;
+}
+
+std::size_t Engine::getDeviceMemorySize() const noexcept {
+  std::size_t bytes = 0;
+  guarded(errors_, [&]() -> Status {
+    VIVACE_ASSIGN(bytes, memory_needed(kAllProfiles));
     return {};
   });
-  return device_memory_.value_or(0);
+  return bytes;
+}
+
+std::size_t Engine::getDeviceMemorySizeForProfile(int32_t profile) const noexcept {
+  std::size_t bytes = 0;
+  if (profile_exists(profile))
+    guarded(errors_, [&]() -> Status {
+      VIVACE_ASSIGN(bytes, memory_needed(profile));
+      return {};
+    });
+  return bytes;
+}
+
+int64_t Engine::getStreamableWeightsSize() const noexcept {
+  return core_->metadata().weight_streaming ? getEngineStat(nvinfer1::EngineStat::kTOTAL_WEIGHTS_SIZE) : 0;
+}
+
+int64_t Engine::getMinimumWeightStreamingBudget() const noexcept {
+  size_t largest = 0;
+  if (core_->metadata().weight_streaming)
+    for (const ir::Value* value : core_->engine()->executor().graph().values())
+      if (value->is_constant()) largest = std::max(largest, value->constant().bytes());
+  return static_cast<int64_t>(largest);
+}
+
+Status Engine::check_streaming() const {
+  if (!core_->metadata().weight_streaming)
+    return bad("weight streaming: build the engine with BuilderFlag::kWEIGHT_STREAMING to set a budget");
+  if (core_->contexts > 0)
+    return bad("weight streaming: the budget can be set only while the engine has no contexts; it has " +
+               std::to_string(core_->contexts));
+  return {};
+}
+
+bool Engine::setWeightStreamingBudget(int64_t bytes) noexcept {
+  return guarded(errors_, [&]() -> Status {
+    VIVACE_TRY(check_streaming());
+    const int64_t least = getMinimumWeightStreamingBudget();
+    if (bytes < -1 || (bytes > 0 && bytes < least))
+      return bad("weight streaming: a budget of " + std::to_string(bytes) + " bytes is neither -1, 0 nor at least " +
+                 std::to_string(least));
+    core_->weight_budget = bytes > 0 ? bytes : -1;
+    return {};
+  });
+}
+
+bool Engine::setWeightStreamingBudgetV2(int64_t bytes) noexcept {
+  return guarded(errors_, [&]() -> Status {
+    VIVACE_TRY(check_streaming());
+    if (bytes < 0) return bad("weight streaming: a budget is not negative");
+    core_->weight_budget = bytes < getStreamableWeightsSize() ? bytes : -1;
+    return {};
+  });
+}
+
+int64_t Engine::getWeightStreamingBudgetV2() const noexcept {
+  return core_->weight_budget < 0 ? getStreamableWeightsSize() : core_->weight_budget.load();
+}
+
+bool Engine::isDebugTensor(char const* name) const noexcept {
+  const std::vector<std::string>& marked = core_->metadata().debug;
+  return name && std::find(marked.begin(), marked.end(), name) != marked.end();
 }
 
 int32_t Engine::getTensorBytesPerComponent(char const* name) const noexcept { return bytes_per_component(slot(name)); }
@@ -233,7 +331,10 @@ char const* Engine::getIOTensorName(int32_t index) const noexcept {
 }
 
 int64_t Engine::getEngineStat(nvinfer1::EngineStat stat) const noexcept {
-  if (stat != nvinfer1::EngineStat::kTOTAL_WEIGHTS_SIZE) return 0;
+  if (stat != nvinfer1::EngineStat::kTOTAL_WEIGHTS_SIZE) {
+    const int64_t stripped = core_->metadata().stripped_bytes;
+    return stat == nvinfer1::EngineStat::kSTRIPPED_WEIGHTS_SIZE && stripped > 0 ? stripped : -1;
+  }
   int64_t bytes = 0;
   for (const ir::Value* value : core_->engine()->executor().graph().values())
     if (value->is_constant()) bytes += static_cast<int64_t>(value->constant().bytes());

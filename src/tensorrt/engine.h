@@ -1,6 +1,7 @@
 // ICudaEngine.
 #pragma once
 
+#include <algorithm>
 #include <map>
 
 #include "tensorrt/core.h"
@@ -51,6 +52,9 @@ class Engine final : public nvinfer1::ICudaEngine {
   nvinfer1::TensorFormat format(const Slot* slot) const;
   /// An input's shape at one end of a profile, as clients see it; empty where the slot is no input.
   std::optional<Shape> profile_shape(const Slot& slot, int32_t profile, Selector select) const;
+  static constexpr int32_t kAllProfiles = -1;
+  /// Bytes that runs of a profile need beside weights, at its largest shapes (the optimum where those have no limit).
+  Result<std::size_t> memory_needed(int32_t profile) const;
 
   Dims getTensorShape(char const* name) const noexcept override;
   DataType getTensorDataType(char const* name) const noexcept override;
@@ -66,9 +70,13 @@ class Engine final : public nvinfer1::ICudaEngine {
   nvinfer1::TensorIOMode getTensorIOMode(char const* name) const noexcept override;
   char const* getAliasedInputTensor(char const* name) const noexcept override;
   std::size_t getDeviceMemorySize() const noexcept override;
-  std::size_t getDeviceMemorySizeForProfile(int32_t) const noexcept override { return getDeviceMemorySize(); }
-  int64_t getDeviceMemorySizeV2() const noexcept override { return static_cast<int64_t>(getDeviceMemorySize()); }
-  int64_t getDeviceMemorySizeForProfileV2(int32_t) const noexcept override { return getDeviceMemorySizeV2(); }
+  std::size_t getDeviceMemorySizeForProfile(int32_t profile) const noexcept override;
+  int64_t getDeviceMemorySizeV2() const noexcept override {
+    return static_cast<int64_t>(getDeviceMemorySize()) + getWeightStreamingScratchMemorySize();
+  }
+  int64_t getDeviceMemorySizeForProfileV2(int32_t profile) const noexcept override {
+    return static_cast<int64_t>(getDeviceMemorySizeForProfile(profile)) + getWeightStreamingScratchMemorySize();
+  }
   bool isRefittable() const noexcept override { return core_->metadata().refittable; }
   int32_t getTensorBytesPerComponent(char const* name) const noexcept override;
   int32_t getTensorBytesPerComponent(char const* name, int32_t) const noexcept override {
@@ -116,18 +124,19 @@ class Engine final : public nvinfer1::ICudaEngine {
   }
   int32_t getNbAuxStreams() const noexcept override { return 0; }
   nvinfer1::ISerializationConfig* createSerializationConfig() noexcept override;
-  nvinfer1::IHostMemory* serializeWithConfig(nvinfer1::ISerializationConfig&) const noexcept override {
-    return serialize();
+  nvinfer1::IHostMemory* serializeWithConfig(nvinfer1::ISerializationConfig& config) const noexcept override;
+  bool setWeightStreamingBudget(int64_t bytes) noexcept override;
+  int64_t getWeightStreamingBudget() const noexcept override { return std::max<int64_t>(core_->weight_budget, 0); }
+  int64_t getMinimumWeightStreamingBudget() const noexcept override;
+  int64_t getStreamableWeightsSize() const noexcept override;
+  bool setWeightStreamingBudgetV2(int64_t bytes) noexcept override;
+  int64_t getWeightStreamingBudgetV2() const noexcept override;
+  // All weights fit where they are: in host memory.
+  int64_t getWeightStreamingAutomaticBudget() const noexcept override { return getStreamableWeightsSize(); }
+  int64_t getWeightStreamingScratchMemorySize() const noexcept override {
+    return core_->weight_budget < 0 ? 0 : getMinimumWeightStreamingBudget();
   }
-  bool setWeightStreamingBudget(int64_t) noexcept override { return true; }
-  int64_t getWeightStreamingBudget() const noexcept override { return 0; }
-  int64_t getMinimumWeightStreamingBudget() const noexcept override { return 0; }
-  int64_t getStreamableWeightsSize() const noexcept override { return 0; }
-  bool setWeightStreamingBudgetV2(int64_t) noexcept override { return true; }
-  int64_t getWeightStreamingBudgetV2() const noexcept override { return 0; }
-  int64_t getWeightStreamingAutomaticBudget() const noexcept override { return 0; }
-  int64_t getWeightStreamingScratchMemorySize() const noexcept override { return 0; }
-  bool isDebugTensor(char const*) const noexcept override { return false; }
+  bool isDebugTensor(char const* name) const noexcept override;
   int64_t getEngineStat(nvinfer1::EngineStat stat) const noexcept override;
 
   int32_t getNbBindings() const noexcept override { return getNbIOTensors() * getNbOptimizationProfiles(); }
@@ -152,6 +161,8 @@ class Engine final : public nvinfer1::ICudaEngine {
  private:
   int32_t components(const Slot* slot) const;
   int32_t vectorized(const Slot* slot) const;
+  nvinfer1::IHostMemory* serialized(bool with_weights, bool refittable) const noexcept;
+  Status check_streaming() const;
   const Shape* profile_values(char const* name, int32_t profile, Selector select) const;
 
   std::shared_ptr<Core> core_;
@@ -159,7 +170,7 @@ class Engine final : public nvinfer1::ICudaEngine {
   mutable std::mutex mutex_;                                     // guards what follows
   mutable std::map<std::string, std::string> texts_;             // names of later profiles' bindings, by themselves
   mutable std::map<const Shape*, std::vector<int32_t>> narrow_;  // profile values in 32 bits
-  mutable std::optional<std::size_t> device_memory_;
+  mutable std::map<std::pair<uint64_t, int32_t>, std::size_t> memory_;  // needed, by generation and profile
 };
 
 }  // namespace vivace::tensorrt

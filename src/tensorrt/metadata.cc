@@ -75,6 +75,12 @@ struct Reader {
     into = static_cast<T>(value);
   }
 
+  std::vector<std::string> names(const std::string& key) const {
+    std::vector<std::string> made;
+    while (const std::string* name = find(key + "." + std::to_string(made.size()))) made.push_back(*name);
+    return made;
+  }
+
   void binding(const std::string& key, Binding& into) {
     into.name = *find(key);
     number(key + ".input", into.input, 0, 1);
@@ -111,6 +117,10 @@ Shape declared_dims(const ir::Type& type) {
   return dims;
 }
 
+void write_names(const std::string& key, const std::vector<std::string>& names, Entries& to) {
+  for (size_t i = 0; i < names.size(); ++i) to[key + "." + std::to_string(i)] = names[i];
+}
+
 Metadata without_entries(const plan::Plan& plan) {
   Metadata made;
   made.name = plan.name;
@@ -127,12 +137,14 @@ Metadata without_entries(const plan::Plan& plan) {
   return made;
 }
 
-// The engine's inputs and outputs are the bindings, each once.
+// The engine's inputs and outputs are the bindings, each once, and outputs for debugging.
 Status check_bindings(const Metadata& metadata, const ir::Graph& graph) {
   std::multiset<std::string> inputs, outputs, bound_inputs, bound_outputs;
   for (const ir::Value* input : graph.inputs()) inputs.insert(input->name);
   for (size_t i = 0; i < graph.outputs().size(); ++i) outputs.insert(graph.output_name(i));
   for (const Binding& binding : metadata.bindings) (binding.input ? bound_inputs : bound_outputs).insert(binding.name);
+  for (const std::string& name : metadata.debug)
+    if (!bound_outputs.contains(name)) bound_outputs.insert(name);
   if (inputs != bound_inputs || outputs != bound_outputs) return corrupt(binding_key(0));
   return {};
 }
@@ -159,10 +171,20 @@ std::map<std::string, std::string> to_entries(const Metadata& metadata) {
   }
   if (metadata.implicit_batch) to[kMark + "max_batch"] = std::to_string(metadata.max_batch);
   if (metadata.refittable) to[kMark + "refittable"] = "1";
+  write_names(kMark + "refittable", metadata.refittable_weights, to);
+  write_names(kMark + "debug", metadata.debug, to);
+  if (metadata.unfused_debug) to[kMark + "unfused_debug"] = "1";
+  if (metadata.weight_streaming) to[kMark + "weight_streaming"] = "1";
+  if (metadata.stripped_bytes) to[kMark + "stripped_bytes"] = std::to_string(metadata.stripped_bytes);
   to[kMark + "profiling_verbosity"] = std::to_string(metadata.profiling_verbosity);
   to[kMark + "engine_capability"] = std::to_string(metadata.engine_capability);
   to[kMark + "hardware_compatibility"] = std::to_string(metadata.hardware_compatibility);
   return to;
+}
+
+void describe(plan::Plan& plan, const Metadata& metadata) {
+  std::erase_if(plan.metadata, [](const auto& entry) { return entry.first.rfind(kMark, 0) == 0; });
+  plan.metadata.merge(to_entries(metadata));
 }
 
 Result<Metadata> metadata_of(const plan::Plan& plan) {
@@ -183,6 +205,11 @@ Result<Metadata> metadata_of(const plan::Plan& plan) {
   made.implicit_batch = reader.find(kMark + "max_batch") != nullptr;
   reader.number(kMark + "max_batch", made.max_batch, 1, INT32_MAX);
   reader.number(kMark + "refittable", made.refittable, 0, 1);
+  made.refittable_weights = reader.names(kMark + "refittable");
+  made.debug = reader.names(kMark + "debug");
+  reader.number(kMark + "unfused_debug", made.unfused_debug, 0, 1);
+  reader.number(kMark + "weight_streaming", made.weight_streaming, 0, 1);
+  reader.number(kMark + "stripped_bytes", made.stripped_bytes, 1, INT64_MAX);
   reader.number(kMark + "profiling_verbosity", made.profiling_verbosity, 0, INT32_MAX);
   reader.number(kMark + "engine_capability", made.engine_capability, 0, INT32_MAX);
   reader.number(kMark + "hardware_compatibility", made.hardware_compatibility, 0, INT32_MAX);

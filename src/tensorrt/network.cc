@@ -29,8 +29,8 @@ ir::Value* cast(ir::Graph& graph, ir::Value* value, DType type, const std::strin
 }  // namespace
 
 Network::Network(nvinfer1::IBuilder* builder, nvinfer1::ILogger* logger, nvinfer1::NetworkDefinitionCreationFlags flags,
-                 bool implicit_batch)
-    : builder_(builder), logger_(logger), flags_(flags), implicit_batch_(implicit_batch) {}
+                 bool implicit_batch, bool narrow)
+    : builder_(builder), logger_(logger), flags_(flags), implicit_batch_(implicit_batch), narrow_(narrow) {}
 
 Network::~Network() noexcept = default;
 
@@ -109,12 +109,16 @@ nvinfer1::Dims Network::dimensions_of(const NetworkTensor& tensor) {
   return type.dims ? to_dims(*type.dims, implicit_batch_ ? 1 : 0) : no_dims();
 }
 
+nvinfer1::DataType Network::shown(DType type) const {
+  return to_data_type(narrow_ && type == DType::i64 ? DType::i32 : type);
+}
+
 nvinfer1::DataType Network::type_of(const NetworkTensor& tensor) {
-  if (!tensor.producer) return to_data_type(tensor.type);
+  if (!tensor.producer) return shown(tensor.type);
   if (const std::optional<DType> asked = tensor.producer->output_types[static_cast<size_t>(tensor.index)])
-    return to_data_type(*asked);
+    return shown(*asked);
   Result<ir::Value*> value = emitted(tensor);
-  if (value.ok()) return to_data_type((*value)->type.dtype);
+  if (value.ok()) return shown((*value)->type.dtype);
   if (reported_.insert(&tensor).second) report(value.status());
   return nvinfer1::DataType::kFLOAT;
 }
@@ -161,7 +165,10 @@ Result<std::unique_ptr<ir::Graph>> Network::to_graph() {
     return Status(Code::invalid_argument, "network '" + name_ + "' has no outputs; mark them with markOutput()");
   // In order, so that long chains need no deep recursion; what no output needs may be wrong.
   for (const auto& layer : layers_) (void)emission().emitter.emit(*layer);
-  for (const NetworkTensor* output : outputs_) VIVACE_TRY(emitted(*output).status());
+  std::vector<const NetworkTensor*> outputs(outputs_.begin(), outputs_.end());
+  for (const NetworkTensor* tensor : debug_tensors())
+    if (!is_output(*tensor)) outputs.push_back(tensor);
+  for (const NetworkTensor* output : outputs) VIVACE_TRY(emitted(*output).status());
   Emission& made = emission();
   std::vector<ir::Value*> copies;
   std::unique_ptr<ir::Graph> graph = made.graph.clone(&copies);
@@ -169,10 +176,11 @@ Result<std::unique_ptr<ir::Graph>> Network::to_graph() {
   for (const auto& [tensor, value] : made.emitter.values())
     if (ir::Value* copy = copies[static_cast<size_t>(value->id())]) {
       if (!tensor->producer && !copy->is_input()) copy = copy->producer()->input(0);  // see emission()
-      copy->name = tensor->name;
+      // Named weights keep their own name, which refitters go by.
+      if (!copy->is_constant() || copy->name.empty()) copy->name = tensor->name;
     }
   std::unordered_set<const ir::Value*> marked;
-  for (const NetworkTensor* output : outputs_) {
+  for (const NetworkTensor* output : outputs) {
     VIVACE_ASSIGN(const ir::Value* const value, emitted(*output));
     ir::Value* copy = copies[static_cast<size_t>(value->id())];
     if (copy->is_input() || copy->is_constant() || !marked.insert(copy).second) {
@@ -242,6 +250,13 @@ void Network::removeTensor(nvinfer1::ITensor& tensor) noexcept {
 bool Network::markDebug(nvinfer1::ITensor& tensor) noexcept {
   NetworkTensor* const own_tensor = own(tensor);
   return own_tensor && debug_.insert(own_tensor).second;
+}
+std::vector<const NetworkTensor*> Network::debug_tensors() const {
+  std::vector<const NetworkTensor*> found;
+  for (const auto& layer : layers_)
+    for (const auto& output : layer->outputs)
+      if (debug_.contains(output.get())) found.push_back(output.get());
+  return found;
 }
 bool Network::unmarkDebug(nvinfer1::ITensor& tensor) noexcept { return debug_.erase(own(tensor)) != 0; }
 bool Network::isDebugTensor(nvinfer1::ITensor const& tensor) const noexcept { return debug_.contains(own(tensor)); }

@@ -16,7 +16,7 @@ class Network final : public nvinfer1::INetworkDefinition {
  public:
   /// `builder` and `logger` may be null, in tests.
   Network(nvinfer1::IBuilder* builder, nvinfer1::ILogger* logger, nvinfer1::NetworkDefinitionCreationFlags flags,
-          bool implicit_batch = false);
+          bool implicit_batch = false, bool narrow = false);
   ~Network() noexcept override;
 
   // For the builder and the parser.
@@ -27,6 +27,13 @@ class Network final : public nvinfer1::INetworkDefinition {
   Status add_graph(std::unique_ptr<ir::Graph> graph);
   /// Every tensor has a leading symbolic dimension "batch" that the client does not see.
   bool implicit_batch() const { return implicit_batch_; }
+  /// 64-bit integers are shown as 32-bit ones: the client is of before generation 9.
+  bool narrow() const { return narrow_; }
+  /// Outputs of the graph that only a debug listener sees, in the order of the layers. Inputs, which whoever gives them
+  /// knows, are none.
+  std::vector<const NetworkTensor*> debug_tensors() const;
+  bool unfused_are_debug() const { return unfused_debug_; }
+  const std::set<std::string>& refittable_weights() const { return refittable_; }
   /// One for each input: whether its elements, not only its dimensions, decide about shapes.
   std::vector<bool> shape_inputs();
   const NetworkTensor& input(size_t i) const { return *inputs_[i]; }
@@ -65,8 +72,8 @@ class Network final : public nvinfer1::INetworkDefinition {
   bool markDebug(nvinfer1::ITensor& tensor) noexcept override;
   bool unmarkDebug(nvinfer1::ITensor& tensor) noexcept override;
   bool isDebugTensor(nvinfer1::ITensor const& tensor) const noexcept override;
-  bool markUnfusedTensorsAsDebugTensors() noexcept override { return true; }
-  bool unmarkUnfusedTensorsAsDebugTensors() noexcept override { return true; }
+  bool markUnfusedTensorsAsDebugTensors() noexcept override { return unfused_debug_ = true; }
+  bool unmarkUnfusedTensorsAsDebugTensors() noexcept override { return unfused_debug_ = false, true; }
   bool markOutputForShapes(nvinfer1::ITensor& tensor) noexcept override;
   bool unmarkOutputForShapes(nvinfer1::ITensor& tensor) noexcept override;
   int32_t getNbLayers() const noexcept override { return static_cast<int32_t>(layers_.size()); }
@@ -232,12 +239,13 @@ class Network final : public nvinfer1::INetworkDefinition {
   Emission& emission();
   Result<ir::Value*> emitted(const NetworkTensor& tensor);
   const std::unordered_set<const ir::Value*>& shape_values();
+  nvinfer1::DataType shown(DType type) const;
 
   nvinfer1::IBuilder* builder_;
   nvinfer1::ILogger* logger_;
   nvinfer1::IErrorRecorder* recorder_ = nullptr;
   nvinfer1::NetworkDefinitionCreationFlags flags_;
-  bool implicit_batch_;
+  bool implicit_batch_, narrow_, unfused_debug_ = false;
   std::string name_ = "Unnamed Network 0";
   std::vector<std::unique_ptr<NetworkTensor>> input_tensors_;  // removed ones too
   std::vector<NetworkTensor*> inputs_, outputs_;

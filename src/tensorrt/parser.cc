@@ -92,7 +92,19 @@ void ModelSource::fail(const Status& why) {
   if (notes_.bad_nodes.empty()) list_.emplace_back(code_of(why.code(), false), why.message());
 }
 
+// Clients of before generation 9 have no 64-bit integers.
+void OnnxParser::tell_narrowed(const ir::Graph& graph) const {
+  const auto is_wide = [](const ir::Value* value) { return value->type.dtype == DType::i64; };
+  if (network_.narrow() && (std::any_of(graph.inputs().begin(), graph.inputs().end(), is_wide) ||
+                            std::any_of(graph.outputs().begin(), graph.outputs().end(), is_wide)))
+    source_.log().log(
+        Severity::kWARNING,
+        "the model has inputs or outputs of INT64, which clients of TensorRT 8 do not know: they are bound "
+        "as INT32; within the engine they stay as they are");
+}
+
 bool OnnxParser::add(Result<std::unique_ptr<ir::Graph>> graph) {
+  if (graph.ok()) tell_narrowed(**graph);
   const Status status = graph.ok() ? network_.add_graph(std::move(*graph)) : graph.status();
   if (!status.ok()) source_.fail(status);
   return status.ok();

@@ -116,6 +116,7 @@ class OnnxParser final : public nvonnxparser::IParser {
     bool supported;
   };
   bool add(Result<std::unique_ptr<ir::Graph>> graph);
+  void tell_narrowed(const ir::Graph& graph) const;
   bool find_subgraphs(const void* model, size_t size, const char* path);
 
   Network& network_;

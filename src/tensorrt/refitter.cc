@@ -6,6 +6,7 @@
 #include <set>
 
 #include "builder/builder.h"
+#include "tensorrt/stripping.h"
 #include "tensorrt/types.h"
 
 namespace vivace::tensorrt {
@@ -39,17 +40,22 @@ Refitter::Refitter(std::shared_ptr<Core> core, const Errors& errors)
   collect();
 }
 
-// Constants of floating point that nodes read; small integers are shapes and axes, which decide what is computed.
 void Refitter::collect() {
   const std::shared_ptr<runtime::Engine> engine = core_->engine();
   const std::shared_ptr<ir::Graph>& graph = engine->plan().portable;
   if (!core_->metadata().refittable || !graph) return;
   std::map<std::string, int> of_name;
   for (const ir::Value* value : graph->values()) {
-    if (!value->is_constant() || value->uses().empty() || !is_float(value->constant().type())) continue;
+    if (!can_be_refitted(*value, core_->metadata())) continue;
     const ir::Use& use = value->uses().front();
-    Entry entry{
-        value->id(), value->name, use.node->name, role_of(use), value->constant().type(), value->constant().count()};
+    const Tensor& constant = value->constant();
+    Entry entry{value->id(),
+                value->name,
+                use.node->name,
+                role_of(use),
+                constant.type(),
+                constant.count(),
+                core_->lacks_weights() && is_stripped(constant)};
     ++of_name[entry.name];
     entries_.push_back(std::move(entry));
   }
@@ -98,18 +104,18 @@ bool Refitter::unsetNamedWeights(char const* name) noexcept {
   return entry && given_.erase(entry->id) > 0;
 }
 
-int32_t Refitter::getAllWeights(int32_t size, char const** names) noexcept {
-  for (size_t i = 0; names && i < entries_.size() && static_cast<int32_t>(i) < size; ++i)
-    names[i] = entries_[i].name.c_str();
-  return static_cast<int32_t>(entries_.size());
-}
-
-int32_t Refitter::getAll(int32_t size, char const** layers, Role* roles) noexcept {
-  for (size_t i = 0; i < entries_.size() && static_cast<int32_t>(i) < size; ++i) {
-    if (layers) layers[i] = entries_[i].layer.c_str();
-    if (roles) roles[i] = entries_[i].role;
+int32_t Refitter::list(bool missing_only, int32_t size, char const** names, char const** layers, Role* roles) const {
+  int32_t count = 0;
+  for (const Entry& entry : entries_) {
+    if (missing_only && !is_missing(entry)) continue;
+    if (count < size) {
+      if (names) names[count] = entry.name.c_str();
+      if (layers) layers[count] = entry.layer.c_str();
+      if (roles) roles[count] = entry.role;
+    }
+    ++count;
   }
-  return static_cast<int32_t>(entries_.size());
+  return count;
 }
 
 nvinfer1::Weights Refitter::getNamedWeights(char const* name) const noexcept {
@@ -133,6 +139,10 @@ bool Refitter::refitCudaEngine() noexcept {
     const std::shared_ptr<runtime::Engine> engine = core_->engine();
     const plan::Plan& old = engine->plan();
     if (!core_->metadata().refittable || !old.portable) return unknown("");
+    for (const Entry& entry : entries_)
+      if (is_missing(entry))
+        return bad("the plan was stripped of weights, and '" + entry.name +
+                   "' has none yet; getMissingWeights lists all");
     std::vector<ir::Value*> copies;
     std::unique_ptr<ir::Graph> graph = old.portable->clone(&copies);
     for (const auto& [id, weights] : given_) {
@@ -150,7 +160,9 @@ bool Refitter::refitCudaEngine() noexcept {
     config.model_name = old.name;
     VIVACE_ASSIGN(builder::BuildResult built, builder::build(std::move(graph), config));
     built.plan.portable = std::move(portable);
-    built.plan.metadata = old.metadata;
+    Metadata metadata = core_->metadata();
+    metadata.stripped_bytes = 0;
+    describe(built.plan, metadata);
     VIVACE_TRY(core_->replace(std::move(built.plan)));
     given_.clear();
     entries_.clear();

@@ -23,10 +23,18 @@ class Refitter final : public nvinfer1::IRefitter {
   bool unsetNamedWeights(char const* name) noexcept override;
   bool refitCudaEngine() noexcept override;
   bool refitCudaEngineAsync(cudaStream_t) noexcept override { return refitCudaEngine(); }
-  int32_t getAll(int32_t size, char const** layers, Role* roles) noexcept override;
-  int32_t getMissing(int32_t, char const**, Role*) noexcept override { return 0; }  // weights not given stay
-  int32_t getAllWeights(int32_t size, char const** names) noexcept override;
-  int32_t getMissingWeights(int32_t, char const**) noexcept override { return 0; }
+  int32_t getAll(int32_t size, char const** layers, Role* roles) noexcept override {
+    return list(false, size, nullptr, layers, roles);
+  }
+  int32_t getMissing(int32_t size, char const** layers, Role* roles) noexcept override {
+    return list(true, size, nullptr, layers, roles);
+  }
+  int32_t getAllWeights(int32_t size, char const** names) noexcept override {
+    return list(false, size, names, nullptr, nullptr);
+  }
+  int32_t getMissingWeights(int32_t size, char const** names) noexcept override {
+    return list(true, size, names, nullptr, nullptr);
+  }
   Weights getNamedWeights(char const* name) const noexcept override;
   Weights getWeightsPrototype(char const* name) const noexcept override;
   nvinfer1::TensorLocation getWeightsLocation(char const*) const noexcept override {
@@ -52,7 +60,11 @@ class Refitter final : public nvinfer1::IRefitter {
     Role role;
     DType type;
     int64_t count;
+    bool stripped;  // the plan holds none
   };
+  // Weights that are neither given nor in the plan; others stay as they are.
+  bool is_missing(const Entry& entry) const { return entry.stripped && !given_.contains(entry.id); }
+  int32_t list(bool missing_only, int32_t size, char const** names, char const** layers, Role* roles) const;
   void collect();
   Status give(const Entry& entry, const Weights& weights);
   const Entry* named(char const* name) const;

@@ -1,9 +1,10 @@
 #include "tensorrt/runtime.h"
 
+#include <dlfcn.h>
+
 #include "base/threads.h"
 #include "tensorrt/engine.h"
 #include "tensorrt/personality.h"
-#include "tensorrt/plugin_host.h"
 #include "tensorrt/refitter.h"
 
 namespace vivace::tensorrt {
@@ -11,6 +12,9 @@ namespace vivace::tensorrt {
 using Severity = nvinfer1::ILogger::Severity;
 
 namespace {
+
+// A symbol that only Vivace's own libraries have.
+constexpr const char* kMark = "vivace_tensorrt_create_onnx_parser";
 
 Status bad(const std::string& what) { return {Code::invalid_argument, what}; }
 
@@ -26,14 +30,11 @@ Status explain(const Status& status, std::span<const std::byte> bytes) {
 
 }  // namespace
 
-nvinfer1::ICudaEngine* Runtime::load(std::span<const std::byte> bytes, std::shared_ptr<void> owner) noexcept {
+nvinfer1::ICudaEngine* Runtime::load(std::span<const std::byte> bytes) noexcept {
   nvinfer1::ICudaEngine* made = nullptr;
   guarded(errors_, [&]() -> Status {
-    Result<plan::Plan> plan = plan::from_bytes(bytes, std::move(owner));
-    if (!plan.ok()) return explain(plan.status(), bytes);
-    if (plan->program.graph) ask_creators_again(*plan->program.graph);
-    Result<std::shared_ptr<Core>> core = Core::load(std::move(*plan), threads_);
-    if (!core.ok()) return core.status().within("deserializeCudaEngine");
+    Result<std::shared_ptr<Core>> core = Core::load(bytes, {threads_, !knows_int64(version_), true, allocator_});
+    if (!core.ok()) return explain(core.status(), bytes);
     if (const std::string notice = (*core)->engine()->notice(); !notice.empty())
       errors_.log(Severity::kWARNING, notice);
     errors_.log(Severity::kVERBOSE, "Deserialized a plan of " + std::to_string(bytes.size()) + " bytes.");
@@ -47,7 +48,7 @@ nvinfer1::ICudaEngine* Runtime::deserializeCudaEngine(void const* blob, std::siz
   nvinfer1::ICudaEngine* made = nullptr;
   guarded(errors_, [&]() -> Status {
     if (!blob || size == 0) return bad("deserializeCudaEngine: there are no bytes");
-    made = load({static_cast<const std::byte*>(blob), size}, nullptr);
+    made = load({static_cast<const std::byte*>(blob), size});
     return {};
   });
   return made;
@@ -59,12 +60,12 @@ nvinfer1::ICudaEngine* Runtime::read_all(Read&& read) noexcept {
   nvinfer1::ICudaEngine* made = nullptr;
   guarded(errors_, [&]() -> Status {
     constexpr size_t kPiece = size_t{1} << 20;
-    auto bytes = std::make_shared<std::vector<std::byte>>();
+    std::vector<std::byte> bytes;
     size_t filled = 0;
     for (;;) {
-      bytes->resize(filled + std::max(kPiece, filled / 2));
-      const auto wanted = static_cast<int64_t>(bytes->size() - filled);
-      const int64_t got = read(bytes->data() + filled, wanted);
+      bytes.resize(filled + std::max(kPiece, filled / 2));
+      const auto wanted = static_cast<int64_t>(bytes.size() - filled);
+      const int64_t got = read(bytes.data() + filled, wanted);
       if (got < 0 && filled > 0) break;  // some readers say so at their end
       if (got < 0 || got > wanted)
         return {Code::io_error, "deserializeCudaEngine: the stream reader gave " + std::to_string(got) + " of " +
@@ -72,8 +73,8 @@ nvinfer1::ICudaEngine* Runtime::read_all(Read&& read) noexcept {
       filled += static_cast<size_t>(got);
       if (got == 0) break;
     }
-    bytes->resize(filled);
-    made = load(*bytes, nullptr);
+    bytes.resize(filled);
+    made = load(bytes);
     return {};
   });
   return made;
@@ -101,11 +102,23 @@ void Runtime::setTemporaryDirectory(char const* path) noexcept {
   guarded(errors_, [&] { return temporary_ = path ? path : "", Status(); });
 }
 
+// The library stays loaded: its objects may outlive this one.
 nvinfer1::IRuntime* Runtime::loadRuntime(char const* path) noexcept {
-  errors_.report({Code::unsupported, "loadRuntime('" + std::string(path ? path : "") +
-                                         "'): there are no lean runtimes; this one reads the plans of every version, "
-                                         "lowering them again where needed"});
-  return nullptr;
+  nvinfer1::IRuntime* made = nullptr;
+  guarded(errors_, [&]() -> Status {
+    const std::string what = "loadRuntime('" + std::string(path ? path : "") + "'): ";
+    if (!path || !*path) return bad(what + "give the path of a libnvinfer of Vivace's");
+    void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library) return {Code::io_error, what + dlerror()};
+    const auto create = reinterpret_cast<void* (*)(void*, int32_t)>(dlsym(library, "createInferRuntime_INTERNAL"));
+    if (create && dlsym(library, kMark)) made = static_cast<nvinfer1::IRuntime*>(create(errors_.logger, version_));
+    if (made) return {};
+    dlclose(library);
+    return {Code::unsupported, what +
+                                   "this is no library of Vivace's, whose objects alone fit its headers. None is "
+                                   "needed for older plans: this runtime lowers them again"};
+  });
+  return made;
 }
 
 }  // namespace vivace::tensorrt
@@ -120,7 +133,7 @@ extern "C" TENSORRTAPI void* createInferRuntime_INTERNAL(void* logger, int32_t v
   }
   auto& to = *static_cast<nvinfer1::ILogger*>(logger);
   Runtime* made = nullptr;
-  guarded(Errors{&to, nullptr}, [&] { return made = new Runtime(to), vivace::Status(); });
+  guarded(Errors{&to, nullptr}, [&] { return made = new Runtime(to, version), vivace::Status(); });
   return static_cast<nvinfer1::IRuntime*>(made);
 }
 

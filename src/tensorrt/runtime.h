@@ -7,7 +7,10 @@ namespace vivace::tensorrt {
 
 class Runtime final : public nvinfer1::IRuntime {
  public:
-  explicit Runtime(nvinfer1::ILogger& logger) : errors_{&logger, nullptr} { remember_logger(&logger); }
+  /// @param version the client's NV_TENSORRT_VERSION
+  Runtime(nvinfer1::ILogger& logger, int32_t version) : errors_{&logger, nullptr}, version_(version) {
+    remember_logger(&logger);
+  }
   ~Runtime() noexcept override {
     errors_.record_to(nullptr);
     forget_logger(errors_.logger);
@@ -16,7 +19,7 @@ class Runtime final : public nvinfer1::IRuntime {
   void setDLACore(int32_t core) noexcept override { dla_core_ = core; }
   int32_t getDLACore() const noexcept override { return dla_core_; }
   int32_t getNbDLACores() const noexcept override { return 0; }
-  void setGpuAllocator(nvinfer1::IGpuAllocator*) noexcept override {}
+  void setGpuAllocator(nvinfer1::IGpuAllocator* allocator) noexcept override { allocator_ = allocator; }
   void setErrorRecorder(nvinfer1::IErrorRecorder* recorder) noexcept override { errors_.record_to(recorder); }
   nvinfer1::IErrorRecorder* getErrorRecorder() const noexcept override { return errors_.recorder; }
   nvinfer1::ICudaEngine* deserializeCudaEngine(void const* blob, std::size_t size) noexcept override;
@@ -37,9 +40,11 @@ class Runtime final : public nvinfer1::IRuntime {
  private:
   template <class Read>
   nvinfer1::ICudaEngine* read_all(Read&& read) noexcept;
-  nvinfer1::ICudaEngine* load(std::span<const std::byte> bytes, std::shared_ptr<void> owner) noexcept;
+  nvinfer1::ICudaEngine* load(std::span<const std::byte> bytes) noexcept;
 
   Errors errors_;
+  int32_t version_;
+  nvinfer1::IGpuAllocator* allocator_ = nullptr;
   int32_t dla_core_ = 0, threads_ = 0;
   std::string temporary_ = "/tmp";
   nvinfer1::TempfileControlFlags tempfile_flags_ = 3;

@@ -1,4 +1,5 @@
 // What engines, contexts and refitters tell, and the settings that they keep.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -81,8 +82,8 @@ TEST_F(RuntimeQueries, ShapeTensors) {
 TEST_F(RuntimeQueries, Formats) {
   load(plan_bytes("(%x: f16[2,3]) { %y = Relu(%x) %z = Cast(%y) {to=7} return %y, %z }"));
   EXPECT_EQ(engine->getBindingDataType(0), nvinfer1::DataType::kHALF);
-  EXPECT_EQ(engine->getTensorDataType("z"), nvinfer1::DataType::kINT64);
-  EXPECT_EQ(engine->getBindingBytesPerComponent(2), 8);
+  EXPECT_EQ(engine->getTensorDataType("z"), nvinfer1::DataType::kINT32);  // 64 bits for clients from 9 on
+  EXPECT_EQ(engine->getBindingBytesPerComponent(2), 4);
   EXPECT_EQ(engine->getBindingComponentsPerElement(0), 1);
   EXPECT_EQ(engine->getTensorComponentsPerElement("x"), 1);
   EXPECT_EQ(engine->getTensorComponentsPerElement("nobody"), -1);
@@ -91,9 +92,9 @@ TEST_F(RuntimeQueries, Formats) {
   EXPECT_EQ(engine->getBindingFormat(0), TensorFormat::kLINEAR);
   EXPECT_EQ(engine->getTensorFormat("x"), TensorFormat::kLINEAR);
   EXPECT_STREQ(engine->getTensorFormatDesc("x"), "Row major linear FP16");
-  EXPECT_STREQ(engine->getBindingFormatDesc(2), "Row major linear INT64");
+  EXPECT_STREQ(engine->getBindingFormatDesc(2), "Row major linear INT32");
   EXPECT_EQ(engine->getAliasedInputTensor("y"), nullptr);
-  EXPECT_EQ(context->getMaxOutputSize("z"), 48);
+  EXPECT_EQ(context->getMaxOutputSize("z"), 24);
   EXPECT_EQ(context->getStrides(1).d[0], 3);
 }
 
@@ -107,18 +108,39 @@ TEST_F(RuntimeQueries, Memory) {
   EXPECT_EQ(engine->getDeviceMemorySizeForProfileV2(0), engine->getDeviceMemorySizeV2());
   EXPECT_EQ(context->updateDeviceMemorySizeForShapes(), engine->getDeviceMemorySize());
   EXPECT_EQ(engine->getStreamableWeightsSize(), 0);
-  EXPECT_TRUE(engine->setWeightStreamingBudgetV2(0));
+  EXPECT_FALSE(engine->setWeightStreamingBudgetV2(0));  // not built for it
+  EXPECT_TRUE(logger.told("kWEIGHT_STREAMING")) << logger.errors;
   EXPECT_EQ(engine->getWeightStreamingBudgetV2(), 0);
   EXPECT_EQ(engine->getWeightStreamingAutomaticBudget() + engine->getWeightStreamingScratchMemorySize() +
                 engine->getWeightStreamingBudget() + engine->getMinimumWeightStreamingBudget(),
             0);
-  // A context whose memory the client gives runs all the same.
+  // A context runs in the memory that the client gives, and in no other.
   const std::unique_ptr<nvinfer1::IExecutionContext> other(engine->createExecutionContextWithoutDeviceMemory());
-  std::vector<char> memory(engine->getDeviceMemorySize());
-  other->setDeviceMemoryV2(memory.data(), static_cast<int64_t>(memory.size()));
+  struct alignas(64) Line {
+    char bytes[64] = {};
+  };
+  std::vector<Line> memory(engine->getDeviceMemorySize() / sizeof(Line) + 1);
+  const auto size = static_cast<int64_t>(engine->getDeviceMemorySize());
   std::vector<float> x(64 * 64, 1), z(64 * 64), same(64 * 64);
   void* bindings[] = {x.data(), z.data()};
-  ASSERT_TRUE(other->executeV2(bindings));
+  EXPECT_FALSE(other->executeV2(bindings));
+  EXPECT_TRUE(logger.told("setDeviceMemoryV2")) << logger.errors;
+  other->setDeviceMemoryV2(memory.data(), size - 1);
+  EXPECT_FALSE(other->executeV2(bindings));
+  logger.errors.clear();
+  other->setDeviceMemoryV2(memory.data()->bytes + 1, size);
+  EXPECT_TRUE(logger.told("multiple of 64")) << logger.errors;
+  other->setDeviceMemoryV2(memory.data(), size);
+  ASSERT_TRUE(other->executeV2(bindings)) << logger.errors;
+  const auto written = [](const Line& line) {
+    return std::any_of(line.bytes, line.bytes + 64, [](char c) { return c; });
+  };
+  EXPECT_TRUE(std::any_of(memory.begin(), memory.end(), written));
+  other->setDeviceMemory(memory.data());
+  ASSERT_TRUE(other->executeV2(bindings)) << logger.errors;
+  logger.errors.clear();
+  context->setDeviceMemory(memory.data());
+  EXPECT_TRUE(logger.told("kUSER_MANAGED")) << logger.errors;
   bindings[1] = same.data();
   ASSERT_TRUE(context->executeV2(bindings));
   EXPECT_EQ(z, same);
@@ -137,8 +159,9 @@ TEST_F(RuntimeQueries, SettingsAreKept) {
   EXPECT_TRUE(context->setDebugListener(nullptr));
   EXPECT_EQ(context->getDebugListener(), nullptr);
   EXPECT_FALSE(context->setTensorDebugState("x", true));
+  EXPECT_TRUE(logger.told("markDebug")) << logger.errors;
   EXPECT_TRUE(context->setAllTensorsDebugState(true));
-  EXPECT_TRUE(context->setUnfusedTensorsDebugState(true));
+  EXPECT_FALSE(context->setUnfusedTensorsDebugState(true));
   EXPECT_FALSE(context->getDebugState("x") || context->getUnfusedTensorsDebugState() || engine->isDebugTensor("x"));
   EXPECT_TRUE(context->setInputConsumedEvent(nullptr));
   EXPECT_EQ(context->getInputConsumedEvent(), nullptr);

@@ -26,17 +26,40 @@ bool holds_strings(const ir::Node& node, const ConcreteGraph& at) {
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 }  // namespace
 
-void Scratch::Free::operator()(std::byte* p) const { std::free(p); }
+void Scratch::drop() {
+  if (data_ && !lent_) {
+    if (source_.release)
+      source_.release(data_);
+    else
+      std::free(data_);
+  }
+  data_ = nullptr;
+  bytes_ = 0;
+  lent_ = false;
+}
 
 Status Scratch::reserve(size_t bytes) {
   if (bytes <= bytes_) return {};
+  if (lent_)
+    return {Code::out_of_memory, "a run needs " + std::to_string(bytes) + " bytes of memory, " +
+                                     std::to_string(bytes_) + " were given for it"};
   const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  data_.reset();
-  bytes_ = 0;
-  auto* p = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
-  if (!p) return {Code::out_of_memory, "no memory for the " + std::to_string(rounded) + " bytes a run needs"};
-  data_.reset(p);
+  drop();
+  void* made = source_.allocate ? source_.allocate(rounded, kAlignment) : std::aligned_alloc(kAlignment, rounded);
+  if (!made) return {Code::out_of_memory, "no memory for the " + std::to_string(rounded) + " bytes a run needs"};
+  data_ = static_cast<std::byte*>(made);
   bytes_ = rounded;
+  return {};
+}
+
+Status Scratch::lend(void* memory, size_t bytes) {
+  if (reinterpret_cast<uintptr_t>(memory) % kAlignment != 0)
+    return {Code::invalid_argument,
+            "the memory for a run must start at a multiple of " + std::to_string(kAlignment) + " bytes"};
+  drop();
+  data_ = static_cast<std::byte*>(memory);
+  bytes_ = memory ? bytes : 0;
+  lent_ = true;
   return {};
 }
 

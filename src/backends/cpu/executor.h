@@ -12,19 +12,36 @@
 
 namespace vivace::cpu {
 
+/// Where runs get their memory from, where that is not the machine itself.
+struct MemorySource {
+  std::function<void*(size_t bytes, size_t alignment)> allocate;  // null: it has no more
+  std::function<void(void*)> release;
+};
+
 /// Memory of one run at a time: the arena, and tensors whose size only the run knew.
 class Scratch {
  public:
+  Scratch() = default;
+  explicit Scratch(MemorySource source) : source_(std::move(source)) {}
+  ~Scratch() { drop(); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  /// Makes sure of so many bytes; never less than there are.
   Status reserve(size_t bytes);
-  std::byte* data() const { return data_.get(); }
+  /// Uses memory of the caller's from now on, and no other: reserve() fails where it is too small. invalid_argument
+  /// where it does not start at a multiple of kAlignment.
+  Status lend(void* memory, size_t bytes);
+  /// Gives its memory back; lent memory is forgotten.
+  void drop();
+  std::byte* data() const { return data_; }
   size_t bytes() const { return bytes_; }
 
  private:
-  struct Free {
-    void operator()(std::byte* p) const;
-  };
-  std::unique_ptr<std::byte, Free> data_;
+  MemorySource source_;
+  std::byte* data_ = nullptr;
   size_t bytes_ = 0;
+  bool lent_ = false;
 };
 
 /// What running one node took, for profiles: called after each step with the index of its node.
