@@ -325,6 +325,82 @@ def test_layers_are_described(log):
     assert described
 
 
+CALIBRATORS = {
+    trt.IInt8MinMaxCalibrator: trt.CalibrationAlgoType.MINMAX_CALIBRATION,
+    trt.IInt8EntropyCalibrator: trt.CalibrationAlgoType.ENTROPY_CALIBRATION,
+    trt.IInt8EntropyCalibrator2: trt.CalibrationAlgoType.ENTROPY_CALIBRATION_2,
+    trt.IInt8Calibrator: trt.CalibrationAlgoType.ENTROPY_CALIBRATION_2,
+}
+
+
+@pytest.mark.parametrize("kind", CALIBRATORS, ids=lambda kind: kind.__name__)
+def test_calibrators_give_batches_and_keep_what_is_learnt(log, kind):
+    class Batches(kind):
+        def __init__(self, cache=None):
+            super().__init__()
+            self.names, self.cache, self.batches = None, cache, [X, -X]
+            self.written = b""
+
+        def get_algorithm(self):
+            return CALIBRATORS[kind]
+
+        def get_batch_size(self):
+            return 1
+
+        def get_batch(self, names):
+            self.names = names
+            return [self.batches.pop().ctypes.data] if self.batches else None
+
+        def read_calibration_cache(self):
+            return self.cache
+
+        def write_calibration_cache(self, cache):
+            self.written = bytes(cache)
+
+    builder, network, config = parse(log, model(4))
+    config.set_flag(trt.BuilderFlag.INT8)
+    config.int8_calibrator = calibrator = Batches()
+    assert builder.build_serialized_network(network, config) is not None, log.errors()
+    assert calibrator.names == ["x"] and calibrator.batches == [] and b"\nx: " in calibrator.written
+    config.int8_calibrator = again = Batches(calibrator.written)
+    assert builder.build_serialized_network(network, config) is not None
+    assert again.names is None and len(again.batches) == 2
+
+
+def test_algorithm_selectors_see_tactics(log):
+    class Selector(trt.IAlgorithmSelector):
+        def __init__(self):
+            super().__init__()
+            self.seen, self.reported = {}, {}
+
+        def select_algorithms(self, context, choices):
+            for choice in choices:
+                assert isinstance(choice, trt.IAlgorithm) and isinstance(context, trt.IAlgorithmContext)
+                info = choice.get_algorithm_io_info(index=0)
+                assert isinstance(info, trt.IAlgorithmIOInfo) and choice.get_algorithm_io_info(99) is None
+                assert (info.dtype, info.tensor_format) == (trt.float32, trt.TensorFormat.LINEAR)
+                assert tuple(info.strides) == (2, 1)
+                assert (info.vectorized_dim, info.components_per_element) == (-1, 1)
+                assert choice.timing_msec >= 0 and choice.workspace_size >= 0
+            variants = [(c.algorithm_variant.implementation, c.algorithm_variant.tactic) for c in choices]
+            assert len(set(variants)) == len(variants)
+            self.seen[context.name] = (context.num_inputs, context.num_outputs, variants)
+            assert context.get_shape(0) == [(4, 2)] * 3
+            return [len(choices) - 1]
+
+        def report_algorithms(self, contexts, choices):
+            for context, choice in zip(contexts, choices, strict=True):
+                variant = choice.algorithm_variant
+                self.reported[context.name] = (variant.implementation, variant.tactic)
+
+    builder, network, config = parse(log, model(4))
+    config.algorithm_selector = selector = Selector()
+    assert builder.build_serialized_network(network, config) is not None, log.errors()
+    assert selector.seen and selector.reported.keys() == selector.seen.keys()
+    for name, (inputs, outputs, variants) in selector.seen.items():
+        assert (inputs, outputs) == (1, 1) and selector.reported[name] == variants[-1], name
+
+
 def test_objects_are_context_managers():
     with trt.Logger(trt.Logger.ERROR) as logger, trt.Builder(logger) as builder, trt.Runtime(logger) as runtime:
         with builder.create_network(EXPLICIT) as network, builder.create_builder_config() as config:

@@ -66,8 +66,8 @@ def test_programs_find_what_a_generation_has(version, told):
         assert run("-c", PROGRAM, "plain", VIVACE_TENSORRT_VERSION=version) == told
 
 
-@pytest.mark.parametrize("version", ["9", "10"])
-def test_64_bit_integers_of_models_stay_from_nine_on(version, tmp_path):
+@pytest.mark.parametrize("version, bits", [("8", 32), ("9", 64), ("10", 64)])
+def test_64_bit_integers_of_models_stay_from_nine_on(version, bits, tmp_path):
     value = [helper.make_tensor_value_info(name, TensorProto.INT64, [2]) for name in "xy"]
     graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "wide", value[:1], value[1:])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
@@ -81,7 +81,7 @@ plan = builder.build_serialized_network(network, builder.create_builder_config()
 engine = trt.Runtime(builder.logger).deserialize_cuda_engine(plan)
 print(network.get_input(0).dtype, engine.get_tensor_dtype("x"), engine.get_tensor_dtype("y"))
 """
-    told = " ".join(["DataType.INT64"] * 3)
+    told = " ".join([f"DataType.INT{bits}"] * 3)
     assert run("-c", program, str(tmp_path / "m.onnx"), VIVACE_TENSORRT_VERSION=version) == told
 
 

@@ -56,6 +56,48 @@ def test_weights_are_not_streamed(log):
     )
 
 
+def test_budgets_for_weights_that_may_be_streamed(log):
+    builder, network, config = parse(log, model(4))
+    config.set_flag(trt.BuilderFlag.WEIGHT_STREAMING)
+    engine = load(log, builder.build_serialized_network(network, config))
+    whole = engine.streamable_weights_size
+    assert whole >= W.nbytes == engine.minimum_weight_streaming_budget
+    assert engine.weight_streaming_budget_v2 == engine.get_weight_streaming_automatic_budget() == whole
+    engine.weight_streaming_budget_v2 = 10
+    assert engine.weight_streaming_budget_v2 == 10 and engine.weight_streaming_scratch_memory_size == W.nbytes
+    engine.weight_streaming_budget = W.nbytes
+    assert engine.weight_streaming_budget == W.nbytes
+    np.testing.assert_array_equal(execute(engine.create_execution_context(), X)[0], expected(X))
+
+
+def test_plans_without_weights_are_filled(log):
+    w = np.random.default_rng(5).standard_normal((2, 64)).astype(np.float32)
+
+    def build(*flags):
+        builder = trt.Builder(log)
+        network = builder.create_network(EXPLICIT)
+        x = network.add_input("x", trt.float32, (4, 2))
+        constant = network.add_constant((2, 64), w)
+        assert network.set_weights_name(constant.weights, "w") or constant.weights.size == w.size
+        none = trt.MatrixOperation.NONE
+        network.mark_output(network.add_matrix_multiply(x, none, constant.get_output(0), none).get_output(0))
+        config = builder.create_builder_config()
+        for flag in flags:
+            config.set_flag(flag)
+        return builder.build_serialized_network(network, config)
+
+    full, stripped = build(), build(trt.BuilderFlag.STRIP_PLAN)
+    assert stripped.nbytes < full.nbytes
+    engine = load(log, stripped)
+    assert engine.refittable and engine.get_engine_stat(trt.EngineStat.STRIPPED_WEIGHTS_SIZE) == w.nbytes
+    refitter = trt.Refitter(engine, log)
+    assert not refitter.refit_cuda_engine()
+    ((layer, role),) = refitter.get_missing()
+    assert role == trt.WeightsRole.KERNEL and refitter.set_weights(layer_name=layer, role=role, weights=w)
+    assert refitter.get_missing() == [] and refitter.refit_cuda_engine()
+    np.testing.assert_allclose(execute(engine.create_execution_context(), X)[0], X @ w, rtol=1e-5)
+
+
 def test_profiles_of_contexts(log):
     engine = load(log, build_onnx(log, model(), RANGES))
     assert engine.num_optimization_profiles == 2
@@ -292,12 +334,26 @@ def test_tensors_in_the_middle_are_shown(log):
         product = network.add_matrix_multiply(twice, trt.MatrixOperation.NONE, twice, trt.MatrixOperation.TRANSPOSE)
         return product.get_output(0)
 
-    context = build_network(log, define, (4, 2)).create_execution_context()
+    engine = build_network(log, define, (4, 2))
+    assert engine.is_debug_tensor("twice") and not engine.is_debug_tensor("x0")
+    context = engine.create_execution_context()
     listener = Listener()
     assert context.set_debug_listener(listener) and context.get_debug_listener() is listener
-    assert context.set_all_tensors_debug_state(True) in (True, False)
+    execute(context, X)
+    assert listener.seen == {} and not context.get_debug_state("twice")
+    assert context.set_all_tensors_debug_state(True) and context.get_debug_state("twice")
     (y,) = execute(context, X)
     np.testing.assert_array_equal(y, 4 * X @ X.T)
+    assert listener.seen.keys() == {"twice"} and listener.seen["twice"][1:] == (trt.float32, (4, 2))
+    assert context.set_tensor_debug_state("twice", False) and not context.get_debug_state("twice")
     assert trt.IDebugListener().process_debug_tensor(0, trt.TensorLocation.HOST, trt.float32, (1,), "x", 0) is None
-    network = trt.Builder(log).create_network(EXPLICIT)
-    assert network.mark_unfused_tensors_as_debug_tensors() in (True, False)
+
+
+def test_tensors_that_are_not_fused_may_be_shown(log):
+    engine = build_network(log, lambda n, x: (n.mark_unfused_tensors_as_debug_tensors(), n.add_identity(x))[1].get_output(0), (1,))  # fmt: skip
+    context = engine.create_execution_context()
+    context.unfused_tensors_debug_state = True
+    assert context.unfused_tensors_debug_state
+    plain = build_network(log, lambda n, x: n.add_identity(x).get_output(0), (1,)).create_execution_context()
+    plain.unfused_tensors_debug_state = True
+    assert not plain.unfused_tensors_debug_state
