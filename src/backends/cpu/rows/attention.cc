@@ -1,9 +1,7 @@
 // Attention without a cache, in f32: softmax(scale Q K^T + mask) V in blocks that stay in the cache.
-#include "backends/cpu/kernels/attention.h"
-
 #include <cmath>
 
-#include "backends/cpu/rows/rows.h"
+#include "backends/cpu/rows/jobs.h"
 
 namespace vivace::cpu {
 
@@ -21,7 +19,9 @@ AttentionProblem::Strides strides_of_heads(const Shape& shape, int64_t heads, in
   return {rows * shape[2], depth, shape[2]};
 }
 
-Verdict problem_for(const Problem& p, AttentionProblem& a) {
+}  // namespace
+
+Verdict attention_of(const Problem& p, AttentionProblem& a) {
   if (!all_row_major(p)) return no("row-major only");
   for (size_t i = 0; i < 3; ++i)
     if (p.inputs[i].type != DType::f32) return no("f32 only");
@@ -57,16 +57,18 @@ Verdict problem_for(const Problem& p, AttentionProblem& a) {
   return yes();
 }
 
+namespace {
+
 double estimate(const Problem& p, const std::string&, const Machine& machine) {
   AttentionProblem a;
-  if (!problem_for(p, a)) return 1;
+  if (!attention_of(p, a)) return 1;
   const auto work =
       2.0 * static_cast<double>(a.batch * a.heads * a.queries) * static_cast<double>(a.keys * (a.depth + a.values));
   return roofline_seconds(work, bytes_of(p), 0.4, machine);
 }
 
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
-  VIVACE_ASSIGN(const AttentionProblem a, job_of(p, problem_for));
+  VIVACE_ASSIGN(const AttentionProblem a, job_of(p, attention_of));
   const AttentionKernels& kernels = attention_kernels(machine.isa);
   Bound bound;
   bound.workspace = static_cast<size_t>(kernels.scratch_size(a, machine.threads)) * sizeof(float);
@@ -85,7 +87,7 @@ extern const Tactic attention_tactic{
     .name = "attention",
     .version = 1,
     .operators = {"Attention"},
-    .supports = supports_job<problem_for>,
+    .supports = supports_job<attention_of>,
     .estimate = estimate,
     .bind = bind,
 };

@@ -1,20 +1,15 @@
 // Matrix products in f32: MatMul, Gemm and the fused form.
-#include "backends/cpu/kernels/gemm.h"
-#include "backends/cpu/rows/rows.h"
+#include "backends/cpu/rows/jobs.h"
 
 namespace vivace::cpu {
 
 namespace {
 
-// What any of the three operators says, in the terms of one: C = activation(scale * A B + bias) and so on.
-struct Product {
-  GemmProblem gemm;
-  bool bias = false, residual = false;
-};
-
 bool is_row(const TensorInfo& bias, int64_t n) {
   return bias.type == DType::f32 && !bias.shape.empty() && bias.shape.back() == n && elements(bias.shape) == n;
 }
+
+}  // namespace
 
 Verdict product_of(const Problem& p, Product& product) {
   GemmProblem& g = product.gemm;
@@ -75,6 +70,8 @@ Verdict product_of(const Problem& p, Product& product) {
     return no("the residual has another shape");
   return yes();
 }
+
+namespace {
 
 Result<Bound> bind_product(const Problem& p, const Tensor* packed, const Machine& machine) {
   VIVACE_ASSIGN(Product product, job_of(p, product_of));

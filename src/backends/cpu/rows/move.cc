@@ -5,7 +5,7 @@
 
 #include "backends/cpu/move_plan.h"
 #include "backends/cpu/pointwise_plan.h"
-#include "backends/cpu/rows/rows.h"
+#include "backends/cpu/rows/jobs.h"
 
 namespace vivace::cpu {
 
@@ -13,21 +13,7 @@ namespace {
 
 int element_bytes(const Problem& p) { return bits_of(p.inputs[0].type) % 8 ? 0 : bits_of(p.inputs[0].type) / 8; }
 
-// A strided copy from input 0 to each output.
-struct Copies {
-  std::vector<CopyPlan> plans;
-  std::vector<int64_t> begins;  // elements of the input before each
-};
-
-Verdict add_copy(Copies& copies, const Shape& dims, const Shape& from, int64_t begin, int bytes) {
-  Result<CopyPlan> plan = plan_copy(dims, from, strides_of(dims), bytes);
-  if (!plan.ok()) return no(plan.status().message());
-  copies.plans.push_back(*plan);
-  copies.begins.push_back(begin);
-  return yes();
-}
-
-Verdict slice(const Problem& p, Copies& copies, int bytes) {
+Verdict slice(const Problem& p, std::vector<StridedCopy>& copies) {
   const Shape& in = p.inputs[0].shape;
   Shape strides = strides_of(in);
   for (size_t i = 1; i < p.inputs.size(); ++i)
@@ -42,33 +28,58 @@ Verdict slice(const Problem& p, Copies& copies, int bytes) {
     begin += std::clamp<int64_t>(start, 0, step > 0 ? size : std::max<int64_t>(size - 1, 0)) * strides[axis];
     strides[axis] *= step;
   }
-  return add_copy(copies, p.outputs[0].shape, strides, begin, bytes);
+  copies.push_back({p.outputs[0].shape, strides, begin});
+  return yes();
 }
 
-Verdict copies_of(const Problem& p, Copies& copies) {
-  const int bytes = element_bytes(p);
-  if (bytes == 0 || p.inputs[0].type == DType::string) return no("whole bytes only");
+}  // namespace
+
+Verdict strided_copies(const Problem& p, std::vector<StridedCopy>& copies) {
+  if (element_bytes(p) == 0 || p.inputs[0].type == DType::string) return no("whole bytes only");
   if (!all_row_major(p)) return no("row-major only");
   const Shape& in = p.inputs[0].shape;
   const Shape strides = strides_of(in);
   const std::string& op = p.node->op;
-  if (op == "Slice") return slice(p, copies, bytes);
-  if (op == "Expand") return add_copy(copies, p.outputs[0].shape, broadcast_strides(in, p.outputs[0].shape), 0, bytes);
+  if (op == "Slice") return slice(p, copies);
+  if (op == "Expand") {
+    copies.push_back({p.outputs[0].shape, broadcast_strides(in, p.outputs[0].shape), 0});
+    return yes();
+  }
   if (op == "Transpose") {
     std::vector<int64_t> order = p.attributes().integers("perm");
     if (order.empty())
       for (size_t i = in.size(); i-- > 0;) order.push_back(static_cast<int64_t>(i));
     Shape from;
     for (const int64_t axis : order) from.push_back(strides[static_cast<size_t>(axis)]);
-    return add_copy(copies, p.outputs[0].shape, from, 0, bytes);
+    copies.push_back({p.outputs[0].shape, from, 0});
+    return yes();
   }
   const auto axis =
       static_cast<size_t>(ops::normalized_axis(p.attributes().integer("axis"), static_cast<int>(in.size())));
   int64_t begin = 0;
   for (const TensorInfo& part : p.outputs) {  // Split
-    if (const Verdict verdict = add_copy(copies, part.shape, strides, begin * strides[axis], bytes); !verdict)
-      return verdict;
+    copies.push_back({part.shape, strides, begin * strides[axis]});
     begin += part.shape[axis];
+  }
+  return yes();
+}
+
+namespace {
+
+// A strided copy from input 0 to each output.
+struct Copies {
+  std::vector<CopyPlan> plans;
+  std::vector<int64_t> begins;  // elements of the input before each
+};
+
+Verdict copies_of(const Problem& p, Copies& copies) {
+  std::vector<StridedCopy> parts;
+  if (const Verdict verdict = strided_copies(p, parts); !verdict) return verdict;
+  for (const StridedCopy& part : parts) {
+    Result<CopyPlan> plan = plan_copy(part.dims, part.from, strides_of(part.dims), element_bytes(p));
+    if (!plan.ok()) return no(plan.status().message());
+    copies.plans.push_back(*plan);
+    copies.begins.push_back(part.begin);
   }
   return yes();
 }

@@ -1,7 +1,5 @@
 // Softmax, normalizations and reductions in f32, row-major.
-#include "backends/cpu/kernels/norm.h"
-
-#include "backends/cpu/rows/rows.h"
+#include "backends/cpu/rows/jobs.h"
 
 namespace vivace::cpu {
 
@@ -40,20 +38,21 @@ Result<Bound> softmax_bind(const Problem& p, const std::string&, const std::vect
 
 // LayerNormalization, RMSNormalization: over all dimensions from `axis` on.
 
-struct Rows {
-  int64_t rows, n;
-};
-Rows rows_of(const Problem& p) {
+}  // namespace
+
+Rows normalized_rows(const Problem& p) {
   const Shape& shape = p.inputs[0].shape;
   const auto axis =
       static_cast<size_t>(ops::normalized_axis(p.attributes().integer("axis", -1), static_cast<int>(shape.size())));
   return {elements(std::span(shape).first(axis)), elements(std::span(shape).subspan(axis))};
 }
 
+namespace {
+
 Verdict layer_norm_supports(const Problem& p, const Machine&) {
   if (p.inputs[0].shape.empty()) return no("a scalar");
   if (Verdict verdict = dense_f32(p, 3); !verdict) return verdict;
-  const Rows rows = rows_of(p);
+  const Rows rows = normalized_rows(p);
   for (size_t i = 1; i < p.inputs.size(); ++i)
     if (p.has(i) && elements(p.inputs[i].shape) != rows.n) return no("scale or bias broadcasts");
   return yes();
@@ -61,7 +60,7 @@ Verdict layer_norm_supports(const Problem& p, const Machine&) {
 
 Result<Bound> layer_norm_bind(const Problem& p, const std::string&, const std::vector<Tensor>&,
                               const Machine& machine) {
-  const Rows rows = rows_of(p);
+  const Rows rows = normalized_rows(p);
   const float epsilon = p.attributes().real("epsilon", 1e-5f);
   const bool has_bias = p.has(2);
   Bound bound;
@@ -104,6 +103,8 @@ Result<Bound> group_norm_bind(const Problem& p, const std::string&, const std::v
 
 // Reductions over neighbouring axes.
 
+}  // namespace
+
 std::optional<Reduction> reduction_of(const std::string& op) {
   static constexpr std::pair<std::string_view, Reduction> kNames[] = {
       {"ReduceSum", Reduction::sum},    {"ReduceMean", Reduction::mean},
@@ -144,6 +145,8 @@ Verdict reduction_split(const Problem& p, ops::AxisSplit& split) {
            elements(std::span(shape).subspan(last))};
   return yes();
 }
+
+namespace {
 
 Verdict reduce_supports(const Problem& p, const Machine&) {
   if (Verdict verdict = dense_f32(p, 1); !verdict) return verdict;

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "backends/cpu/rows/conv.h"
+#include "backends/cpu/rows/jobs.h"
 
 namespace vivace::cpu {
 
@@ -9,7 +10,9 @@ namespace {
 
 bool is_global(const Problem& p) { return p.node->op.starts_with("Global"); }
 
-Verdict shape_of(const Problem& p, PoolShape& shape) {
+}  // namespace
+
+Verdict pooling_of(const Problem& p, PoolShape& shape) {
   if (p.inputs[0].type != DType::f32 || p.inputs[0].shape.size() != 4) return no("f32 images only");
   if (p.outputs.size() > 1 && p.outputs[1].present() && !p.node->output(1)->unused())
     return no("indices are asked for");
@@ -36,15 +39,17 @@ Verdict shape_of(const Problem& p, PoolShape& shape) {
   return yes();
 }
 
+namespace {
+
 Verdict supports(const Problem& p, const Machine& machine) {
   PoolShape shape;
   if (p.inputs[0].channel_block && p.inputs[0].channel_block != machine.channel_block())
     return no("blocks of another machine");
-  return shape_of(p, shape);
+  return pooling_of(p, shape);
 }
 
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
-  VIVACE_ASSIGN(const PoolShape shape, job_of(p, shape_of));
+  VIVACE_ASSIGN(const PoolShape shape, job_of(p, pooling_of));
   const ConvKernels& kernels = conv_kernels(machine.isa);
   const bool blocked = p.inputs[0].channel_block != 0;
   Bound bound;

@@ -1,0 +1,42 @@
+// What problems ask for, in terms that any backend's rows can use; a Verdict says where they are not of that kind.
+#pragma once
+
+#include "backends/cpu/kernels/attention.h"
+#include "backends/cpu/kernels/conv.h"
+#include "backends/cpu/kernels/gemm.h"
+#include "backends/cpu/kernels/norm.h"
+#include "backends/cpu/rows/rows.h"
+
+namespace vivace::cpu {
+
+/// MatMul, Gemm, vivace.FusedMatMul in f32, in the terms of one: C = activation(scale * A B + bias) and so on.
+struct Product {
+  GemmProblem gemm;
+  bool bias = false, residual = false;
+};
+Verdict product_of(const Problem& p, Product& product);
+
+/// Attention without a cache, in f32: softmax(scale Q K^T + mask) V.
+Verdict attention_of(const Problem& p, AttentionProblem& attention);
+
+/// Transpose, Slice, Split, Expand: for each output a copy of a strided part of input 0. Strides count elements.
+struct StridedCopy {
+  Shape dims, from;
+  int64_t begin = 0;  // first element of the input
+};
+Verdict strided_copies(const Problem& p, std::vector<StridedCopy>& copies);
+
+/// Which reduction an operator is (ReduceSum, GlobalAveragePool, ...), and over which neighbouring axes.
+std::optional<Reduction> reduction_of(const std::string& op);
+Verdict reduction_split(const Problem& p, ops::AxisSplit& split);
+
+/// LayerNormalization, RMSNormalization: so many rows of n elements.
+struct Rows {
+  int64_t rows, n;
+};
+Rows normalized_rows(const Problem& p);
+
+/// Maximum and average pooling of images, Global ones too.
+Verdict pooling_of(const Problem& p, PoolShape& shape);
+
+}  // namespace vivace::cpu
