@@ -231,6 +231,9 @@ typedef void (*vivace_dump)(const char* pass, const char* graph, void* user);
 
 VIVACE_API vivace_status vivace_config_create(vivace_config** config);
 VIVACE_API void vivace_config_destroy(vivace_config* config);
+/** What to build for: "cpu" (the default); "cuda" or "cuda:1", a GPU of this machine; "sm_80", "sm_86", "sm_89", "sm_90",
+ * "sm_100" or "sm_120", a GPU that need not be here. */
+VIVACE_API vivace_status vivace_config_set_device(vivace_config* config, const char* device);
 /** Threads that one run will use; 0: all processors. */
 VIVACE_API vivace_status vivace_config_set_threads(vivace_config* config, int32_t threads);
 /** Shapes an input may have; for inputs that are not fixed. A dimension of max may be -1: no limit. */
@@ -285,8 +288,9 @@ typedef struct vivace_engine_options {
   int32_t threads;       /* of one run; 0: what the plan was built for */
   int32_t strict;        /* not 0: refuse a plan of another version or machine instead of adapting it */
   uint64_t memory_limit; /* bytes of weights and of activations of all concurrent runs; 0: what the plan says */
+  const char* device;    /* "cpu", "cuda", "cuda:1"; NULL: what the plan was made for, or the CPU where that is not here */
 } vivace_engine_options;
-#define VIVACE_ENGINE_OPTIONS_INIT {sizeof(vivace_engine_options), 0, 0, 0}
+#define VIVACE_ENGINE_OPTIONS_INIT {sizeof(vivace_engine_options), 0, 0, 0, 0}
 
 typedef struct vivace_memory {
   size_t weight_bytes;       /* shared by all runs */

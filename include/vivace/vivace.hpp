@@ -330,6 +330,7 @@ class Config {
     detail::check(vivace_config_create(&made));
     handle_.reset(made);
   }
+  Config& device(const std::string& name) { return done(vivace_config_set_device(get(), name.c_str())); }
   Config& threads(int count) { return done(vivace_config_set_threads(get(), count)); }
   Config& shape(const std::string& input, const Shape& min, const Shape& opt, const Shape& max) {
     if (min.size() != opt.size() || max.size() != opt.size())
@@ -424,6 +425,7 @@ struct EngineOptions {
   int threads = 0;            // of one run; 0: what the plan was built for
   bool strict = false;        // refuse a plan of another version or machine
   uint64_t memory_limit = 0;  // bytes; 0: what the plan says
+  std::string device;         // "cpu", "cuda", "cuda:1"; empty: what the plan was made for
 };
 
 /// A plan ready to run, from any number of threads.
@@ -435,6 +437,7 @@ class Engine {
     given.threads = options.threads;
     given.strict = options.strict;
     given.memory_limit = options.memory_limit;
+    if (!options.device.empty()) given.device = options.device.c_str();
     vivace_engine* made = nullptr;
     detail::check(vivace_engine_create(plan.get(), &given, &made));
     take(made);

@@ -65,6 +65,14 @@ vivace_status vivace_config_create(vivace_config** config) {
 
 void vivace_config_destroy(vivace_config* config) { delete config; }
 
+vivace_status vivace_config_set_device(vivace_config* config, const char* device) {
+  return set(config, [&](vivace_config& to) -> Status {
+    VIVACE_NEED(device);
+    to.build.device = device;
+    return {};
+  });
+}
+
 vivace_status vivace_config_set_threads(vivace_config* config, int32_t threads) {
   return set(config, [&](vivace_config& to) -> Status {
     VIVACE_TRY(api::resolve_threads(threads).status());

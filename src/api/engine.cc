@@ -85,6 +85,7 @@ vivace_status vivace_engine_create(const vivace_plan* plan, const vivace_engine_
     VIVACE_ASSIGN(made.threads, api::resolve_threads(given.threads));
     made.strict = given.strict != 0;
     made.memory_limit = given.memory_limit;
+    if (given.device) made.device = given.device;
     made.lower_again = builder::lower_again;
     VIVACE_ASSIGN(std::shared_ptr<runtime::Engine> loaded, runtime::Engine::load(plan->plan, std::move(made)));
     *engine = handle_of(std::move(loaded)).release();
@@ -97,11 +98,11 @@ vivace_status vivace_engine_with_layer_outputs(const vivace_engine* engine, viva
     VIVACE_NEED(engine);
     VIVACE_NEED(shown);
     plan::Plan plan = engine->engine->plan();
-    const cpu::Executor& executor = engine->engine->executor();
+    const backends::Executor& executor = engine->engine->executor();
     plan.program = builder::with_layer_outputs(executor.program());
     plan.portable.reset();  // gives other outputs
     plan.origin.library_version = version();
-    plan.origin.device = executor.machine().device();
+    plan.origin.device = executor.device();
     plan.memory_limit = 0;  // it was meant for fewer outputs
     runtime::EngineOptions options;
     options.threads = engine->engine->threads();
@@ -130,7 +131,7 @@ vivace_status vivace_engine_memory(const vivace_engine* engine, const vivace_ten
     VIVACE_NEED(engine);
     VIVACE_NEED(memory);
     VIVACE_ASSIGN(const std::vector<Shape> shapes, shapes_of(*engine->engine, inputs, input_count));
-    VIVACE_ASSIGN(const cpu::MemoryUse use, engine->engine->memory_use(shapes));
+    VIVACE_ASSIGN(const backends::MemoryUse use, engine->engine->memory_use(shapes));
     *memory = {use.constant_bytes, use.arena_bytes, use.largest_live};
     return {};
   });

@@ -6,7 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "api/handles.h"
-#include "backends/cpu/tactic.h"
+#include "backends/cuda/compiler.h"
+#include "backends/cuda/tactic.h"
 #include "ir/dot.h"
 #include "ir/svg.h"
 #include "ir/text.h"
@@ -93,7 +94,7 @@ size_t output_bytes(const ir::Node& node) {
   return bytes;
 }
 
-Json describe_json(const runtime::Engine& engine, const cpu::MemoryUse& memory) {
+Json describe_json(const runtime::Engine& engine, const backends::MemoryUse& memory) {
   const plan::Plan& plan = engine.plan();
   Json json = {{"name", plan.name},
                {"vivace", plan.origin.library_version},
@@ -142,7 +143,7 @@ std::string range_text(const plan::ShapeRange& range) {
   return "  " + to_string(range.min) + " to " + most + ", best " + to_string(range.opt);
 }
 
-std::string describe_text(const runtime::Engine& engine, const cpu::MemoryUse& memory) {
+std::string describe_text(const runtime::Engine& engine, const backends::MemoryUse& memory) {
   const plan::Plan& plan = engine.plan();
   const auto mebibytes = [](size_t bytes) { return static_cast<double>(bytes) / (1 << 20); };
   std::string text = fmt::format("plan     {}\nmade by  Vivace {} for '{}', tuned on {}\nthreads  {}\n", plan.name,
@@ -189,13 +190,30 @@ Json tactics_json() {
   Json list = Json::array();
   for (const cpu::Tactic* tactic : cpu::all_tactics())
     list.push_back({{"name", tactic->name}, {"version", tactic->version}, {"operators", tactic->operators}});
+  for (const cuda::Tactic* tactic : cuda::all_tactics())
+    list.push_back({{"name", tactic->name}, {"version", tactic->version}, {"operators", tactic->operators}});
   return list;
 }
 
 Json devices_json() {
   const cpu::Machine machine = cpu::this_machine();
-  return Json::array({{{"name", machine.device()}, {"processor", machine.processor}, {"threads", machine.threads},
-                       {"l2_bytes", machine.l2_bytes}}});
+  Json list = Json::array({{{"name", machine.device()}, {"processor", machine.processor}, {"threads", machine.threads},
+                            {"l2_bytes", machine.l2_bytes}}});
+  const Result<std::vector<cuda::Device>> gpus = cuda::list_devices();
+  if (!gpus.ok()) list.push_back({{"name", "cuda"}, {"processor", "not here: " + gpus.status().message()}, {"threads", "-"}});
+  if (gpus.ok())
+    for (const cuda::Device& gpu : *gpus)
+      list.push_back({{"name", "cuda:" + std::to_string(gpu.ordinal)},
+                      {"processor", gpu.name + " (" + gpu.architecture() + ", " + std::to_string(gpu.multiprocessors) +
+                                        " multiprocessors, " + std::to_string(gpu.memory_bytes >> 30) + " GiB)"},
+                      {"threads", "-"},
+                      {"l2_bytes", gpu.l2_bytes}});
+  const Result<std::string> compiler = cuda::compiler_version();
+  list.push_back({{"name", "nvrtc"},
+                  {"processor", compiler.ok() ? "compiles for GPUs, version " + *compiler
+                                              : "not here: " + compiler.status().message()},
+                  {"threads", "-"}});
+  return list;
 }
 
 // A table of a list of objects, columns as wide as they need to be.
@@ -261,7 +279,7 @@ Result<std::string> describe(const runtime::Engine& engine, vivace_format format
   if (format != VIVACE_TEXT && format != VIVACE_JSON) return wrong_format();
   std::vector<Shape> optimum;
   for (const plan::ShapeRange& range : engine.ranges()) optimum.push_back(range.opt);
-  VIVACE_ASSIGN(const cpu::MemoryUse memory, engine.memory_use(optimum));
+  VIVACE_ASSIGN(const backends::MemoryUse memory, engine.memory_use(optimum));
   return format == VIVACE_TEXT ? describe_text(engine, memory) : dump(describe_json(engine, memory));
 }
 

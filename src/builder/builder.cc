@@ -4,7 +4,9 @@
 #include <chrono>
 
 #include "backends/cpu/lower.h"
+#include "backends/cuda/tactic.h"
 #include "base/version.h"
+#include "builder/cuda_program.h"
 #include "builder/tuner.h"
 #include "ops/operator.h"
 #include "passes/pipeline.h"
@@ -107,14 +109,16 @@ std::string join(const std::vector<std::string>& list) {
 }
 
 Result<plan::Program> lower_and_tune(const ir::Graph& portable, const std::vector<plan::ShapeRange>& ranges,
-                                     const BuildConfig& config, const cpu::Machine& machine, Report& report) {
+                                     const BuildConfig& config, const cuda::Target& target, Report& report) {
   std::shared_ptr<ir::Graph> lowered = portable.clone();
-  VIVACE_TRY(cpu::lower(*lowered, machine));
+  if (target.gpu)
+    return make_cuda_program(std::move(lowered), shapes_at(ranges, &plan::ShapeRange::opt), config, target, report);
+  VIVACE_TRY(cpu::lower(*lowered, target.host));
   std::vector<std::vector<Shape>> also;
   const std::vector<Shape> optimum = shapes_at(ranges, &plan::ShapeRange::opt);
   for (const auto which : {&plan::ShapeRange::min, &plan::ShapeRange::max})
     if (const auto shapes = shapes_at(ranges, which); shapes != optimum && config.shapes.size()) also.push_back(shapes);
-  Tuner tuner(config, machine, report);
+  Tuner tuner(config, target.host, report);
   VIVACE_ASSIGN(plan::Program program, tuner.make_program(std::move(lowered), optimum, also));
   VIVACE_TRY(tuner.check_all_forced());
   return program;
@@ -125,11 +129,12 @@ Result<plan::Program> lower_and_tune(const ir::Graph& portable, const std::vecto
 Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& config) {
   BuildResult result;
   Report& report = result.report;
-  const cpu::Machine machine = cpu::this_machine(config.threads);
+  VIVACE_ASSIGN(const cuda::Target target, cuda::find_target(config.device, config.threads));
+  const cpu::Machine& machine = target.host;
   report.model = config.model_name;
-  report.device = machine.device();
-  report.machine =
-      machine.processor + ", " + std::to_string(machine.threads) + (machine.threads == 1 ? " thread" : " threads");
+  report.device = target.device();
+  report.machine = (target.gpu ? target.gpu->name : machine.processor) + ", " + std::to_string(machine.threads) +
+                   (machine.threads == 1 ? " thread" : " threads");
   auto phase_start = Clock::now();
   const auto end_phase = [&](const std::string& name) {
     const auto now = Clock::now();
@@ -140,7 +145,8 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
     return Status(Code::invalid_argument, "effort is 0 to 5, not " + std::to_string(config.effort));
   for (const std::string& rule : config.forced_tactics) {
     const size_t at = rule.rfind('=');
-    if (at == std::string::npos || !cpu::find_tactic(rule.substr(at + 1)))
+    const std::string name = at == std::string::npos ? std::string() : rule.substr(at + 1);
+    if (target.gpu ? !cuda::find_tactic(name) && name != cuda::kHost : !cpu::find_tactic(name))
       return Status(Code::invalid_argument,
                     "'" + rule + "' is not NAME=TACTIC with a tactic that `vivace list-tactics` shows");
   }
@@ -166,22 +172,22 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
   plan.ranges = ranges;
   plan.portable = std::move(graph);
   plan.memory_limit = config.memory_limit;
-  plan.origin = {version(), machine.device(), report.machine};
+  plan.origin = {version(), target.device(), report.machine};
   plan.options["threads"] = std::to_string(machine.threads);
   plan.options["effort"] = std::to_string(config.effort);
   plan.options["disabled_tactics"] = join(config.disabled_tactics);
   plan.options["forced_tactics"] = join(config.forced_tactics);
-  VIVACE_ASSIGN(plan.program, lower_and_tune(*plan.portable, ranges, config, machine, report));
+  VIVACE_ASSIGN(plan.program, lower_and_tune(*plan.portable, ranges, config, target, report));
   end_phase("tune");
 
-  VIVACE_ASSIGN(const auto executor, cpu::Executor::create(plan.program, machine));
-  const auto memory_at = [&](const std::vector<Shape>& shapes) -> Result<cpu::MemoryUse> {
+  VIVACE_ASSIGN(const auto executor, cuda::create_executor(plan.program, target));
+  const auto memory_at = [&](const std::vector<Shape>& shapes) -> Result<backends::MemoryUse> {
     VIVACE_ASSIGN(const auto instance, executor->instance(shapes));
-    return cpu::Executor::memory_use(*instance);
+    return executor->memory_use(*instance);
   };
   VIVACE_ASSIGN(report.memory, memory_at(shapes_at(ranges, &plan::ShapeRange::opt)));
   if (config.memory_limit) {
-    VIVACE_ASSIGN(const cpu::MemoryUse most, memory_at(shapes_at(ranges, &plan::ShapeRange::max)));
+    VIVACE_ASSIGN(const backends::MemoryUse most, memory_at(shapes_at(ranges, &plan::ShapeRange::max)));
     const uint64_t needed = most.constant_bytes + most.arena_bytes;
     if (needed > config.memory_limit)
       return Status(Code::out_of_memory, "the engine needs " + std::to_string(needed) + " bytes (weights " +
@@ -196,13 +202,13 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
   return result;
 }
 
-Result<plan::Program> lower_again(const plan::Plan& plan, const cpu::Machine& machine) {
+Result<plan::Program> lower_again(const plan::Plan& plan, const cuda::Target& target) {
   if (!plan.portable) return Status(Code::version_mismatch, "the plan holds no portable graph");
   BuildConfig config;
   config.effort = 0;
-  config.threads = machine.threads;
+  config.threads = target.host.threads;
   Report report;
-  return lower_and_tune(*plan.portable, plan.ranges, config, machine, report);
+  return lower_and_tune(*plan.portable, plan.ranges, config, target, report);
 }
 
 }  // namespace vivace::builder

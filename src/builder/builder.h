@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "backends/cpu/machine.h"
+#include "backends/cuda/target.h"
 #include "builder/report.h"
 #include "builder/timing_cache.h"
 #include "plan/plan.h"
@@ -15,7 +15,8 @@
 namespace vivace::builder {
 
 struct BuildConfig {
-  int threads = 0;  // one run will use; 0: all processors
+  std::string device = "cpu";  // "cuda", "cuda:1", or for a GPU that is not here "sm_90"; see cuda::find_device
+  int threads = 0;             // one run will use; 0: all processors
   /// Ranges of inputs with symbolic dimensions, by input name. A dimension of max may be -1: no upper limit.
   /// Inputs left out get guesses (first dimension 1, others 128) and no limits; the report says so.
   std::map<std::string, plan::ShapeRange> shapes;
@@ -46,6 +47,6 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
 
 /// Lowers a plan's portable graph for this machine, choosing by estimates: what a runtime does with a plan made
 /// elsewhere.
-Result<plan::Program> lower_again(const plan::Plan& plan, const cpu::Machine& machine);
+Result<plan::Program> lower_again(const plan::Plan& plan, const cuda::Target& target);
 
 }  // namespace vivace::builder

@@ -9,7 +9,18 @@ namespace vivace::runtime {
 
 namespace {
 
-std::string foreign(const plan::Origin& origin, const cpu::Machine& machine) {
+// Where the plan is to run: on the device asked for, else on one of its kind, else on the CPU.
+Result<cuda::Target> target_for(const plan::Plan& plan, const std::string& asked, int threads) {
+  if (!asked.empty()) return cuda::find_target(asked, threads);
+  if (plan.origin.device.starts_with("cuda")) {
+    Result<cuda::Target> gpu = cuda::find_target("cuda", threads);
+    if (gpu.ok()) return gpu;
+    log(Severity::warning, "the plan was made for '" + plan.origin.device + "': " + gpu.status().message());
+  }
+  return cuda::find_target("cpu", threads);
+}
+
+std::string foreign(const plan::Origin& origin, const cuda::Target& machine) {
   if (origin.library_version != version())
     return "the plan was made by Vivace " + origin.library_version + ", this is " + version();
   if (origin.device != machine.device())
@@ -42,14 +53,15 @@ Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions opti
   std::shared_ptr<Engine> engine(new Engine());
   const auto asked = plan.options.find("threads");
   const int planned = asked == plan.options.end() ? 0 : std::atoi(asked->second.c_str());
-  const cpu::Machine machine = cpu::this_machine(options.threads > 0 ? options.threads : planned);
-  engine->threads_ = machine.threads;
+  VIVACE_ASSIGN(const cuda::Target target,
+                target_for(plan, options.device, options.threads > 0 ? options.threads : planned));
+  engine->threads_ = target.host.threads;
   engine->memory_limit_ = options.memory_limit ? options.memory_limit : plan.memory_limit;
 
   plan::Program program = options.adapt ? options.adapt(plan.program) : plan.program;
-  std::string reason = foreign(plan.origin, machine);
+  std::string reason = foreign(plan.origin, target);
   if (reason.empty()) {
-    Result<std::shared_ptr<const cpu::Executor>> made = cpu::Executor::create(program, machine);
+    Result<std::shared_ptr<const backends::Executor>> made = cuda::create_executor(program, target);
     if (made.ok())
       engine->executor_ = *std::move(made);
     else if (made.status().code() == Code::version_mismatch)
@@ -61,9 +73,9 @@ Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions opti
     if (options.strict || !options.lower_again || !plan.portable)
       return Status(Code::version_mismatch, "Version tag does not match: " + reason + ". Build the plan again here" +
                                                 (plan.portable ? ", or load it without strict mode" : ""));
-    VIVACE_ASSIGN(program, options.lower_again(plan, machine));
+    VIVACE_ASSIGN(program, options.lower_again(plan, target));
     if (options.adapt) program = options.adapt(program);
-    VIVACE_ASSIGN(engine->executor_, cpu::Executor::create(std::move(program), machine));
+    VIVACE_ASSIGN(engine->executor_, cuda::create_executor(std::move(program), target));
     engine->notice_ = reason + "; it was lowered again for this machine. Building it here may make it faster";
     log(Severity::warning, engine->notice_);
   }
@@ -79,9 +91,9 @@ Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions opti
   // The optimum shapes are made ready now, so that the first run is like any other.
   std::vector<Shape> optimum;
   for (const plan::ShapeRange& range : engine->plan_.ranges) optimum.push_back(range.opt);
-  Result<std::shared_ptr<const cpu::Executor::Instance>> instance = engine->executor_->instance(optimum);
+  Result<std::shared_ptr<const backends::Instance>> instance = engine->executor_->instance(optimum);
   if (!instance.ok()) return instance.status();
-  const cpu::MemoryUse memory = cpu::Executor::memory_use(**instance);
+  const backends::MemoryUse memory = engine->executor_->memory_use(**instance);
   engine->weight_bytes_ = memory.constant_bytes;
   if (engine->memory_limit_ && memory.constant_bytes + memory.arena_bytes > engine->memory_limit_)
     return Status(Code::out_of_memory,
@@ -93,9 +105,9 @@ Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions opti
 
 Engine::~Engine() = default;
 
-Result<cpu::MemoryUse> Engine::memory_use(const std::vector<Shape>& inputs) const {
+Result<backends::MemoryUse> Engine::memory_use(const std::vector<Shape>& inputs) const {
   VIVACE_ASSIGN(const auto instance, executor_->instance(inputs));
-  return cpu::Executor::memory_use(*instance);
+  return executor_->memory_use(*instance);
 }
 
 Result<std::vector<std::optional<Shape>>> Engine::output_shapes(const std::vector<Shape>& inputs) const {
@@ -155,35 +167,45 @@ Status Engine::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& o
   return status;
 }
 
-Result<std::unique_ptr<Context>> Engine::create_context(int threads, cpu::MemorySource source) {
+Result<std::unique_ptr<Context>> Engine::create_context(int threads, backends::MemorySource source) {
   return std::unique_ptr<Context>(
       new Context(shared_from_this(), threads > 0 ? std::min(threads, threads_) : threads_, std::move(source)));
 }
 
-Context::Context(std::shared_ptr<Engine> engine, int threads, cpu::MemorySource source)
-    : engine_(std::move(engine)), of_(engine_.get()), pool_(threads), scratch_(std::move(source)) {}
+Context::Context(std::shared_ptr<Engine> engine, int threads, backends::MemorySource source)
+    : engine_(std::move(engine)), of_(engine_.get()), threads_(threads), source_(std::move(source)) {}
 
 Context::~Context() {
-  if (engine_) (void)engine_->account(scratch_.bytes(), 0);
+  if (engine_ && session_) (void)engine_->account(session_->bytes(), 0);
+}
+
+Result<backends::Session*> Context::session() {
+  if (!session_) {
+    VIVACE_ASSIGN(session_, of_->executor_->session(threads_, source_));
+  }
+  return session_.get();
 }
 
 Status Context::reserve(size_t bytes) {
-  const size_t before = scratch_.bytes();
+  VIVACE_ASSIGN(backends::Session * session, this->session());
+  const size_t before = session->bytes();
   VIVACE_TRY(of_->account(before, std::max(before, bytes)));
-  const Status status = scratch_.reserve(bytes);
-  (void)of_->account(std::max(before, bytes), scratch_.bytes());  // none, or rounded up
+  const Status status = session->reserve(bytes);
+  (void)of_->account(std::max(before, bytes), session->bytes());  // none, or rounded up
   return status;
 }
 
 void Context::release_memory() {
-  (void)of_->account(scratch_.bytes(), 0);
-  scratch_.drop();
+  if (!session_) return;
+  (void)of_->account(session_->bytes(), 0);
+  session_->drop();
 }
 
 Status Context::use_memory(void* memory, size_t bytes) {
-  const size_t before = scratch_.bytes();
-  const Status status = scratch_.lend(memory, bytes);
-  (void)of_->account(before, scratch_.bytes());
+  VIVACE_ASSIGN(backends::Session * session, this->session());
+  const size_t before = session->bytes();
+  const Status status = session->lend(memory, bytes);
+  (void)of_->account(before, session->bytes());
   return status;
 }
 
@@ -196,14 +218,14 @@ Status Context::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& 
     for (const TensorView& view : inputs) shapes.push_back(view.shape);
     VIVACE_ASSIGN(last_, of_->executor_->instance(shapes));
     last_shapes_ = std::move(shapes);
-    if (Status status = reserve(cpu::Executor::memory_use(*last_).arena_bytes); !status.ok()) {
+    if (Status status = reserve(of_->executor_->memory_use(*last_).arena_bytes); !status.ok()) {
       last_.reset();
       return status;
     }
   }
-  if (!profiling_) return of_->executor_->run(*last_, inputs, outputs, scratch_, pool_);
+  if (!profiling_) return session_->run(*last_, inputs, outputs);
   times_.resize(of_->executor_->program().choices.size());
-  return of_->executor_->run(*last_, inputs, outputs, scratch_, pool_, [this](size_t node, double seconds) {
+  return session_->run(*last_, inputs, outputs, [this](size_t node, double seconds) {
     times_[node].first += seconds;
     ++times_[node].second;
   });

@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "backends/cpu/executor.h"
-#include "plan/plan.h"
+#include "backends/cuda/target.h"
 
 namespace vivace::runtime {
 
@@ -22,8 +21,9 @@ struct EngineOptions {
   int threads = 0;            // of one run; 0: what the plan was built for
   bool strict = false;        // refuse a plan of another version or machine instead of lowering it again
   uint64_t memory_limit = 0;  // bytes of weights and of arenas of all contexts; 0: what the plan says
+  std::string device;  // "cpu", "cuda", "cuda:1"; empty: as the plan, a plan for a GPU that is not here on the CPU
   /// Makes a program for this machine from the portable graph; without it every engine is strict.
-  std::function<Result<plan::Program>(const plan::Plan&, const cpu::Machine&)> lower_again;
+  std::function<Result<plan::Program>(const plan::Plan&, const cuda::Target&)> lower_again;
   /// What runs instead of the plan's program; the plan stays as it is. May be null.
   std::function<plan::Program(const plan::Program&)> adapt;
 };
@@ -41,12 +41,12 @@ class Engine : public std::enable_shared_from_this<Engine> {
   const std::vector<TensorSpec>& outputs() const { return outputs_; }
   const std::vector<plan::ShapeRange>& ranges() const { return plan_.ranges; }
   const plan::Plan& plan() const { return plan_; }
-  const cpu::Executor& executor() const { return *executor_; }
+  const backends::Executor& executor() const { return *executor_; }
   /// Why the plan was lowered again on load; empty where it was not.
   const std::string& notice() const { return notice_; }
   int threads() const { return threads_; }
   /// Bytes of weights and arena at these input shapes.
-  Result<cpu::MemoryUse> memory_use(const std::vector<Shape>& inputs) const;
+  Result<backends::MemoryUse> memory_use(const std::vector<Shape>& inputs) const;
   /// Shapes of the outputs for these inputs, without running; empty ones depend on data.
   Result<std::vector<std::optional<Shape>>> output_shapes(const std::vector<Shape>& inputs) const;
 
@@ -59,7 +59,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   /// A context of the caller's own, with threads of its own (0: as the engine; never more, for kernels have scratch for
   /// so many); it keeps the engine alive. Its memory comes from `source`, which lasts as long.
-  Result<std::unique_ptr<Context>> create_context(int threads = 0, cpu::MemorySource source = {});
+  Result<std::unique_ptr<Context>> create_context(int threads = 0, backends::MemorySource source = {});
 
  private:
   friend class Context;
@@ -68,7 +68,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Status account(size_t old_bytes, size_t new_bytes);
 
   plan::Plan plan_;
-  std::shared_ptr<const cpu::Executor> executor_;
+  std::shared_ptr<const backends::Executor> executor_;
   std::vector<TensorSpec> inputs_, outputs_;
   std::string notice_;
   int threads_ = 1;
@@ -100,22 +100,25 @@ class Context {
   Status reserve(size_t bytes);
   /// Gives it back until the next run.
   void release_memory();
-  /// Runs in this memory of the caller's from now on: see cpu::Scratch::lend().
+  /// Runs in this memory of the caller's from now on: see backends::Session::lend().
   Status use_memory(void* memory, size_t bytes);
 
  private:
   friend class Engine;
-  Context(std::shared_ptr<Engine> engine, int threads, cpu::MemorySource source);
+  Context(std::shared_ptr<Engine> engine, int threads, backends::MemorySource source);
+
+  Result<backends::Session*> session();
 
   std::shared_ptr<Engine> engine_;  // null in the engine's own pool
   Engine* of_;
-  ThreadPool pool_;
-  cpu::Scratch scratch_;
+  int threads_;
+  backends::MemorySource source_;
+  std::unique_ptr<backends::Session> session_;  // made when first needed
   bool profiling_ = false;
   std::vector<std::pair<double, int64_t>> times_;  // by node
   // The last instance, so that repeated shapes take no lock and no look-up.
   std::vector<Shape> last_shapes_;
-  std::shared_ptr<const cpu::Executor::Instance> last_;
+  std::shared_ptr<const backends::Instance> last_;
 };
 
 }  // namespace vivace::runtime

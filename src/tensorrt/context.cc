@@ -504,7 +504,7 @@ std::size_t Context::updateDeviceMemorySizeForShapes() noexcept {
     VIVACE_TRY(infer());
     std::vector<Shape> shapes;
     for (const TensorView& view : inputs_) shapes.push_back(view.shape);
-    VIVACE_ASSIGN(const cpu::MemoryUse use, engine_->memory_use(shapes));
+    VIVACE_ASSIGN(const backends::MemoryUse use, engine_->memory_use(shapes));
     bytes = use.arena_bytes;
     return {};
   });

@@ -200,7 +200,7 @@ Result<std::size_t> Engine::memory_needed(int32_t profile) const {
     const bool limited = std::all_of(range.max.begin(), range.max.end(), [](int64_t d) { return d >= 0; });
     shapes.push_back(limited ? range.max : range.opt);
   }
-  VIVACE_ASSIGN(const cpu::MemoryUse use, engine->memory_use(shapes));
+  VIVACE_ASSIGN(const backends::MemoryUse use, engine->memory_use(shapes));
   return memory_[key] = use.arena_bytes;
 }
 

@@ -4,7 +4,7 @@
 
 namespace vivace::tensorrt {
 
-cpu::MemorySource memory_of(nvinfer1::IGpuAllocator* allocator) {
+backends::MemorySource memory_of(nvinfer1::IGpuAllocator* allocator) {
   if (!allocator) return {};
   return {[allocator](size_t bytes, size_t alignment) { return allocator->allocate(bytes, alignment, 0); },
           [allocator](void* memory) { allocator->deallocate(memory); }};

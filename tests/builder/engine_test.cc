@@ -366,7 +366,7 @@ TEST(Build, IsTheSameBytesFromOneTimingCache) {
 }
 
 TEST(Engine, CountsWeightsOnceAndAsTheyAreRead) {
-  const auto weights_of = [](const std::string& text, BuildConfig config) -> cpu::WeightUse {
+  const auto weights_of = [](const std::string& text, BuildConfig config) -> backends::WeightUse {
     config.disabled_passes = {"merge_sibling_matmuls"};
     const auto engine = engine_of(text, config);
     EXPECT_TRUE(engine.ok()) << engine.status().message();
@@ -387,7 +387,7 @@ TEST(Engine, CountsWeightsOnceAndAsTheyAreRead) {
   const std::string product = R"((%x: f32[4,32]) {
     %y = Gemm(%x, const f32[32,48] random(1), const f32[48] random(2))
     return %y })";
-  cpu::WeightUse use = weights_of(product, forced("*=matmul"));
+  backends::WeightUse use = weights_of(product, forced("*=matmul"));
   EXPECT_EQ(use.model_bytes, (32u * 48 + 48) * 4);
   EXPECT_EQ(use.read_bytes, use.model_bytes);
   EXPECT_EQ(use.packed_bytes, 0u);

@@ -72,7 +72,7 @@ Exit run(const BenchCommand& command) {
   auto start = Clock::now();
   const vivace::Plan plan = open_plan(command.model, command.build);
   if (!vivace::Plan::is_plan_file(command.model)) start = Clock::now();  // a build is no part of loading
-  const vivace::Engine engine = open_engine(plan, command.build.threads, command.strict);
+  const vivace::Engine engine = open_engine(plan, command.build.threads, command.strict, command.build.device);
   const double load = seconds_between(start, Clock::now());
   std::vector<Stream> streams(static_cast<size_t>(command.streams));
   std::vector<std::thread> threads;

@@ -98,7 +98,7 @@ Exit run(const BuildCommand& command) {
 
 Exit run(const RunCommand& command) {
   const vivace::Plan plan = open_plan(command.model, command.build);
-  vivace::Engine engine = open_engine(plan, command.build.threads, command.strict);
+  vivace::Engine engine = open_engine(plan, command.build.threads, command.strict, command.build.device);
   const std::vector<vivace::Tensor> inputs = make_inputs(engine.inputs(), command.input, command.build.shapes);
   const auto start = std::chrono::steady_clock::now();
   std::vector<vivace::Tensor> outputs = engine.run(inputs);

@@ -28,6 +28,7 @@ struct UsageError : std::runtime_error {
 
 /// How to build, wherever an ONNX model is built.
 struct BuildOptions {
+  std::string device;  // empty: cpu to build, the plan's to run
   std::vector<std::string> shapes;  // NAME=1x3x224x224 or NAME=MIN:OPT:MAX
   int threads = 0;
   int effort = 3;

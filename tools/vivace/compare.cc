@@ -177,7 +177,7 @@ Json json_of(const Difference& d) {
 Exit run(const CompareCommand& command) {
   const vivace::Network network = open_network(command.model);
   const vivace::Plan plan = command.plan.empty() ? build(network, command.build) : vivace::Plan::load(command.plan);
-  vivace::Engine engine = open_engine(plan, command.build.threads, false);
+  vivace::Engine engine = open_engine(plan, command.build.threads, false, command.build.device);
   const std::vector<Tensor> inputs = make_inputs(engine.inputs(), command.input, command.build.shapes);
   const std::vector<Tensor> outputs = engine.run(inputs);
 

@@ -29,6 +29,8 @@ void add_build_options(CLI::App& app, BuildOptions& options) {
   app.add_option("--shape", options.shapes,
                  "Shape of an input that is not fixed: NAME=1x3x224x224, or a range NAME=MIN:OPT:MAX such as "
                  "x=1x64:8x64:anyx64 (any: no limit)")->group(group);
+  app.add_option("--device", options.device,
+                 "cpu, cuda or cuda:1; to build for a GPU that is not here sm_80, sm_86, sm_89, sm_90, sm_100, sm_120")->group(group);
   app.add_option("--threads", options.threads, "Threads of one run (0: all processors)")->group(group);
   app.add_option("--effort", options.effort, "0: estimates only, 3: the default, 5: every candidate is timed")
       ->check(CLI::Range(0, 5))->group(group);

@@ -41,6 +41,7 @@ NamedRange parse_range(const std::string& text) {
 
 vivace::Config& configure(vivace::Config& config, const BuildOptions& options) {
   config.threads(options.threads).effort(options.effort).time_budget(options.time_budget).portable(!options.not_portable);
+  if (!options.device.empty()) config.device(options.device);
   for (const std::string& text : options.shapes) {
     const NamedRange range = parse_range(text);
     config.shape(range.input, range.min, range.opt, range.max);
@@ -199,8 +200,9 @@ vivace::Network open_network(const std::string& path) {
   return vivace::Network::from_onnx_file(path);
 }
 
-vivace::Engine open_engine(const vivace::Plan& plan, int threads, bool strict) {
+vivace::Engine open_engine(const vivace::Plan& plan, int threads, bool strict, const std::string& device) {
   vivace::EngineOptions options;
+  options.device = device;
   options.threads = threads;
   options.strict = strict;
   vivace::Engine engine(plan, options);

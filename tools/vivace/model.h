@@ -36,7 +36,7 @@ vivace::Plan open_plan(const std::string& path, const BuildOptions& options);
 /// A network from an ONNX file.
 vivace::Network open_network(const std::string& path);
 /// Says on standard error where a plan was adapted to this machine.
-vivace::Engine open_engine(const vivace::Plan& plan, int threads, bool strict);
+vivace::Engine open_engine(const vivace::Plan& plan, int threads, bool strict, const std::string& device = "");
 
 /// One tensor for each of `infos`: from files where given, else random with the optimum shape, or that of --shape.
 std::vector<vivace::Tensor> make_inputs(const std::vector<vivace::TensorInfo>& infos, const InputOptions& options,

@@ -69,7 +69,7 @@ bool has_subgraph(const ir::Node& node) {
   return false;
 }
 
-class Executor::Instance {
+class Executor::Instance final : public backends::Instance {
  public:
   struct Step {
     size_t node = 0;
@@ -145,7 +145,7 @@ Result<Executor::Ready> Executor::bind(size_t i, const Problem& problem) const {
   return Status(Code::internal, problem.node->describe() + ": no tactic can run it at this shape: " + problem.key());
 }
 
-Result<std::shared_ptr<const Executor::Instance>> Executor::instance(const std::vector<Shape>& inputs) const {
+Result<std::shared_ptr<const Executor::Instance>> Executor::instance_at(const std::vector<Shape>& inputs) const {
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = instances_.find(inputs); found != instances_.end()) return found->second;
@@ -208,12 +208,43 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
   return std::shared_ptr<const Instance>(std::move(made));
 }
 
-std::optional<Shape> Executor::output_shape(const Instance& instance, size_t i) const {
-  const ir::Type* type = instance.at.type(graph().outputs()[i]);
+// Threads and an arena.
+class Executor::Session final : public backends::Session {
+ public:
+  Session(const Executor& executor, int threads, MemorySource source)
+      : executor_(executor), pool_(threads), scratch_(std::move(source)) {}
+  size_t bytes() const override { return scratch_.bytes(); }
+  Status reserve(size_t bytes) override { return scratch_.reserve(bytes); }
+  Status lend(void* memory, size_t bytes) override { return scratch_.lend(memory, bytes); }
+  void drop() override { scratch_.drop(); }
+  Status run(const backends::Instance& instance, const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs,
+             const StepObserver& observe) override {
+    return executor_.run(static_cast<const Instance&>(instance), inputs, outputs, scratch_, pool_, observe);
+  }
+
+ private:
+  const Executor& executor_;
+  ThreadPool pool_;
+  Scratch scratch_;
+};
+
+Result<std::shared_ptr<const backends::Instance>> Executor::instance(const std::vector<Shape>& inputs) const {
+  VIVACE_ASSIGN(std::shared_ptr<const Instance> found, instance_at(inputs));
+  return std::shared_ptr<const backends::Instance>(std::move(found));
+}
+
+std::optional<Shape> Executor::output_shape(const backends::Instance& instance, size_t i) const {
+  const ir::Type* type = static_cast<const Instance&>(instance).at.type(graph().outputs()[i]);
   return type ? type->shape() : std::nullopt;
 }
 
-MemoryUse Executor::memory_use(const Instance& instance) { return instance.memory; }
+MemoryUse Executor::memory_use(const backends::Instance& instance) const {
+  return static_cast<const Instance&>(instance).memory;
+}
+
+Result<std::unique_ptr<backends::Session>> Executor::session(int threads, MemorySource source) const {
+  return std::unique_ptr<backends::Session>(new Session(*this, threads, std::move(source)));
+}
 
 Status Executor::run(const Instance& instance, const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs,
                      Scratch& scratch, ThreadPool& pool, const StepObserver& observe) const {
@@ -350,7 +381,7 @@ Result<std::vector<Tensor>> Executor::run_tensors(const std::vector<Tensor>& inp
   if (inputs.size() != graph().inputs().size())
     return Status(Code::internal, "subgraph '" + graph().name + "' takes " + std::to_string(graph().inputs().size()) +
                                       " inputs, not " + std::to_string(inputs.size()));
-  VIVACE_ASSIGN(std::shared_ptr<const Instance> bound, instance(shapes));
+  VIVACE_ASSIGN(std::shared_ptr<const Instance> bound, instance_at(shapes));
   Scratch scratch;
   std::vector<Tensor> outputs;
   VIVACE_TRY(run(*bound, views, outputs, scratch, pool));

@@ -12,11 +12,9 @@
 
 namespace vivace::cpu {
 
-/// Where runs get their memory from, where that is not the machine itself.
-struct MemorySource {
-  std::function<void*(size_t bytes, size_t alignment)> allocate;  // null: it has no more
-  std::function<void(void*)> release;
-};
+using backends::MemorySource;
+using backends::MemoryUse;
+using backends::StepObserver;
 
 /// Memory of one run at a time: the arena, and tensors whose size only the run knew.
 class Scratch {
@@ -44,41 +42,29 @@ class Scratch {
   bool lent_ = false;
 };
 
-/// What running one node took, for profiles: called after each step with the index of its node.
-using StepObserver = std::function<void(size_t node, double seconds)>;
-
-struct MemoryUse {
-  size_t arena_bytes = 0;     // of one run
-  size_t largest_live = 0;    // the most its values need at any one step
-  size_t constant_bytes = 0;  // weights that steps read, packed or as they are, each once
-  std::vector<size_t> live;   // bytes of the arena in use at each node
-  WeightUse weights;          // more about constant_bytes
-};
-
-class Executor {
+class Executor final : public backends::Executor {
  public:
   /// version_mismatch where a tactic is missing or has another version, corrupt_file where parts do not fit.
   static Result<std::shared_ptr<const Executor>> create(plan::Program program, const Machine& machine);
-  ~Executor();
+  ~Executor() override;
 
-  const ir::Graph& graph() const { return *program_.graph; }
-  const plan::Program& program() const { return program_; }
+  std::string device() const override { return machine_.device(); }
+  const ir::Graph& graph() const override { return *program_.graph; }
+  const plan::Program& program() const override { return program_; }
   const Machine& machine() const { return machine_; }
 
-  class Instance;  // the program at concrete input shapes: places, bound kernels
-  /// Made once per combination of shapes, then found again. Thread-safe.
-  Result<std::shared_ptr<const Instance>> instance(const std::vector<Shape>& inputs) const;
-  /// Shape of output i; empty where it depends on data.
-  std::optional<Shape> output_shape(const Instance& instance, size_t i) const;
-  static MemoryUse memory_use(const Instance& instance);
-
-  /// Runs on `inputs`, whose shapes are the instance's. outputs[i] is used where it is valid and of the right type and
-  /// shape (the caller's buffer), else replaced by a new tensor.
-  Status run(const Instance& instance, const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs,
-             Scratch& scratch, ThreadPool& pool, const StepObserver& observe = {}) const;
+  Result<std::shared_ptr<const backends::Instance>> instance(const std::vector<Shape>& inputs) const override;
+  std::optional<Shape> output_shape(const backends::Instance& instance, size_t i) const override;
+  MemoryUse memory_use(const backends::Instance& instance) const override;
+  Result<std::unique_ptr<backends::Session>> session(int threads, MemorySource source) const override;
 
  private:
+  class Instance;
+  class Session;
   Executor() = default;
+  Status run(const Instance& instance, const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs,
+             Scratch& scratch, ThreadPool& pool, const StepObserver& observe = {}) const;
+  Result<std::shared_ptr<const Instance>> instance_at(const std::vector<Shape>& inputs) const;
   Result<std::shared_ptr<const Instance>> make_instance(const std::vector<Shape>& inputs) const;
   struct Ready {
     const Tactic* tactic = nullptr;

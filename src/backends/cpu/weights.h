@@ -3,17 +3,12 @@
 
 #include <unordered_set>
 
+#include "backends/common/executor.h"
 #include "backends/cpu/tactic.h"
-#include "plan/plan.h"
 
 namespace vivace::cpu {
 
-struct WeightUse {
-  size_t model_bytes = 0;       // of the constants as the graph has them
-  size_t read_bytes = 0;        // what a run reads: packed or as they are
-  size_t packed_bytes = 0;      // of which packed
-  std::vector<size_t> by_node;  // what each node reads, also where another reads the same
-};
+using backends::WeightUse;
 
 class WeightCount {
  public:

@@ -1,0 +1,120 @@
+#include "backends/cuda/null_driver.h"
+
+#include <cstdlib>
+#include <cstring>
+
+namespace vivace::cuda {
+
+namespace {
+
+// What a captured stream would do: copies, for kernels do nothing.
+struct Copy {
+  void* to;
+  const void* from;
+  size_t bytes;
+};
+thread_local std::vector<Copy>* captured = nullptr;
+
+Error copy(void* to, const void* from, size_t bytes) {
+  if (captured)
+    captured->push_back({to, from, bytes});
+  else
+    std::memcpy(to, from, bytes);
+  return 0;
+}
+
+void* pointer(DevicePointer address) { return reinterpret_cast<void*>(address); }
+
+// Handles are made of any address: nothing is behind them.
+template <class Handle>
+Error give(Handle** handle) {
+  static char something;
+  *handle = reinterpret_cast<Handle*>(&something);
+  return 0;
+}
+
+Error allocate(void** address, size_t bytes) {
+  *address = std::malloc(bytes ? bytes : 1);
+  return *address ? 0 : kErrorOutOfMemory;
+}
+
+Driver make() {
+  Driver d;
+  d.cuInit = [](unsigned) { return 0; };
+  d.cuDriverGetVersion = [](int* version) { return *version = 0; };
+  d.cuGetErrorName = [](Error, const char** name) { return *name = "CUDA_ERROR", 0; };
+  d.cuGetErrorString = [](Error, const char** text) { return *text = "the null device refused", 0; };
+  d.cuDeviceGetCount = [](int* count) { return *count = 1, 0; };
+  d.cuDeviceGet = [](DeviceHandle* device, int ordinal) { return *device = ordinal, 0; };
+  d.cuDeviceGetName = [](char* name, int size, DeviceHandle) {
+    std::strncpy(name, "null device", static_cast<size_t>(size));
+    return 0;
+  };
+  d.cuDeviceGetAttribute = [](int* value, int attribute, DeviceHandle) {
+    *value = attribute == kAttributeMajor                 ? 9
+             : attribute == kAttributeMinor               ? 0
+             : attribute == kAttributeMultiprocessors     ? 132
+             : attribute == kAttributeSharedPerBlockOptIn ? 227 * 1024
+                                                          : 1 << 20;
+    return 0;
+  };
+  d.cuDeviceTotalMem_v2 = [](size_t* bytes, DeviceHandle) { return *bytes = size_t(1) << 34, 0; };
+  d.cuDevicePrimaryCtxRetain = [](ContextHandle** context, DeviceHandle) { return give(context); };
+  d.cuDevicePrimaryCtxRelease_v2 = [](DeviceHandle) { return 0; };
+  d.cuCtxPushCurrent_v2 = [](ContextHandle*) { return 0; };
+  d.cuCtxPopCurrent_v2 = [](ContextHandle** context) { return give(context); };
+  d.cuMemAlloc_v2 = [](DevicePointer* address, size_t bytes) {
+    return allocate(reinterpret_cast<void**>(address), bytes);
+  };
+  d.cuMemFree_v2 = [](DevicePointer address) { return std::free(pointer(address)), 0; };
+  d.cuMemAllocHost_v2 = allocate;
+  d.cuMemFreeHost = [](void* address) { return std::free(address), 0; };
+  d.cuMemcpyHtoDAsync_v2 = [](DevicePointer to, const void* from, size_t bytes, StreamHandle*) {
+    return copy(pointer(to), from, bytes);
+  };
+  d.cuMemcpyDtoHAsync_v2 = [](void* to, DevicePointer from, size_t bytes, StreamHandle*) {
+    return copy(to, pointer(from), bytes);
+  };
+  d.cuMemcpyDtoDAsync_v2 = [](DevicePointer to, DevicePointer from, size_t bytes, StreamHandle*) {
+    return copy(pointer(to), pointer(from), bytes);
+  };
+  d.cuStreamCreate = [](StreamHandle** stream, unsigned) { return give(stream); };
+  d.cuStreamDestroy_v2 = [](StreamHandle*) { return 0; };
+  d.cuStreamSynchronize = [](StreamHandle*) { return 0; };
+  d.cuStreamBeginCapture_v2 = [](StreamHandle*, int) { return captured = new std::vector<Copy>(), 0; };
+  d.cuStreamEndCapture = [](StreamHandle*, GraphHandle** graph) {
+    *graph = reinterpret_cast<GraphHandle*>(captured);
+    return captured = nullptr, 0;
+  };
+  d.cuGraphInstantiateWithFlags = [](GraphExecHandle** exec, GraphHandle* graph, unsigned long long) {
+    *exec = reinterpret_cast<GraphExecHandle*>(new std::vector(*reinterpret_cast<std::vector<Copy>*>(graph)));
+    return 0;
+  };
+  d.cuGraphLaunch = [](GraphExecHandle* exec, StreamHandle*) {
+    for (const Copy& c : *reinterpret_cast<std::vector<Copy>*>(exec)) std::memcpy(c.to, c.from, c.bytes);
+    return 0;
+  };
+  d.cuGraphExecDestroy = [](GraphExecHandle* exec) { return delete reinterpret_cast<std::vector<Copy>*>(exec), 0; };
+  d.cuGraphDestroy = [](GraphHandle* graph) { return delete reinterpret_cast<std::vector<Copy>*>(graph), 0; };
+  d.cuEventCreate = [](EventHandle** event, unsigned) { return give(event); };
+  d.cuEventRecord = [](EventHandle*, StreamHandle*) { return 0; };
+  d.cuEventSynchronize = [](EventHandle*) { return 0; };
+  d.cuEventElapsedTime = [](float* milliseconds, EventHandle*, EventHandle*) { return *milliseconds = 0, 0; };
+  d.cuEventDestroy_v2 = [](EventHandle*) { return 0; };
+  d.cuModuleLoadData = [](ModuleHandle** module, const void*) { return give(module); };
+  d.cuModuleUnload = [](ModuleHandle*) { return 0; };
+  d.cuModuleGetFunction = [](FunctionHandle** function, ModuleHandle*, const char*) { return give(function); };
+  d.cuFuncSetAttribute = [](FunctionHandle*, int, int) { return 0; };
+  d.cuLaunchKernel = [](FunctionHandle*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                        StreamHandle*, void**, void**) { return 0; };
+  return d;
+}
+
+}  // namespace
+
+const Driver& null_driver() {
+  static const Driver made = make();
+  return made;
+}
+
+}  // namespace vivace::cuda

@@ -1,0 +1,45 @@
+#include "backends/cuda/rows/rows.h"
+
+#include <algorithm>
+
+namespace vivace::cuda {
+
+bool all_f32(const Problem& p) {
+  const auto is_f32 = [](const TensorInfo& t) { return !t.present() || (t.type == DType::f32 && !t.channel_block); };
+  return std::all_of(p.inputs.begin(), p.inputs.end(), is_f32) &&
+         std::all_of(p.outputs.begin(), p.outputs.end(), is_f32);
+}
+
+std::string finish_function(const ir::Attributes& attributes) {
+  const cpu::Epilogue epilogue = cpu::epilogue_of(attributes);
+  const std::string alpha = literal(epilogue.alpha), beta = literal(epilogue.beta);
+  std::string activated;
+  switch (epilogue.activation) {
+    case cpu::Activation::none: activated = "x"; break;
+    case cpu::Activation::relu: activated = "fmaxf(x, 0.0f)"; break;
+    case cpu::Activation::clip: activated = "fminf(fmaxf(x, " + alpha + "), " + beta + ")"; break;
+    case cpu::Activation::leaky_relu: activated = "x < 0 ? " + alpha + " * x : x"; break;
+    case cpu::Activation::hard_sigmoid: activated = "fminf(fmaxf(" + alpha + " * x + " + beta + ", 0.0f), 1.0f)"; break;
+    case cpu::Activation::hard_swish: activated = "x * fminf(fmaxf(x / 6 + 0.5f, 0.0f), 1.0f)"; break;
+    case cpu::Activation::sigmoid: activated = "1 / (1 + expf(-x))"; break;
+    case cpu::Activation::silu: activated = "x / (1 + expf(-x))"; break;
+    case cpu::Activation::tanh: activated = "tanhf(x)"; break;
+    case cpu::Activation::gelu: activated = "0.5f * x * (1 + erff(x * 0.70710678f))"; break;
+    case cpu::Activation::gelu_tanh:
+      activated = "0.5f * x * (1 + tanhf(0.79788456f * (x + 0.044715f * x * x * x)))";
+      break;
+  }
+  // NaN stays NaN where fmaxf would drop it.
+  if (epilogue.activation == cpu::Activation::relu || epilogue.activation == cpu::Activation::clip)
+    activated = "x != x ? x : " + activated;
+  return "__device__ __forceinline__ float activate(float x) { return " + activated +
+         "; }\n"
+         "__device__ __forceinline__ float finish(float sum, float bias, float residual) { return " +
+         (epilogue.residual_last ? "activate(sum + bias) + residual" : "activate(sum + bias + residual)") + "; }\n";
+}
+
+unsigned blocks_for(int64_t count, unsigned block) {
+  return static_cast<unsigned>(std::max<int64_t>(1, (count + block - 1) / block));
+}
+
+}  // namespace vivace::cuda

@@ -1,0 +1,35 @@
+// What several rows share.
+#pragma once
+
+#include "backends/cpu/rows/jobs.h"
+#include "backends/cuda/source.h"
+#include "backends/cuda/tactic.h"
+
+namespace vivace::cuda {
+
+/// All inputs that are there, and all outputs, are f32.
+bool all_f32(const Problem& p);
+
+/// The C function `float finish(float sum, float bias, float residual)` that a fused node's attributes ask for.
+std::string finish_function(const ir::Attributes& attributes);
+
+/// Most rows work out their job in one function, `Verdict job_of(const Problem&, Job&)`; as a row's `supports`:
+template <class Job, Verdict (*kJobOf)(const Problem&, Job&)>
+Verdict supports_job(const Problem& p, const Device&) {
+  Job job;
+  return kJobOf(p, job);
+}
+
+/// Blocks so that each of `count` elements has a thread.
+unsigned blocks_for(int64_t count, unsigned block);
+
+template <int kPercent = 100>
+double estimate_bytes(const Problem& p, const std::string&, const Device& device) {
+  return roofline_seconds(0, cpu::bytes_of(p) * kPercent / 100, 1, device);
+}
+template <int kEfficiencyPercent>
+double estimate_flops(const Problem& p, const std::string&, const Device& device) {
+  return roofline_seconds(cpu::flops_of(p), cpu::bytes_of(p), kEfficiencyPercent / 100.0, device);
+}
+
+}  // namespace vivace::cuda

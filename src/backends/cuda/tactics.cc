@@ -1,0 +1,45 @@
+// The manifest of the GPU's tactics: a row's file, one line each here.
+#include "backends/cuda/tactic.h"
+
+namespace vivace::cuda {
+
+#define VIVACE_TACTICS(T) \
+  T(conv_implicit_tactic) \
+  T(conv_direct_tactic)   \
+  T(matmul_rows_tactic)   \
+  T(matmul_tiled_tactic)  \
+  T(attention_tactic)     \
+  T(softmax_tactic)       \
+  T(layer_norm_tactic)    \
+  T(group_norm_tactic)    \
+  T(reduce_tactic)        \
+  T(pool_tactic)          \
+  T(copy_tactic)          \
+  T(concat_tactic)        \
+  T(pointwise_tactic)
+
+#define VIVACE_DECLARE(name) extern const Tactic name;
+VIVACE_TACTICS(VIVACE_DECLARE)
+#undef VIVACE_DECLARE
+
+std::span<const Tactic* const> all_tactics() {
+#define VIVACE_LIST(name) &name,
+  static const Tactic* const kAll[] = {VIVACE_TACTICS(VIVACE_LIST)};
+#undef VIVACE_LIST
+  return kAll;
+}
+
+const Tactic* find_tactic(std::string_view name) {
+  for (const Tactic* tactic : all_tactics())
+    if (tactic->name == name) return tactic;
+  return nullptr;
+}
+
+double roofline_seconds(double flops, double bytes, double efficiency, const Device& device) {
+  // Two operations of 128 lanes a cycle and multiprocessor; a launch within a graph.
+  constexpr double kClock = 1.7e9, kLaunch = 1.5e-6, kBytesPerSecond = 2.5e12;
+  const double peak = 2 * 128 * kClock * device.multiprocessors;
+  return kLaunch + std::max(flops / (peak * efficiency), bytes / kBytesPerSecond);
+}
+
+}  // namespace vivace::cuda

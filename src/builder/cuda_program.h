@@ -1,0 +1,13 @@
+// A program for a GPU: a tactic for each node, and its kernels compiled.
+#pragma once
+
+#include "builder/builder.h"
+
+namespace vivace::builder {
+
+/// Chooses by estimates, which needs no GPU, and compiles the kernels of all nodes at `shapes` in parallel. Nodes that
+/// no tactic supports run on the CPU; the report says why. device_unavailable where there is no compiler.
+Result<plan::Program> make_cuda_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& shapes,
+                                        const BuildConfig& config, const cuda::Target& target, Report& report);
+
+}  // namespace vivace::builder

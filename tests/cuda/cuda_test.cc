@@ -1,0 +1,331 @@
+// What can be tested of the GPU's backend without a GPU: the kernels' text, their compilation where NVRTC is here, and
+// the schedule on the null device.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "backend_cases.h"
+#include "backends/cuda/compiler.h"
+#include "backends/cuda/executor.h"
+#include "backends/cuda/image.h"
+#include "backends/cuda/source.h"
+#include "builder/builder.h"
+#include "ir/text.h"
+#include "ops/operator.h"
+#include "runtime/engine.h"
+
+namespace vivace::cuda {
+namespace {
+
+std::shared_ptr<ir::Graph> graph_of(const std::string& text) {
+  Result<std::unique_ptr<ir::Graph>> graph = ir::parse("graph " + text);
+  EXPECT_TRUE(graph.ok()) << graph.status().message();
+  if (!graph.ok()) return nullptr;
+  EXPECT_TRUE(ops::infer_graph(**graph).ok());
+  return *std::move(graph);
+}
+
+// A GPU without memory of its own: the null device.
+Device described() {
+  Result<Device> device = find_device("sm_90");
+  EXPECT_TRUE(device.ok());
+  return device.ok() ? *device : Device();
+}
+
+struct Bound {
+  std::shared_ptr<ir::Graph> graph;
+  cpu::ConcreteGraph at;
+  Problem problem;
+};
+Bound problem_of(const std::string& text) {
+  Bound bound;
+  bound.graph = graph_of(text);
+  std::vector<Shape> shapes;
+  for (const ir::Value* v : bound.graph->inputs()) shapes.push_back(*v->type.shape());
+  Result<cpu::ConcreteGraph> at = cpu::concretize(*bound.graph, shapes);
+  EXPECT_TRUE(at.ok()) << at.status().message();
+  bound.at = *std::move(at);
+  bound.problem = cpu::problem_of(**bound.graph->nodes().begin(), bound.at);
+  return bound;
+}
+
+std::string text_of(const Job& job) {
+  std::ostringstream text;
+  for (const Launch& launch : job.launches)
+    text << "// grid " << launch.grid[0] << " x " << launch.grid[1] << " x " << launch.grid[2] << ", block "
+         << launch.block << ", shared " << launch.shared_bytes << ", " << launch.arguments.size() << " arguments\n"
+         << launch.source;
+  return text.str();
+}
+
+struct Golden {
+  const char *file, *tactic, *configuration, *graph;
+};
+void PrintTo(const Golden& golden, std::ostream* out) { *out << golden.file; }
+
+class GoldenSource : public testing::TestWithParam<Golden> {};
+
+// VIVACE_UPDATE_GOLDEN=1 writes the files anew, to be read before they are committed.
+TEST_P(GoldenSource, IsAsItWas) {
+  const Golden& golden = GetParam();
+  const Bound bound = problem_of(golden.graph);
+  const Tactic* tactic = find_tactic(golden.tactic);
+  ASSERT_NE(tactic, nullptr);
+  ASSERT_EQ(tactic->supports(bound.problem, described()).reason, "");
+  const Result<Job> job = tactic->generate(bound.problem, golden.configuration, described());
+  ASSERT_TRUE(job.ok()) << job.status().message();
+  const std::string path = std::string(VIVACE_GOLDEN) + "/" + golden.file;
+  if (std::getenv("VIVACE_UPDATE_GOLDEN")) std::ofstream(path) << text_of(*job);
+  std::stringstream expected;
+  expected << std::ifstream(path).rdbuf();
+  EXPECT_EQ(text_of(*job), expected.str());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cuda, GoldenSource,
+    testing::Values(
+        Golden{
+            "pointwise.cu", "cuda_pointwise", "",
+            "(%x: f32[2,3,4], %z: f32[3,1]) { %y = vivace.Pointwise(%x, %z) {program=\"t0 = mul x0 x1; t1 = clip t0 0 "
+            "6; gelu t1\"} return %y }"},
+        Golden{"conv_implicit.cu", "cuda_conv_implicit", "64",
+               "(%x: f32[1,6,9,9], %r: f32[1,8,5,5]) { %y = vivace.FusedConv(%x, const f32[8,3,3,3] random(1), const "
+               "f32[8] random(2), %r) {group=2, pads=[1,1,1,1], strides=[2,2], activation=\"relu\"} return %y }"},
+        Golden{"conv_direct.cu", "cuda_conv_direct", "",
+               "(%x: f32[1,4,9]) { %y = Conv(%x, const f32[4,1,3] random(1)) {group=4} return %y }"},
+        Golden{"matmul_rows.cu", "cuda_matmul_rows", "",
+               "(%x: f32[2,40]) { %y = Gemm(%x, const f32[30,40] random(1), const f32[30] random(2)) {transB=1} return "
+               "%y }"},
+        Golden{"matmul_tiled.cu", "cuda_matmul_tiled", "32",
+               "(%x: f32[2,3,33,20], %z: f32[3,20,40]) { %y = MatMul(%x, %z) return %y }"},
+        Golden{"attention.cu", "cuda_attention", "",
+               "(%q: f32[1,5,16], %k: f32[1,7,8], %v: f32[1,7,8]) { %y = Attention(%q, %k, %v) {q_num_heads=2, "
+               "kv_num_heads=1, is_causal=1} return %y }"},
+        Golden{"softmax.cu", "cuda_softmax", "", "(%x: f32[3,5,7]) { %y = Softmax(%x) {axis=1} return %y }"},
+        Golden{"layer_norm.cu", "cuda_layer_norm", "",
+               "(%x: f32[2,33]) { %y = LayerNormalization(%x, const f32[33] random(1)) return %y }"},
+        Golden{"group_norm.cu", "cuda_group_norm", "",
+               "(%x: f32[2,6,5]) { %y = GroupNormalization(%x, const f32[6] random(1), const f32[6] random(2)) "
+               "{num_groups=3} return %y }"},
+        Golden{"reduce.cu", "cuda_reduce", "", "(%x: f32[2,3,5]) { %y = ReduceMax(%x, const i64[1] {1}) return %y }"},
+        Golden{"pool.cu", "cuda_pool", "",
+               "(%x: f32[1,2,7,7]) { %y = AveragePool(%x) {kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]} return "
+               "%y }"},
+        Golden{"copy.cu", "cuda_copy", "", "(%x: f16[5,6,7]) { %y = Transpose(%x) {perm=[2,0,1]} return %y }"},
+        Golden{"concat.cu", "cuda_concat", "",
+               "(%x: f32[2,3,5], %z: f32[2,3,1]) { %y = Concat(%x, %z) {axis=2} return %y }"}),
+    [](const auto& info) { return std::string(info.param.tactic); });
+
+TEST(Source, OffsetsMergeDimensionsOfOneStride) {
+  EXPECT_EQ(strided_offset("i", {2, 3, 4}, {12, 4, 1}), "(i)");
+  EXPECT_EQ(strided_offset("i", {2, 3, 4}, {0, 0, 0}), "0");
+  EXPECT_EQ(strided_offset("i", {2, 3, 4}, {0, 4, 1}), "(i % 12)");
+  EXPECT_EQ(strided_offset("i", {2, 3, 4}, {12, 0, 1}), "(i % 4) + (i / 12) * 12");
+  EXPECT_EQ(strided_offset("i", {5, 1}, {1, 7}), "(i)");
+}
+
+TEST(Source, LiteralsAreExact) {
+  EXPECT_EQ(literal(0.5f), "0x1p-1f");
+  EXPECT_EQ(literal(-INFINITY), "__uint_as_float(0xff800000u)");
+}
+
+TEST(Devices, AreFoundOrTheErrorTellsWhatThereIs) {
+  EXPECT_EQ(described().architecture(), "sm_90");
+  EXPECT_EQ(described().device(), "cuda sm_90");
+  const Result<Device> wrong = find_device("gpu");
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_EQ(wrong.status().code(), Code::invalid_argument);
+  EXPECT_NE(wrong.status().message().find("cuda:0"), std::string::npos);
+  const Result<Device> far = find_device("cuda:99");
+  ASSERT_FALSE(far.ok());
+  EXPECT_EQ(far.status().code(), Code::device_unavailable);
+}
+
+TEST(Images, AreFoundByWhatTheyWereCompiledFrom) {
+  const Launch launch{.name = "f", .source = "text", .arguments = {}};
+  const std::string key = image_key(launch, "sm_90");
+  EXPECT_NE(key, image_key(launch, "sm_80"));
+  const std::vector<Tensor> packed = {Tensor::of<float>({1, 2}), pack_image("0123456789abcdef", "other"),
+                                      pack_image(key, std::string("co\0de", 5))};
+  EXPECT_EQ(find_image(packed, key), std::string("co\0de", 5));
+  EXPECT_EQ(find_image({}, key), "");
+  ASSERT_EQ(without_images(packed).size(), 1u);
+  EXPECT_EQ(without_images(packed)[0].type(), DType::f32);
+}
+
+class Compiles : public testing::TestWithParam<const char*> {};
+
+TEST_P(Compiles, EveryRowThatSupportsIt) {
+  if (const Result<std::string> version = compiler_version(); !version.ok()) GTEST_SKIP() << version.status().message();
+  const Bound bound = problem_of(GetParam());
+  if (!bound.at.concrete(*bound.problem.node)) GTEST_SKIP() << "its shapes depend on data";
+  for (const Tactic* tactic : all_tactics()) {
+    if (!tactic->runs(bound.problem.node->op) || !tactic->supports(bound.problem, described())) continue;
+    const std::string configuration =
+        tactic->configurations ? tactic->configurations(bound.problem, described()).front() : "";
+    const Result<Job> job = tactic->generate(bound.problem, configuration, described());
+    ASSERT_TRUE(job.ok()) << job.status().message();
+    for (const Launch& launch : job->launches) {
+      const Result<std::string> code = compile(launch.source, launch.name, "sm_90");
+      EXPECT_TRUE(code.ok()) << code.status().message();
+    }
+  }
+}
+// Every third case: compiling all takes a minute, and vivace-test-device runs them.
+std::vector<const char*> some_cases() {
+  std::vector<const char*> cases;
+  for (size_t i = 0; i < std::size(kBackendCases); i += 3) cases.push_back(kBackendCases[i]);
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Cuda, Compiles, testing::ValuesIn(some_cases()));
+
+TEST(Compiler, SaysWhatIsWrongWithASource) {
+  if (const Result<std::string> version = compiler_version(); !version.ok()) GTEST_SKIP() << version.status().message();
+  const Result<std::string> code = compile("int f( {", "broken", "sm_90");
+  ASSERT_FALSE(code.ok());
+  EXPECT_EQ(code.status().code(), Code::internal);
+  EXPECT_NE(code.status().message().find("kernel 'broken' does not compile for sm_90"), std::string::npos);
+}
+
+// All nodes on the CPU, or with the first row that supports them and no machine code, which the null device does not
+// need.
+plan::Program program_of(const std::shared_ptr<ir::Graph>& graph, const cpu::ConcreteGraph& at, bool on_gpu) {
+  plan::Program program;
+  program.graph = graph;
+  for (const ir::Node* node : graph->node_list()) {
+    plan::Choice choice;
+    choice.tactic = kHost;
+    if (on_gpu && at.concrete(*node))
+      for (const Tactic* tactic : all_tactics())
+        if (choice.tactic == kHost && tactic->runs(node->op) &&
+            tactic->supports(cpu::problem_of(*node, at), described())) {
+          choice.tactic = tactic->name;
+          choice.version = tactic->version;
+          if (tactic->configurations)
+            choice.configuration = tactic->configurations(cpu::problem_of(*node, at), described()).front();
+        }
+    program.choices.push_back(choice);
+  }
+  return program;
+}
+
+Result<std::vector<Tensor>> run(plan::Program program, const std::vector<Tensor>& arguments) {
+  VIVACE_ASSIGN(const auto executor, Executor::create(std::move(program), described(), cpu::this_machine(2)));
+  std::vector<Shape> shapes;
+  std::vector<TensorView> views;
+  for (const Tensor& t : arguments) {
+    shapes.push_back(t.shape());
+    views.push_back(t.view());
+  }
+  VIVACE_ASSIGN(const auto instance, executor->instance(shapes));
+  VIVACE_ASSIGN(const auto session, executor->session(2));
+  std::vector<Tensor> outputs;
+  for (int i = 0; i < 2; ++i) VIVACE_TRY(session->run(*instance, views, outputs));
+  // Profiled runs take another way.
+  size_t observed = 0;
+  std::vector<Tensor> again;
+  VIVACE_TRY(session->run(*instance, views, again, [&](size_t, double) { ++observed; }));
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].type() == DType::string || outputs[i].bytes() == 0) continue;
+    EXPECT_EQ(std::memcmp(outputs[i].data(), again[i].data(), outputs[i].bytes()), 0);
+  }
+  return outputs;
+}
+
+std::vector<Tensor> random_arguments(const ir::Graph& graph) {
+  std::vector<Tensor> arguments;
+  for (const ir::Value* v : graph.inputs())
+    arguments.push_back(ir::random_tensor(v->type.dtype, *v->type.shape(), static_cast<uint64_t>(v->id()) + 10));
+  return arguments;
+}
+
+class NullDevice : public testing::TestWithParam<const char*> {};
+
+// Between the nodes stand copies to and from the device, which the null device does: the result is right where the CPU
+// runs every node, and where the GPU runs them nothing goes wrong (sanitizers look on).
+TEST_P(NullDevice, RunsTheSchedule) {
+  const std::shared_ptr<ir::Graph> graph = graph_of(GetParam());
+  const std::vector<Tensor> arguments = random_arguments(*graph);
+  std::vector<Shape> shapes;
+  for (const Tensor& t : arguments) shapes.push_back(t.shape());
+  const Result<cpu::ConcreteGraph> at = cpu::concretize(*graph, shapes);
+  ASSERT_TRUE(at.ok()) << at.status().message();
+  const Result<std::vector<Tensor>> expected = ops::run_graph_reference(*graph, arguments);
+  ASSERT_TRUE(expected.ok()) << expected.status().message();
+  const Result<std::vector<Tensor>> got = run(program_of(graph, *at, false), arguments);
+  ASSERT_TRUE(got.ok()) << got.status().message();
+  for (size_t i = 0; i < expected->size(); ++i) {
+    ASSERT_EQ((*got)[i].shape(), (*expected)[i].shape());
+    const std::vector<double> a = to_double((*got)[i]), b = to_double((*expected)[i]);
+    for (size_t k = 0; k < a.size(); ++k) ASSERT_NEAR(a[k], b[k], 1e-4) << "output " << i << ", element " << k;
+  }
+  const Result<std::vector<Tensor>> on_gpu = run(program_of(graph, *at, true), arguments);
+  EXPECT_TRUE(on_gpu.ok()) << on_gpu.status().message();
+}
+INSTANTIATE_TEST_SUITE_P(
+    Cuda, NullDevice,
+    testing::Values(
+        // A view, a concatenation made in place, and a value used twice.
+        "(%x: f32[2,6]) { %a = Relu(%x) %b = Reshape(%a, const i64[2] {3, 4}) %c = Neg(%b) %y = Concat(%b, %c) "
+        "{axis=0} "
+        "return %y, %a }",
+        // An output that is an input, and one that is a constant.
+        "(%x: f32[3]) { %y = Exp(%x) return %y, %x }",
+        "(%x: f32[3]) { %y = Add(%x, const f32[3] {1, 2, 3}) return %y, %y }",
+        // Nothing to compute.
+        "(%x: f32[0,4]) { %y = Relu(%x) %z = Transpose(%y) return %z }",
+        // Sizes that follow from shapes.
+        "(%x: f32[2,3]) { %s = Shape(%x) %y = Expand(%x, %s) %z = Sqrt(%y) return %s }",
+        "(%x: f32[1,3,9,9]) { %a = Conv(%x, const f32[4,3,3,3] random(1)) %b = MaxPool(%a) {kernel_shape=[2,2]} %c = "
+        "Softmax(%b) return %c }"));
+
+TEST(CudaExecutor, RefusesShapesThatDependOnData) {
+  const std::shared_ptr<ir::Graph> graph = graph_of("(%x: f32[5]) { %y = NonZero(%x) return %y }");
+  const Result<cpu::ConcreteGraph> at = cpu::concretize(*graph, {{5}});
+  ASSERT_TRUE(at.ok());
+  const Result<std::vector<Tensor>> got = run(program_of(graph, *at, true), random_arguments(*graph));
+  ASSERT_FALSE(got.ok());
+  EXPECT_EQ(got.status().code(), Code::unsupported);
+  EXPECT_NE(got.status().message().find("build for device cpu"), std::string::npos);
+}
+
+// A plan for a GPU that is not here runs on the CPU, saying so.
+TEST(CudaPlans, RunOnTheCpuWhereThereIsNoGpu) {
+  if (list_devices().ok()) GTEST_SKIP() << "there is a GPU";
+  if (const Result<std::string> version = compiler_version(); !version.ok()) GTEST_SKIP() << version.status().message();
+  const std::shared_ptr<ir::Graph> graph = graph_of(
+      "(%x: f32[2,8]) { %y = Gemm(%x, const f32[8,4] random(1)) %z = Relu(%y) %w = CumSum(%z, const i64[] {1}) return "
+      "%w }");
+  builder::BuildConfig config;
+  config.device = "sm_90";
+  Result<builder::BuildResult> built = builder::build(graph->clone(), config);
+  ASSERT_TRUE(built.ok()) << built.status().message();
+  EXPECT_EQ(built->plan.origin.device, "cuda sm_90");
+  EXPECT_TRUE(built->report.layers.back().fallback);
+  EXPECT_NE(built->report.notes.back().find("runs on the CPU"), std::string::npos);
+  Result<std::vector<std::byte>> bytes = plan::to_bytes(built->plan);
+  ASSERT_TRUE(bytes.ok());
+  runtime::EngineOptions options;
+  options.lower_again = builder::lower_again;
+  const auto engine = runtime::Engine::load(built->plan, options);
+  ASSERT_TRUE(engine.ok()) << engine.status().message();
+  EXPECT_NE((*engine)->notice().find("cuda sm_90"), std::string::npos);
+  const std::vector<Tensor> arguments = random_arguments(*graph);
+  std::vector<Tensor> outputs;
+  ASSERT_TRUE((*engine)->run({arguments[0].view()}, outputs).ok());
+  const Result<std::vector<Tensor>> expected = ops::run_graph_reference(*graph, arguments);
+  ASSERT_TRUE(expected.ok());
+  for (int64_t i = 0; i < outputs[0].count(); ++i)
+    EXPECT_NEAR(outputs[0].as<float>()[i], (*expected)[0].as<float>()[i], 1e-5);
+  options.strict = true;
+  EXPECT_EQ(runtime::Engine::load(built->plan, options).status().code(), Code::version_mismatch);
+  options.device = "cuda";
+  EXPECT_EQ(runtime::Engine::load(built->plan, options).status().code(), Code::device_unavailable);
+}
+
+}  // namespace
+}  // namespace vivace::cuda

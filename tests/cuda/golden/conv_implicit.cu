@@ -1,0 +1,97 @@
+// grid 1 x 1 x 2, block 256, shared 0, 5 arguments
+constexpr int kBatch = 1;
+constexpr int kInChannels = 3;
+constexpr int kOutChannels = 4;
+constexpr int kGroups = 2;
+constexpr int kInD = 1;
+constexpr int kOutD = 1;
+constexpr int kKernelD = 1;
+constexpr int kStrideD = 1;
+constexpr int kDilationD = 1;
+constexpr int kPadD = 0;
+constexpr int kInH = 9;
+constexpr int kOutH = 5;
+constexpr int kKernelH = 3;
+constexpr int kStrideH = 2;
+constexpr int kDilationH = 1;
+constexpr int kPadH = 1;
+constexpr int kInW = 9;
+constexpr int kOutW = 5;
+constexpr int kKernelW = 3;
+constexpr int kStrideW = 2;
+constexpr int kDilationW = 1;
+constexpr int kPadW = 1;
+constexpr int kTaps = kKernelD * kKernelH * kKernelW, kPixels = kOutD * kOutH * kOutW;
+constexpr int kImage = kInD * kInH * kInW;
+constexpr int kTile = 64;
+constexpr int kBias = 1;
+constexpr int kResidual = 1;
+__device__ __forceinline__ float activate(float x) { return x != x ? x : fmaxf(x, 0.0f); }
+__device__ __forceinline__ float finish(float sum, float bias, float residual) { return activate(sum + bias + residual); }
+
+constexpr int kDepth = kInChannels * kTaps, kStep = 16, kR = kTile / 16;
+extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__ x, const float* __restrict__ w,
+    const float* __restrict__ bias, const float* residual, float* y) {
+  __shared__ float a[kStep][kTile + 4], b[kStep][kTile + 4];
+  const int t = threadIdx.x, tx = t % 16, ty = t / 16;
+  const int pixel0 = blockIdx.x * kTile, row0 = blockIdx.y * kTile;
+  const int n = blockIdx.z / kGroups, group = blockIdx.z % kGroups;
+  const float* const image = x + (long long)(n * kGroups + group) * kInChannels * kImage;
+  const float* const weights = w + (long long)group * kOutChannels * kDepth;
+  // What this thread loads: of a, column t % kStep of rows t / kStep + 16 j; of b, pixel t % kTile.
+  constexpr int kColumns = kTile < 256 ? kTile : 256, kRows = 256 / kColumns, kLoads = kStep / kRows;
+  const int pixel = pixel0 + t % kColumns;
+  const bool here = pixel < kPixels;
+  const int d0 = pixel / (kOutH * kOutW) * kStrideD - kPadD;
+  const int h0 = pixel / kOutW % kOutH * kStrideH - kPadH;
+  const int w0 = pixel % kOutW * kStrideW - kPadW;
+  float sums[kR][kR] = {}, next_a[kR], next_b[kLoads];
+  const auto load = [&](int depth0) {
+#pragma unroll
+    for (int j = 0; j < kR; ++j) {
+      const int row = row0 + t / kStep + 16 * j, depth = depth0 + t % kStep;
+      next_a[j] = row < kOutChannels && depth < kDepth ? weights[(long long)row * kDepth + depth] : 0.0f;
+    }
+#pragma unroll
+    for (int j = 0; j < kLoads; ++j) {
+      const int depth = depth0 + t / kColumns + kRows * j;
+      const int c = depth / kTaps, tap = depth % kTaps;
+      const int id = d0 + tap / (kKernelH * kKernelW) * kDilationD;
+      const int ih = h0 + tap / kKernelW % kKernelH * kDilationH, iw = w0 + tap % kKernelW * kDilationW;
+      const bool inside = here && depth < kDepth && id >= 0 && id < kInD && ih >= 0 && ih < kInH && iw >= 0 && iw < kInW;
+      next_b[j] = inside ? image[c * kImage + (id * kInH + ih) * kInW + iw] : 0.0f;
+    }
+  };
+  load(0);
+  for (int depth0 = 0; depth0 < kDepth; depth0 += kStep) {
+#pragma unroll
+    for (int j = 0; j < kR; ++j) a[t % kStep][t / kStep + 16 * j] = next_a[j];
+#pragma unroll
+    for (int j = 0; j < kLoads; ++j) b[t / kColumns + kRows * j][t % kColumns] = next_b[j];
+    __syncthreads();
+    if (depth0 + kStep < kDepth) load(depth0 + kStep);
+#pragma unroll
+    for (int k = 0; k < kStep; ++k) {
+      float u[kR], v[kR];
+#pragma unroll
+      for (int j = 0; j < kR; ++j) u[j] = a[k][ty * kR + j], v[j] = b[k][tx + 16 * j];
+#pragma unroll
+      for (int i = 0; i < kR; ++i)
+#pragma unroll
+        for (int j = 0; j < kR; ++j) sums[i][j] += u[i] * v[j];
+    }
+    __syncthreads();
+  }
+#pragma unroll
+  for (int i = 0; i < kR; ++i) {
+    const int row = row0 + ty * kR + i, channel = group * kOutChannels + row;
+    if (row >= kOutChannels) continue;
+#pragma unroll
+    for (int j = 0; j < kR; ++j) {
+      const int at = pixel0 + tx + 16 * j;
+      if (at >= kPixels) continue;
+      const long long o = ((long long)n * kGroups * kOutChannels + channel) * kPixels + at;
+      y[o] = finish(sums[i][j], kBias ? bias[channel] : 0.0f, kResidual ? residual[o] : 0.0f);
+    }
+  }
+}
