@@ -5,8 +5,9 @@
 
 namespace vivace::builder {
 
-/// Chooses by estimates, which needs no GPU, and compiles the kernels of all nodes at `shapes` in parallel. Nodes that
-/// no tactic supports run on the CPU; the report says why. device_unavailable where there is no compiler.
+/// Compiles the kernels of all nodes at `shapes` in parallel, and times them where the GPU is here and the effort is
+/// not 0; else it chooses by estimates, which needs no GPU. Nodes that no tactic supports run on the CPU; the report
+/// says why. device_unavailable where there is no compiler.
 Result<plan::Program> make_cuda_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& shapes,
                                         const BuildConfig& config, const cuda::Target& target, Report& report);
 

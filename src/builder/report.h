@@ -39,7 +39,7 @@ struct Report {
   std::vector<PassCount> passes;
   std::vector<LayerReport> layers;  // in the order they run
   std::vector<std::string> notes;   // what the user should know: guessed shapes, an exhausted time budget
-  backends::MemoryUse memory;            // at the optimum shapes
+  backends::MemoryUse memory;       // at the optimum shapes
   std::vector<std::pair<std::string, double>> phases;  // "import", "optimize", "tune", ...: seconds
   int timed = 0, from_cache = 0;                       // candidates
 };

@@ -22,7 +22,9 @@ constexpr double kReferenceSeconds = 0.05;
 // Largest max |difference| / max |reference| a candidate may show. Winograd F(4,3) in f32 comes to some 1e-5 of the
 // largest result; 1e-3 leaves room for long sums and still catches every mistake in indexing.
 constexpr double kTolerance = 1e-3;
-// Random inputs of a problem; constants are its own. Padding lanes of blocked tensors are zero.
+}  // namespace
+
+// Padding lanes of blocked tensors are zero.
 Result<std::vector<Tensor>> random_inputs(const cpu::Problem& problem) {
   std::vector<Tensor> tensors;
   std::mt19937 random(1);
@@ -56,6 +58,8 @@ Result<std::vector<Tensor>> random_inputs(const cpu::Problem& problem) {
   }
   return tensors;
 }
+
+namespace {
 
 // max |difference| / max |reference| over all float outputs; other types must agree exactly.
 double difference(const cpu::Problem& problem, const std::vector<Tensor>& got, const std::vector<Tensor>& want) {

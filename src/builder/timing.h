@@ -40,4 +40,7 @@ Status time_options(const cpu::Problem& problem, const std::vector<Option*>& opt
 /// "f32[1,64,56,56]/16 f32[64,64,3,3] -> f32[1,64,56,56]/16"; /16: channels in blocks of 16.
 std::string shapes_text(const cpu::Problem& problem);
 
+/// A tensor for each input: its constant, or random numbers (integers are zeros), with a little memory behind.
+Result<std::vector<Tensor>> random_inputs(const cpu::Problem& problem);
+
 }  // namespace vivace::builder

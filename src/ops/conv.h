@@ -26,4 +26,7 @@ void fill_channels(const Shape& y_shape, const W* bias, W* y) {
 template <class W>
 Status reference_conv_into(const Call& call, W* y);
 
+/// The window of a ConvTranspose over an input of these spatial dimensions, its pads resolved.
+Result<Window> transposed_window(const ir::Node& node, const ir::Dims& in, const std::vector<int64_t>& kernel);
+
 }  // namespace vivace::ops

@@ -56,6 +56,11 @@ Result<Transposed> transposed(const ir::Node& node, const ir::Dims& in, const st
 
 }  // namespace
 
+Result<Window> transposed_window(const ir::Node& node, const ir::Dims& in, const std::vector<int64_t>& kernel) {
+  VIVACE_ASSIGN(Transposed t, transposed(node, in, kernel));
+  return std::move(t.window);
+}
+
 Status infer_conv_transpose(Inference& in) {
   VIVACE_TRY(same_types(in, {1, 2}));
   if (!in.dims(0) && !in.dims(1)) {

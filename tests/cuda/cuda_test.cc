@@ -116,6 +116,13 @@ INSTANTIATE_TEST_SUITE_P(
                "(%x: f32[1,2,7,7]) { %y = AveragePool(%x) {kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]} return "
                "%y }"},
         Golden{"copy.cu", "cuda_copy", "", "(%x: f16[5,6,7]) { %y = Transpose(%x) {perm=[2,0,1]} return %y }"},
+        Golden{"conv_transposed.cu", "cuda_conv_transposed", "",
+               "(%x: f32[1,4,5,5]) { %y = ConvTranspose(%x, const f32[4,3,3,3] random(1)) {group=2, strides=[2,2], "
+               "output_padding=[1,1]} return %y }"},
+        Golden{"gather.cu", "cuda_gather", "",
+               "(%x: f32[4,5,6], %i: i64[3]) { %y = Gather(%x, %i) {axis=1} return %y }"},
+        Golden{"resize.cu", "cuda_resize", "",
+               "(%x: f32[1,2,3,4]) { %y = Resize(%x, _, _, const i64[4] {1, 2, 6, 8}) {mode=\"linear\"} return %y }"},
         Golden{"concat.cu", "cuda_concat", "",
                "(%x: f32[2,3,5], %z: f32[2,3,1]) { %y = Concat(%x, %z) {axis=2} return %y }"}),
     [](const auto& info) { return std::string(info.param.tactic); });
@@ -282,6 +289,19 @@ INSTANTIATE_TEST_SUITE_P(
         "(%x: f32[2,3]) { %s = Shape(%x) %y = Expand(%x, %s) %z = Sqrt(%y) return %s }",
         "(%x: f32[1,3,9,9]) { %a = Conv(%x, const f32[4,3,3,3] random(1)) %b = MaxPool(%a) {kernel_shape=[2,2]} %c = "
         "Softmax(%b) return %c }"));
+
+// A kernel says what is wrong with the data through a word that is zeroed before each run and read after it; the null
+// device's kernels never set it.
+TEST(CudaExecutor, ReadsTheWordsThatKernelsComplainBy) {
+  const std::shared_ptr<ir::Graph> graph =
+      graph_of("(%x: f32[4,5], %i: i64[2]) { %a = Gather(%x, %i) {axis=1} %b = Gather(%a, %i) return %b }");
+  const Result<cpu::ConcreteGraph> at = cpu::concretize(*graph, {{4, 5}, {2}});
+  ASSERT_TRUE(at.ok());
+  const std::vector<Tensor> arguments = {Tensor::of<float>(std::vector<float>(20), {4, 5}),
+                                         Tensor::of<int64_t>({0, 1})};
+  const Result<std::vector<Tensor>> got = run(program_of(graph, *at, true), arguments);
+  EXPECT_TRUE(got.ok()) << got.status().message();
+}
 
 TEST(CudaExecutor, RefusesShapesThatDependOnData) {
   const std::shared_ptr<ir::Graph> graph = graph_of("(%x: f32[5]) { %y = NonZero(%x) return %y }");

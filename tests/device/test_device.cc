@@ -28,6 +28,9 @@ constexpr const char* kMoreCases[] = {
     "(%q: f32[2,4,130,64], %k: f32[2,4,517,64], %v: f32[2,4,517,64], %m: f32[1,1,130,517]) { %y = Attention(%q, %k, "
     "%v, %m) return %y }",
     "(%x: f32[64,65,66]) { %y = Transpose(%x) {perm=[2,0,1]} return %y }",
+    "(%x: f32[2,6,5,7]) { %y = ConvTranspose(%x, const f32[6,4,3,2] random(1), const f32[8] random(2)) {group=2, "
+    "strides=[2,3], pads=[1,0,0,1], dilations=[1,2], output_padding=[1,2]} return %y }",
+    "(%x: f32[1,3,9]) { %y = ConvTranspose(%x, const f32[3,5,4] random(1)) {strides=[2], pads=[1,1]} return %y }",
     "(%x: i64[5,6]) { %y = Transpose(%x) return %y }",
     "(%x: f16[5,6], %z: f16[5,3]) { %y = Concat(%x, %z) {axis=1} return %y }",
 };
@@ -58,10 +61,20 @@ constexpr double kTolerance = 2e-5;
 Result<std::vector<Tensor>> run_with(const std::shared_ptr<ir::Graph>& graph, const Tactic* tactic,
                                      const std::string& configuration, const std::vector<Tensor>& arguments,
                                      const Device& device) {
+  std::vector<Shape> shapes;
+  std::vector<TensorView> views;
+  for (const Tensor& t : arguments) {
+    shapes.push_back(t.shape());
+    views.push_back(t.view());
+  }
+  VIVACE_ASSIGN(const cpu::ConcreteGraph at, cpu::concretize(*graph, shapes));
   plan::Program program;
   program.graph = graph;
-  for (size_t i = 0; i < graph->node_list().size(); ++i) {
+  for (const ir::Node* node : graph->node_list()) {
     plan::Choice choice;
+    if (tactic && tactic->prepare) {
+      VIVACE_ASSIGN(choice.packed, tactic->prepare(cpu::problem_of(*node, at), configuration, device));
+    }
     choice.tactic = tactic ? tactic->name : kHost;
     choice.version = tactic ? tactic->version : 0;
     choice.configuration = configuration;
@@ -69,12 +82,6 @@ Result<std::vector<Tensor>> run_with(const std::shared_ptr<ir::Graph>& graph, co
   }
   const cpu::Machine host = cpu::this_machine(2);
   VIVACE_ASSIGN(const auto executor, Executor::create(std::move(program), device, host));
-  std::vector<Shape> shapes;
-  std::vector<TensorView> views;
-  for (const Tensor& t : arguments) {
-    shapes.push_back(t.shape());
-    views.push_back(t.view());
-  }
   VIVACE_ASSIGN(const auto instance, executor->instance(shapes));
   VIVACE_ASSIGN(const auto session, executor->session(1));
   std::vector<Tensor> outputs;
@@ -119,6 +126,23 @@ Status test_case(const char* text, const Device& device, std::map<std::string, T
   return {};
 }
 
+// An index out of range is an error that names the node, and the next run is as if nothing had been.
+Status test_fault(const Device& device) {
+  VIVACE_ASSIGN(std::unique_ptr<ir::Graph> parsed,
+                ir::parse("graph (%x: f32[3,2], %i: i64[2]) { %y = Gather(%x, %i) return %y }"));
+  std::shared_ptr<ir::Graph> graph = std::move(parsed);
+  VIVACE_TRY(ops::infer_graph(*graph));
+  const Tensor x = Tensor::of<float>({0, 1, 2, 3, 4, 5}).reshaped({3, 2});
+  const Result<std::vector<Tensor>> bad =
+      run_with(graph, find_tactic("cuda_gather"), "", {x, Tensor::of<int64_t>({1, 3})}, device);
+  if (bad.ok() || bad.status().code() != Code::invalid_argument)
+    return {Code::internal, "an index out of range is not noticed"};
+  VIVACE_ASSIGN(const std::vector<Tensor> good,
+                run_with(graph, find_tactic("cuda_gather"), "", {x, Tensor::of<int64_t>({-1, 0})}, device));
+  const float* y = good[0].as<float>();
+  return y[0] == 4 && y[1] == 5 && y[2] == 0 && y[3] == 1 ? Status() : Status(Code::internal, "wrong rows");
+}
+
 int run(const std::string& name) {
   const Result<Device> device = find_device(name);
   if (!device.ok()) {
@@ -138,6 +162,10 @@ int run(const std::string& name) {
   };
   all(kBackendCases);
   all(kMoreCases);
+  if (const Status status = test_fault(*device); !status.ok()) {
+    ++failed;
+    std::printf("FAILED an index out of range: %s\n", status.message().c_str());
+  }
   std::printf("%-24s %7s %7s %12s\n", "row", "passed", "failed", "worst error");
   for (const Tactic* tactic : all_tactics()) tallies[std::string(tactic->name)];
   for (const auto& [row, tally] : tallies) {

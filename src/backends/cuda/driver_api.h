@@ -40,6 +40,7 @@ struct EventHandle;
   F(cuMemcpyHtoDAsync_v2, (DevicePointer to, const void* from, size_t bytes, StreamHandle* stream))                    \
   F(cuMemcpyDtoHAsync_v2, (void* to, DevicePointer from, size_t bytes, StreamHandle* stream))                          \
   F(cuMemcpyDtoDAsync_v2, (DevicePointer to, DevicePointer from, size_t bytes, StreamHandle * stream))                 \
+  F(cuMemsetD8Async, (DevicePointer to, unsigned char value, size_t bytes, StreamHandle* stream))                      \
   F(cuStreamCreate, (StreamHandle * *stream, unsigned flags))                                                          \
   F(cuStreamDestroy_v2, (StreamHandle * stream))                                                                       \
   F(cuStreamSynchronize, (StreamHandle * stream))                                                                      \

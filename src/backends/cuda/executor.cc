@@ -51,6 +51,7 @@ struct Executor::Step {
   std::vector<Address> inputs, outputs;
   std::vector<Bytes> downloads, uploads;
   size_t workspace = 0;
+  std::string fault;  // what it says where a kernel sets its fault word
 };
 
 class Executor::Instance final : public backends::Instance {
@@ -65,9 +66,11 @@ class Executor::Instance final : public backends::Instance {
   std::vector<Step> steps;
   std::vector<size_t> inputs, outputs;  // where they are in the session's memory
   std::vector<size_t> output_bytes;
-  std::vector<Copy> copies;  // at the end
-  size_t bytes = 0;          // of the session's memory
-  size_t host_bytes = 0;     // of its mirror on the CPU: inputs and outputs, all where a node runs on the CPU
+  std::vector<Copy> copies;             // at the end
+  size_t faults = 0;                    // words of all steps that have one: zeroed before a run, read after it
+  std::vector<std::string> complaints;  // one for each
+  size_t bytes = 0;                     // of the session's memory
+  size_t host_bytes = 0;  // of its mirror on the CPU: inputs and outputs, all where a node runs on the CPU
   backends::MemoryUse memory;
 };
 
@@ -155,6 +158,7 @@ Result<bool> Executor::bind_kernels(size_t i, const Problem& problem, Step& step
     step.kernels.push_back({*std::move(made), std::move(launch), packed});
   }
   step.workspace = job.workspace;  // its size; its place comes later
+  step.fault = std::move(job.fault);
   return true;
 }
 
@@ -234,6 +238,10 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
     made->output_bytes.push_back(byte_size(type->dtype, elements(*type->shape())));
     made->bytes += aligned(made->output_bytes.back());
   }
+  made->faults = made->bytes;
+  size_t complaints = 0;
+  for (const Step& step : steps) complaints += !step.fault.empty();
+  made->bytes += aligned(complaints * sizeof(uint32_t));
   const size_t arena = made->bytes;
   made->host_bytes = made->bytes;
   made->bytes += aligned(placement.arena_bytes);
@@ -295,6 +303,7 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
           case Argument::Kind::input: address = step.inputs[at_index]; break;
           case Argument::Kind::output: address = step.outputs[at_index]; break;
           case Argument::Kind::workspace: address.offset = step.workspace; break;
+          case Argument::Kind::fault: address.offset = made->faults + made->complaints.size() * sizeof(uint32_t); break;
           case Argument::Kind::packed: {
             if (at_index >= k.packed.size())
               return Status(Code::corrupt_file, node.describe() + ": its packed constants are missing");
@@ -307,6 +316,7 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
         arguments.push_back(address);
       }
     }
+    if (!step.fault.empty()) made->complaints.push_back(node.describe() + ": " + step.fault);
     made->steps.push_back(std::move(step));
   }
   for (const auto& [k, v] : placement.output_copies) {
@@ -410,6 +420,9 @@ class Executor::Session final : public backends::Session {
     } else {
       VIVACE_TRY(run_graphs(i, inputs));
     }
+    for (size_t k = 0; k < i.complaints.size(); ++k)
+      if (reinterpret_cast<const uint32_t*>(mirror_.host() + i.faults)[k])
+        return {Code::invalid_argument, i.complaints[k]};
     for (size_t k = 0; k < outputs.size(); ++k)
       if (outputs[k].bytes() > 0) std::memcpy(outputs[k].data(), mirror_.host() + i.outputs[k], outputs[k].bytes());
     return {};
@@ -423,6 +436,8 @@ class Executor::Session final : public backends::Session {
   }
 
   Status begin(const std::vector<TensorView>& inputs, const Instance& i) {
+    if (const size_t bytes = i.complaints.size() * sizeof(uint32_t))
+      VIVACE_CUDA(driver(), cuMemsetD8Async(address_ + i.faults, 0, bytes, stream_));
     for (size_t k = 0; k < inputs.size(); ++k)
       if (inputs[k].bytes() > 0)
         VIVACE_CUDA(driver(), cuMemcpyHtoDAsync_v2(address_ + i.inputs[k], mirror_.host() + i.inputs[k],
@@ -432,6 +447,8 @@ class Executor::Session final : public backends::Session {
   Status end(const Instance& i) {
     for (const Instance::Copy& copy : i.copies)
       VIVACE_CUDA(driver(), cuMemcpyDtoDAsync_v2(address_ + copy.to, device(copy.from), copy.bytes, stream_));
+    if (const size_t bytes = i.complaints.size() * sizeof(uint32_t))
+      VIVACE_CUDA(driver(), cuMemcpyDtoHAsync_v2(mirror_.host() + i.faults, address_ + i.faults, bytes, stream_));
     for (size_t k = 0; k < i.outputs.size(); ++k)
       if (i.output_bytes[k] > 0)
         VIVACE_CUDA(driver(), cuMemcpyDtoHAsync_v2(mirror_.host() + i.outputs[k], address_ + i.outputs[k],

@@ -19,7 +19,7 @@ using cpu::yes;
 
 /// What a kernel is given: addresses, known once the bases of a run are, and numbers.
 struct Argument {
-  enum class Kind { input, output, workspace, packed };
+  enum class Kind { input, output, workspace, packed, fault };
   Kind kind;
   int index = 0;      // which input, output or packed constant
   size_t offset = 0;  // bytes
@@ -27,6 +27,8 @@ struct Argument {
 inline Argument input(int i, size_t offset = 0) { return {Argument::Kind::input, i, offset}; }
 inline Argument output(int i = 0, size_t offset = 0) { return {Argument::Kind::output, i, offset}; }
 inline Argument workspace(size_t offset = 0) { return {Argument::Kind::workspace, 0, offset}; }
+/// A word that a kernel sets to 1 where the data make no sense; the run then fails with the job's `fault`.
+inline Argument fault() { return {Argument::Kind::fault, 0, 0}; }
 inline Argument packed(int i) { return {Argument::Kind::packed, i, 0}; }
 
 /// One kernel and how it is launched. Sizes are numbers in its source; its parameters are addresses alone.
@@ -43,6 +45,7 @@ struct Launch {
 struct Job {
   std::vector<Launch> launches;
   size_t workspace = 0;
+  std::string fault;  // what a kernel that sets the fault word complains of
 };
 
 struct Tactic {

@@ -3,19 +3,22 @@
 
 namespace vivace::cuda {
 
-#define VIVACE_TACTICS(T) \
-  T(conv_implicit_tactic) \
-  T(conv_direct_tactic)   \
-  T(matmul_rows_tactic)   \
-  T(matmul_tiled_tactic)  \
-  T(attention_tactic)     \
-  T(softmax_tactic)       \
-  T(layer_norm_tactic)    \
-  T(group_norm_tactic)    \
-  T(reduce_tactic)        \
-  T(pool_tactic)          \
-  T(copy_tactic)          \
-  T(concat_tactic)        \
+#define VIVACE_TACTICS(T)   \
+  T(conv_implicit_tactic)   \
+  T(conv_direct_tactic)     \
+  T(conv_transposed_tactic) \
+  T(matmul_rows_tactic)     \
+  T(matmul_tiled_tactic)    \
+  T(attention_tactic)       \
+  T(softmax_tactic)         \
+  T(layer_norm_tactic)      \
+  T(group_norm_tactic)      \
+  T(reduce_tactic)          \
+  T(pool_tactic)            \
+  T(copy_tactic)            \
+  T(concat_tactic)          \
+  T(gather_tactic)          \
+  T(resize_tactic)          \
   T(pointwise_tactic)
 
 #define VIVACE_DECLARE(name) extern const Tactic name;

@@ -4,6 +4,7 @@
 #include "backends/cpu/kernels/attention.h"
 #include "backends/cpu/kernels/conv.h"
 #include "backends/cpu/kernels/gemm.h"
+#include "backends/cpu/kernels/move.h"
 #include "backends/cpu/kernels/norm.h"
 #include "backends/cpu/rows/rows.h"
 
@@ -38,5 +39,19 @@ Rows normalized_rows(const Problem& p);
 
 /// Maximum and average pooling of images, Global ones too.
 Verdict pooling_of(const Problem& p, PoolShape& shape);
+
+/// Resize of images: output i of an axis is the sum over t of weights[t * out + i] * input[indices[t * out + i]].
+struct SampledAxis {
+  int64_t in = 0, out = 0;
+  int taps = 1;
+  std::vector<int32_t> indices;
+  std::vector<float> weights;
+};
+struct ResizedImage {
+  int64_t planes = 1;
+  bool nearest = false;  // one tap of weight 1
+  SampledAxis rows, columns;
+};
+Verdict resized_image(const Problem& p, ResizedImage& image);
 
 }  // namespace vivace::cpu

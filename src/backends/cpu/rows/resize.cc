@@ -1,30 +1,18 @@
 // Resize of images in f32: every mode whose samples can be tabulated per row and column.
 #include "ops/resize.h"
 
-#include "backends/cpu/kernels/move.h"
-#include "backends/cpu/rows/rows.h"
+#include "backends/cpu/rows/jobs.h"
 
 namespace vivace::cpu {
 
 namespace {
 
-struct Axis {
-  int64_t in = 0, out = 0;
-  int taps = 1;
-  std::vector<int32_t> indices;
-  std::vector<float> weights;
+ResizeAxis view(const SampledAxis& axis) {
+  return {axis.in, axis.out, axis.taps, axis.indices.data(), axis.weights.data()};
+}
 
-  ResizeAxis view() const { return {in, out, taps, indices.data(), weights.data()}; }
-};
-
-struct Image {
-  int64_t planes = 1;
-  bool nearest = false;
-  Axis rows, columns;
-};
-
-Axis axis_of(const ops::ResizeTaps& taps, int64_t in) {
-  Axis axis;
+SampledAxis axis_of(const ops::ResizeTaps& taps, int64_t in) {
+  SampledAxis axis;
   axis.in = in;
   axis.out = static_cast<int64_t>(taps.at.size());
   for (const auto& here : taps.at) axis.taps = std::max(axis.taps, static_cast<int>(here.size()));
@@ -39,7 +27,9 @@ Axis axis_of(const ops::ResizeTaps& taps, int64_t in) {
   return axis;
 }
 
-Verdict image_of(const Problem& p, Image& image) {
+}  // namespace
+
+Verdict resized_image(const Problem& p, ResizedImage& image) {
   const Shape& in = p.inputs[0].shape;
   if (p.inputs[0].type != DType::f32 || p.inputs[0].channel_block || p.outputs[0].channel_block)
     return no("row-major f32 only");
@@ -65,13 +55,15 @@ Verdict image_of(const Problem& p, Image& image) {
   return yes();
 }
 
+namespace {
+
 double estimate(const Problem& p, const std::string&, const Machine& machine) {
   return roofline_seconds(8 * flops_of(p), 2 * bytes_of(p), 0.2, machine);
 }
 
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>&, const Machine& machine) {
-  VIVACE_ASSIGN(Image made, job_of(p, image_of));
-  const auto image = std::make_shared<const Image>(std::move(made));
+  VIVACE_ASSIGN(ResizedImage made, job_of(p, resized_image));
+  const auto image = std::make_shared<const ResizedImage>(std::move(made));
   const MoveKernels& kernels = move_kernels(machine.isa);
   Bound bound;
   bound.workspace = image->nearest ? 0 : static_cast<size_t>(image->columns.in * machine.threads) * sizeof(float);
@@ -83,7 +75,7 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
                              image->columns.out, image->rows.indices.data(), image->columns.indices.data(),
                              launch.pool);
     else
-      kernels.resize(x, y, image->planes, image->rows.view(), image->columns.view(),
+      kernels.resize(x, y, image->planes, view(image->rows), view(image->columns),
                      static_cast<float*>(launch.workspace), launch.pool);
     return Status();
   };
@@ -96,7 +88,7 @@ extern const Tactic resize_tactic{
     .name = "resize",
     .version = 1,
     .operators = {"Resize"},
-    .supports = supports_job<image_of>,
+    .supports = supports_job<resized_image>,
     .estimate = estimate,
     .bind = bind,
 };

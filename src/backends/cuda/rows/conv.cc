@@ -1,5 +1,7 @@
 // Convolutions in f32: an implicit matrix product over tiles in shared memory, and one thread per element where the
 // groups are thin.
+#include "ops/conv.h"
+
 #include "backends/cuda/rows/rows.h"
 
 namespace vivace::cuda {
@@ -20,7 +22,9 @@ Verdict conv_of(const Problem& p, Conv& c) {
     if (elements(*s) > INT32_MAX) return no("more than 2^31 elements");
   ir::Dims spatial;
   for (size_t i = 2; i < x.size(); ++i) spatial.emplace_back(x[i]);
-  const Result<ops::Window> window = ops::window_of(*p.node, spatial, {w.begin() + 2, w.end()});
+  const std::vector<int64_t> kernel(w.begin() + 2, w.end());
+  const Result<ops::Window> window = p.node->op == "ConvTranspose" ? ops::transposed_window(*p.node, spatial, kernel)
+                                                                   : ops::window_of(*p.node, spatial, kernel);
   if (!window.ok()) return no(window.status().message());
   c.batch = x[0];
   c.in_channels = x[1];
@@ -89,6 +93,32 @@ extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__
             sum += image[c * kImage + (id * kInH + ih) * kInW + iw] *
                    weights[c * kTaps + (kd * kKernelH + kh) * kKernelW + kw];
         }
+  y[i] = finish(sum, kBias ? bias[channel] : 0.0f, kResidual ? residual[i] : 0.0f);
+}
+)";
+
+// Each element gathers what the taps scatter to it. Weights are [C, M / group, taps].
+constexpr const char* kTransposed = R"(
+extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__ x, const float* __restrict__ w,
+    const float* __restrict__ bias, const float* residual, float* y) {
+  const int i = blockIdx.x * 256 + threadIdx.x;
+  if (i >= kBatch * kGroups * kOutChannels * kPixels) return;
+  const int pixel = i % kPixels, channel = i / kPixels % (kGroups * kOutChannels);
+  const int n = i / kPixels / (kGroups * kOutChannels), group = channel / kOutChannels;
+  const int d0 = pixel / (kOutH * kOutW) + kPadD, h0 = pixel / kOutW % kOutH + kPadH, w0 = pixel % kOutW + kPadW;
+  const float* const image = x + (long long)(n * kGroups + group) * kInChannels * kImage;
+  const float* const weights = w + ((long long)group * kInChannels * kOutChannels + channel % kOutChannels) * kTaps;
+  float sum = 0;
+  for (int kd = 0; kd < kKernelD; ++kd)
+    for (int kh = 0; kh < kKernelH; ++kh)
+      for (int kw = 0; kw < kKernelW; ++kw) {
+        const int d = d0 - kd * kDilationD, h = h0 - kh * kDilationH, v = w0 - kw * kDilationW;
+        if (d < 0 || h < 0 || v < 0 || d % kStrideD || h % kStrideH || v % kStrideW) continue;
+        const int id = d / kStrideD, ih = h / kStrideH, iw = v / kStrideW;
+        if (id >= kInD || ih >= kInH || iw >= kInW) continue;
+        const int from = (id * kInH + ih) * kInW + iw, tap = (kd * kKernelH + kh) * kKernelW + kw;
+        for (int c = 0; c < kInChannels; ++c) sum += image[c * kImage + from] * weights[c * kOutChannels * kTaps + tap];
+      }
   y[i] = finish(sum, kBias ? bias[channel] : 0.0f, kResidual ? residual[i] : 0.0f);
 }
 )";
@@ -171,7 +201,8 @@ Result<Job> direct_generate(const Problem& p, const std::string&, const Device&)
   Source source;
   declare(source, c);
   launch.arguments = conv_arguments(p, source);
-  launch.source = source.add(finish_function(p.attributes())).add(kDirect).text();
+  const bool transposed = p.node->op == "ConvTranspose";
+  launch.source = source.add(finish_function(p.attributes())).add(transposed ? kTransposed : kDirect).text();
   launch.grid[0] = blocks_for(elements(p.outputs[0].shape), launch.block);
   Job job;
   job.launches.push_back(std::move(launch));
@@ -243,6 +274,15 @@ extern const Tactic conv_direct_tactic{
     .name = "cuda_conv_direct",
     .version = 1,
     .operators = {"Conv", "vivace.FusedConv"},
+    .supports = supports_job<Conv, conv_of>,
+    .estimate = direct_estimate,
+    .generate = direct_generate,
+};
+
+extern const Tactic conv_transposed_tactic{
+    .name = "cuda_conv_transposed",
+    .version = 1,
+    .operators = {"ConvTranspose"},
     .supports = supports_job<Conv, conv_of>,
     .estimate = direct_estimate,
     .generate = direct_generate,
