@@ -359,7 +359,7 @@ class Uses:
     def read_cpp(path):
         text = re.sub(r"//.*", "", path.read_text(encoding="utf-8", errors="replace"))
         aliases = dict(re.findall(r"using (\w+) = (?:\w+::)*(\w+);", text))
-        qualified = {(aliases.get(a, a), b) for a, b in re.findall(r"\b(\w+)::(\w+)", text)}
+        qualified = {(aliases.get(a, a), b) for a, b in re.findall(r"\b(\w+)::(?=(\w+))", text)}
         qualified |= {(a, "using") for a in re.findall(r"using enum (?:\w+::)*(\w+)", text)}
         shared = "".join(
             (ROOT / "tests" / h).read_text(encoding="utf-8")

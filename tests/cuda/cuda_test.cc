@@ -229,7 +229,7 @@ Result<std::vector<Tensor>> run(plan::Program program, const std::vector<Tensor>
     views.push_back(t.view());
   }
   VIVACE_ASSIGN(const auto instance, executor->instance(shapes));
-  VIVACE_ASSIGN(const auto session, executor->session(2));
+  VIVACE_ASSIGN(const auto session, executor->session(2, {}));
   std::vector<Tensor> outputs;
   for (int i = 0; i < 2; ++i) VIVACE_TRY(session->run(*instance, views, outputs));
   // Profiled runs take another way.

@@ -83,7 +83,7 @@ Result<std::vector<Tensor>> run_with(const std::shared_ptr<ir::Graph>& graph, co
   const cpu::Machine host = cpu::this_machine(2);
   VIVACE_ASSIGN(const auto executor, Executor::create(std::move(program), device, host));
   VIVACE_ASSIGN(const auto instance, executor->instance(shapes));
-  VIVACE_ASSIGN(const auto session, executor->session(1));
+  VIVACE_ASSIGN(const auto session, executor->session(1, {}));
   std::vector<Tensor> outputs;
   for (int run = 0; run < 2; ++run) VIVACE_TRY(session->run(*instance, views, outputs));  // the second replays
   return outputs;

@@ -1,10 +1,9 @@
-#include "NvCaffeParser.h"
-#include "NvOnnxParser.h"
-#include "NvUffParser.h"
-
 #include <filesystem>
 #include <fstream>
 
+#include "NvCaffeParser.h"
+#include "NvOnnxParser.h"
+#include "NvUffParser.h"
 #include "onnx/model_writer.h"
 #include "recording.h"
 
@@ -40,7 +39,9 @@ class ParserTest : public testing::Test {
   std::unique_ptr<INetworkDefinition> network{builder->createNetworkV2(kExplicit)};
   std::unique_ptr<nvonnxparser::IParser> parser{nvonnxparser::createParser(*network, logger)};
 
-  bool parse(const Message& m, const char* path = nullptr) { return parser->parse(m.bytes.data(), m.bytes.size(), path); }
+  bool parse(const Message& m, const char* path = nullptr) {
+    return parser->parse(m.bytes.data(), m.bytes.size(), path);
+  }
   std::vector<float> result() {
     const std::unique_ptr<IHostMemory> memory(builder->buildSerializedNetwork(*network, *config));
     EXPECT_TRUE(memory) << logger.errors();
@@ -108,6 +109,11 @@ TEST_F(ParserTest, ErrorsNameTheNode) {
   EXPECT_EQ(error->node(), 1);
   EXPECT_STREQ(error->nodeName(), "odd");
   EXPECT_STREQ(error->nodeOperator(), "Frobnicate");
+  EXPECT_STREQ(error->file(), "");  // where in the library an error arose is told nowhere
+  EXPECT_STREQ(error->func(), "");
+  EXPECT_EQ(error->line(), 0);
+  EXPECT_EQ(error->localFunctionStackSize(), 0);  // functions are inlined: no error is inside one
+  EXPECT_EQ(error->localFunctionStack(), nullptr);
   EXPECT_NE(std::string(error->desc()).find("Frobnicate"), std::string::npos);
   EXPECT_EQ(parser->getError(1), nullptr);
   EXPECT_EQ(parser->getError(-1), nullptr);
@@ -144,6 +150,37 @@ TEST_F(ParserTest, BytesThatAreNoModel) {
   EXPECT_FALSE(parser->parse(nullptr, 7, nullptr));
   EXPECT_FALSE(parser->parseFromFile(nullptr, 0));
   EXPECT_FALSE(parser->parseFromFile("/nowhere/model.onnx", 0));
+}
+
+TEST_F(ParserTest, ErrorsHaveTheCodeOfTheirKind) {
+  using nvonnxparser::ErrorCode;
+  const auto code_of = [&](const Message& m) {
+    parser->clearErrors();
+    EXPECT_FALSE(parse(m));
+    return parser->getNbErrors() > 0 ? parser->getError(0)->code() : ErrorCode::kSUCCESS;
+  };
+  using namespace onnx::test;
+  const auto x = value("x", DType::f32, {"2"}), y = value("y", DType::f32, {"2"});
+  // A node that takes what nobody makes, and one that says what makes no sense.
+  EXPECT_EQ(code_of(model(graph({node("Relu", {"nobody"}, {"y"}, {}, "n")}, {x}, {y}))), ErrorCode::kINVALID_NODE);
+  EXPECT_EQ(code_of(model(graph({node("Relu", {"x"}, {"z"}, {}, "n")}, {x}, {y}))), ErrorCode::kINVALID_GRAPH);
+  EXPECT_EQ(code_of(model(graph({node("Frobnicate", {"x"}, {"y"}, {}, "n")}, {x}, {y}))), ErrorCode::kUNSUPPORTED_NODE);
+  parser->clearErrors();
+  EXPECT_EQ(parser->getNbErrors(), 0);
+}
+
+TEST_F(ParserTest, OtherWaysToParse) {
+  EXPECT_TRUE(parser->setBuilderConfig(config.get()));
+  EXPECT_FALSE(parser->setBuilderConfig(nullptr));
+  EXPECT_EQ(parser->getRefitMap(nullptr, nullptr, nullptr), 0);
+  const Message m = add_relu(ones());
+  ASSERT_TRUE(parser->parseWithWeightDescriptors(m.bytes.data(), m.bytes.size())) << logger.errors();
+  EXPECT_EQ(result(), (std::vector<float>{0, 3, 0, 5, 0, 7}));
+  nvonnxparser::IParser* const old = nvonnxparser::createParser(*network, logger);
+  ASSERT_NE(old, nullptr);
+  old->setFlags(1U << static_cast<int32_t>(nvonnxparser::OnnxParserFlag::kNATIVE_INSTANCENORM));
+  EXPECT_TRUE(old->getFlag(nvonnxparser::OnnxParserFlag::kNATIVE_INSTANCENORM));
+  old->destroy();  // as programs of generation 7 do: the sanitizers see that it is gone
 }
 
 TEST_F(ParserTest, WhatIsSupported) {
@@ -204,6 +241,21 @@ TEST_F(ParserTest, OtherFormatsAreRefusedWithTheWayOut) {
   ASSERT_TRUE(uff);
   EXPECT_FALSE(uff->parse("a.uff", *network, DataType::kFLOAT));
   EXPECT_TRUE(logger.has(Severity::kERROR, "tf2onnx"));
+
+  // A program may say all it has to say before; only the parsing is refused.
+  class Factory final : public nvcaffeparser1::IPluginFactoryExt {
+   public:
+    bool isPlugin(const char*) noexcept override { return false; }
+    bool isPluginExt(const char*) noexcept override { return false; }
+    IPlugin* createPlugin(const char*, const Weights*, int32_t) noexcept override { return nullptr; }
+  } factory;
+  caffe->setPluginFactoryExt(&factory);
+  nvcaffeparser1::IBinaryProtoBlob* const mean = caffe->parseBinaryProto("mean.binaryproto");
+  EXPECT_EQ(mean ? mean->getData() : nullptr, nullptr);
+  for (const auto order : {nvuffparser::UffInputOrder::kNCHW, nvuffparser::UffInputOrder::kNHWC})
+    EXPECT_TRUE(uff->registerInput("x", Dims3{3, 4, 5}, order));
+  EXPECT_TRUE(uff->registerOutput("y"));
+  EXPECT_FALSE(uff->parseBuffer("bytes", 5, *network, DataType::kFLOAT));
 }
 
 }  // namespace
