@@ -94,10 +94,11 @@ void DynamicQuantizeLayer::emit(Build& b) {
 
 // x times the weights of every expert: [experts, tokens, ...].
 ir::Value* MoELayer::linear(Build& b, ir::Value* x, int which) {
-  ir::Value* const weights = b.cast_like(b.in(static_cast<size_t>(kWeights + which)), x);
+  const int weights_at = kWeights + which, bias_at = kBiases + which;
+  ir::Value* const weights = b.cast_like(b.in(static_cast<size_t>(weights_at)), x);
   ir::Value* const y = b.add("MatMul", {x, weights});
-  if (!b.has(static_cast<size_t>(kBiases + which))) return y;
-  ir::Value* const bias = b.cast_like(b.in(static_cast<size_t>(kBiases + which)), x);
+  if (!b.has(static_cast<size_t>(bias_at))) return y;
+  ir::Value* const bias = b.cast_like(b.in(static_cast<size_t>(bias_at)), x);
   return b.add("Add", {y, b.add("Unsqueeze", {bias, b.ints({1})})});
 }
 

@@ -10,7 +10,6 @@
 
 namespace vivace::tensorrt::plugins {
 
-using nvinfer1::DimensionOperation;
 using nvinfer1::DimsExprs;
 
 namespace {

@@ -125,12 +125,13 @@ bool run_roi_align(const Run& run) {
       for (int64_t bin = 0; bin < out_h * out_w; ++bin) {
         float sum = 0, most = 0;
         bool any = false;
+        const int64_t bin_row = bin / out_w, bin_column = bin % out_w;
         for (int64_t sample = 0; sample < grid_h * grid_w; ++sample) {
           const auto part = [](int64_t i, int64_t of) {
             return (static_cast<float>(i) + 0.5F) / static_cast<float>(of);
           };
-          const float y = y0 + (static_cast<float>(bin / out_w) + part(sample / grid_w, grid_h)) * bin_h;
-          const float x = x0 + (static_cast<float>(bin % out_w) + part(sample % grid_w, grid_w)) * bin_w;
+          const float y = y0 + (static_cast<float>(bin_row) + part(sample / grid_w, grid_h)) * bin_h;
+          const float x = x0 + (static_cast<float>(bin_column) + part(sample % grid_w, grid_w)) * bin_w;
           Corners corners{};
           float largest = 0;
           if (corners_inside(y, x, h, w, corners)) {
@@ -188,13 +189,15 @@ bool run_deformable_convolution(const Run& run) {
   std::vector<float> column(static_cast<size_t>(channels * taps));
   for (int64_t image = 0; image < images; ++image)
     for (int64_t place = 0; place < places; ++place) {
+      const int64_t out_row = place / out_w, out_column = place % out_w;
       for (int64_t part = 0; part < parts; ++part)
         for (int64_t tap = 0; tap < taps; ++tap) {
+          const int64_t tap_row = tap / k_w, tap_column = tap % k_w;
           const int64_t row = (image * parts + part) * taps + tap;
-          const float y = static_cast<float>(place / out_w) * pair("stride", 0) - pair("padding", 0) +
-                          static_cast<float>(tap / k_w) * pair("dilation", 0) + run.input(1)[2 * row * places + place];
-          const float x = static_cast<float>(place % out_w) * pair("stride", 1) - pair("padding", 1) +
-                          static_cast<float>(tap % k_w) * pair("dilation", 1) +
+          const float y = static_cast<float>(out_row) * pair("stride", 0) - pair("padding", 0) +
+                          static_cast<float>(tap_row) * pair("dilation", 0) + run.input(1)[2 * row * places + place];
+          const float x = static_cast<float>(out_column) * pair("stride", 1) - pair("padding", 1) +
+                          static_cast<float>(tap_column) * pair("dilation", 1) +
                           run.input(1)[(2 * row + 1) * places + place];
           const float mask = run.input(2)[row * places + place];
           // Outside the image there are zeros, into which its edge fades.
@@ -203,7 +206,8 @@ bool run_deformable_convolution(const Run& run) {
             const float* const plane = run.input(0) + (image * channels + channel) * h * w;
             float sum = 0;
             for (int i = 0; i < 4; ++i) {
-              const float cy = y0 + static_cast<float>(i / 2), cx = x0 + static_cast<float>(i % 2);
+              const int below = i / 2, right = i % 2;
+              const float cy = y0 + static_cast<float>(below), cx = x0 + static_cast<float>(right);
               if (!(cy >= 0 && cx >= 0 && cy <= static_cast<float>(h - 1) && cx <= static_cast<float>(w - 1))) continue;
               sum += (1 - std::abs(y - cy)) * (1 - std::abs(x - cx)) *
                      plane[static_cast<int64_t>(cy) * w + static_cast<int64_t>(cx)];
@@ -255,8 +259,9 @@ bool run_nearest(const Run& run) {
   for (int64_t plane = 0; plane < run.size(0, 0) * run.size(0, 1); ++plane)
     for (int64_t i = 0; i < out_h * out_w; ++i) {
       const double scale = run.values.number("scale");
-      const int64_t y = std::min(static_cast<int64_t>(static_cast<double>(i / out_w) / scale), h - 1);
-      const int64_t x = std::min(static_cast<int64_t>(static_cast<double>(i % out_w) / scale), w - 1);
+      const int64_t row = i / out_w, column = i % out_w;
+      const int64_t y = std::min(static_cast<int64_t>(static_cast<double>(row) / scale), h - 1);
+      const int64_t x = std::min(static_cast<int64_t>(static_cast<double>(column) / scale), w - 1);
       run.output()[plane * out_h * out_w + i] = run.input(0)[plane * h * w + y * w + x];
     }
   return true;

@@ -211,7 +211,7 @@ void register_all(nvinfer1::ILogger* logger, char const* space) {
       if (getPluginRegistry()->getPluginCreator(kind.name, kind.version, own.c_str())) continue;
       auto creator = std::make_unique<Creator>(kind);
       if (!getPluginRegistry()->registerCreator(*creator, own.c_str())) continue;
-      creator.release();
+      (void)creator.release();
       if (logger)
         logger->log(nvinfer1::ILogger::Severity::kVERBOSE,
                     ("plugin '" + own + (own.empty() ? "" : "::") + kind.name + "', version " + kind.version).c_str());
