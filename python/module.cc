@@ -193,6 +193,7 @@ NB_MODULE(_core, m) {
 
   nb::class_<Config>(m, "Config")
       .def(nb::init<>())
+      .def("device", [](Config& c, const std::string& v) { c.device(v); })
       .def("threads", [](Config& c, int v) { c.threads(v); })
       .def("shape", [](Config& c, const std::string& name, const vivace::Shape& min, const vivace::Shape& opt,
                        const vivace::Shape& max) { c.shape(name, min, opt, max); })
@@ -243,11 +244,13 @@ NB_MODULE(_core, m) {
       .def("report", [](const Plan& plan, int format) { return plan.report(static_cast<vivace_format>(format)); });
 
   nb::class_<Engine>(m, "Engine")
-      .def("__init__", [](Engine* self, const Plan& plan, int threads, bool strict, uint64_t memory_limit) {
+      .def("__init__", [](Engine* self, const Plan& plan, int threads, bool strict, uint64_t memory_limit,
+                          const std::string& device) {
         vivace::EngineOptions options;
         options.threads = threads;
         options.strict = strict;
         options.memory_limit = memory_limit;
+        options.device = device;
         const nb::gil_scoped_release release;
         new (self) Engine(plan, options);
       })

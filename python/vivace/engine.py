@@ -47,10 +47,15 @@ class Engine:
     """A plan ready to run, from any number of threads at once. vivace.build() and vivace.load() make engines."""
 
     def __init__(
-        self, plan: _core.Plan, threads: int | None = None, strict: bool = False, memory_limit: int = 0
+        self,
+        plan: _core.Plan,
+        threads: int | None = None,
+        strict: bool = False,
+        memory_limit: int = 0,
+        device: str | None = None,
     ) -> None:
         self._plan = plan
-        self._core = _core.Engine(plan, threads or 0, strict, memory_limit)
+        self._core = _core.Engine(plan, threads or 0, strict, memory_limit, device or "")
         self._numbers = [info["dtype"] for info in self._core.inputs]
         self.inputs = _infos(self._core.inputs)
         self.outputs = _infos(self._core.outputs)
@@ -134,20 +139,28 @@ class Engine:
 
 
 def load(
-    plan: str | os.PathLike[str] | bytes, threads: int | None = None, strict: bool = False, memory_limit: int = 0
+    plan: str | os.PathLike[str] | bytes,
+    threads: int | None = None,
+    strict: bool = False,
+    memory_limit: int = 0,
+    device: str | None = None,
 ) -> Engine:
-    """Loads a plan from its file or bytes. `strict` refuses one of another version or machine."""
+    """Loads a plan from its file or bytes. `strict` refuses one of another version or machine.
+
+    device: "cpu", "cuda" or "cuda:1"; without it what the plan was made for, or the CPU where that is not here.
+    """
     if isinstance(plan, (bytes, bytearray, memoryview)):
         core = _core.Plan.from_memory(np.frombuffer(plan, dtype=np.uint8))
     else:
         core = _core.Plan.load(os.fspath(plan))
-    return Engine(core, threads, strict, memory_limit)
+    return Engine(core, threads, strict, memory_limit, device)
 
 
 def build(
     model: Any,
     plan_path: str | os.PathLike[str] | None = None,
     *,
+    device: str | None = None,
     threads: int | None = None,
     shapes: Mapping[str, Any] | None = None,
     effort: int | None = None,
@@ -165,6 +178,7 @@ def build(
 
     model         a path to an ONNX file, its bytes, an onnx.ModelProto, or a Network
     plan_path     where to save the plan
+    device        "cpu", "cuda", "cuda:1", or "sm_90" and the like for a GPU that is not here
     shapes        by input: a shape, or (min, opt, max); a dimension of max may be -1, no limit
     effort        0: estimates only, 3: the default, 5: every candidate is timed
     time_budget   seconds of tuning
@@ -174,6 +188,7 @@ def build(
     network = model if isinstance(model, Network) else Network.from_onnx(model)
     config = _core.Config()
     for setting, value in (
+        (config.device, device),
         (config.threads, threads),
         (config.effort, effort),
         (config.time_budget, time_budget),

@@ -125,6 +125,19 @@ def test_threads_share_an_engine(engine):
         assert all(pool.map(run, [1 + i % 16 for i in range(400)]))
 
 
+def test_a_plan_for_a_gpu_runs_where_there_is_none(network, rows):
+    with pytest.raises(vivace.Error, match="cuda:0"):
+        vivace.build(network, device="gpu")
+    try:
+        built = vivace.build(network, device="sm_90", threads=1)
+    except vivace.Error as error:
+        assert "nvrtc" in str(error)  # there is no compiler here
+        return
+    engine = vivace.load(built.to_bytes(), device="cpu")
+    assert "cuda sm_90" in engine.notice
+    np.testing.assert_allclose(engine.run([rows[0]])[0], rows[1], rtol=1e-6)
+
+
 def test_lists_and_types():
     assert any(op["name"] == "Conv" for op in vivace.operators())
     assert vivace.tactics() and vivace.devices()

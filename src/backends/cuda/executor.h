@@ -13,6 +13,9 @@
 
 namespace vivace::cuda {
 
+struct Instance;
+struct Step;
+
 class Executor final : public backends::Executor {
  public:
   /// @param host  how nodes without a kernel run
@@ -30,9 +33,6 @@ class Executor final : public backends::Executor {
   Result<std::unique_ptr<backends::Session>> session(int threads, backends::MemorySource source) const override;
 
  private:
-  class Instance;
-  class Session;
-  struct Step;
   Executor() = default;
   Result<std::shared_ptr<const Instance>> make_instance(const std::vector<Shape>& inputs) const;
   /// Fills in the step's kernels; false where the node has to run on the CPU.

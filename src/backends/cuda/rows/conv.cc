@@ -240,11 +240,11 @@ double implicit_estimate(const Problem& p, const std::string& configuration, con
   const int64_t tile = std::atoi(configuration.c_str());
   const double blocks = static_cast<double>(tiles(elements(c.out), tile)) * tiles(c.out_channels / c.groups, tile) *
                         static_cast<double>(c.batch * c.groups);
-  const double depth = static_cast<double>(c.in_channels / c.groups * elements(c.kernel));
+  const int64_t depth = c.in_channels / c.groups * elements(c.kernel);
   const double waves = std::max(1.0, blocks / device.multiprocessors);
   // Small tiles load more for each product.
   const double efficiency = tile == 128 ? 0.6 : tile == 64 ? 0.5 : 0.3;
-  const double per_block = 2.0 * static_cast<double>(tile * tile) * depth;
+  const double per_block = 2.0 * static_cast<double>(tile * tile * depth);
   return roofline_seconds(per_block * waves * device.multiprocessors, cpu::bytes_of(p), efficiency, device);
 }
 
