@@ -239,14 +239,15 @@ Binding binding_of(const nvinfer1::ITensor& tensor, bool input) {
           tensor.getLocation() == nvinfer1::TensorLocation::kHOST};
 }
 
-// The sizes that the graph knows and the network does not.
-void complete(std::vector<Binding>::iterator binding, const std::vector<ir::Value*>& values) {
-  for (const ir::Value* value : values) {
-    std::vector<int64_t>& dims = binding->dims;
+// The sizes that the graph knows and the network does not, of the bindings from `first` on. The graph has more outputs
+// than these where tensors are shown for debugging.
+void complete(std::vector<Binding>& bindings, size_t first, const std::vector<ir::Value*>& values) {
+  for (size_t k = 0; k < values.size() && first + k < bindings.size(); ++k) {
+    const ir::Value* value = values[k];
+    std::vector<int64_t>& dims = bindings[first + k].dims;
     if (value->type.dims && value->type.dims->size() == dims.size())
       for (size_t i = 0; i < dims.size(); ++i)
         if (dims[i] < 0 && (*value->type.dims)[i].known()) dims[i] = (*value->type.dims)[i].value();
-    ++binding;
   }
 }
 
@@ -295,8 +296,8 @@ Result<plan::Plan> build_plan(Network& network, const BuilderConfig& config, con
     build.workspace_limit = std::max<std::size_t>(at->second, 1);  // 0 would be no limit
   Metadata metadata = describe(network, config, options);
   if (!metadata.implicit_batch) {
-    complete(metadata.bindings.begin(), graph->inputs());
-    complete(metadata.bindings.begin() + network.getNbInputs(), graph->outputs());
+    complete(metadata.bindings, 0, graph->inputs());
+    complete(metadata.bindings, static_cast<size_t>(network.getNbInputs()), graph->outputs());
   }
   build.model_name = metadata.name;
   if (!config.has(BuilderFlag::kDISABLE_TIMING_CACHE)) build.cache = settings.timings.get();

@@ -84,8 +84,8 @@ class PluginNodes final : public onnx::Extensions {
     nvinfer1::IPluginCreatorInterface* creator = creator_of(op, attributes);
     if (!creator) return Status(Code::unsupported, "the creator of plugin '" + op + "' is gone");
     const bool third = std::strcmp(creator->getInterfaceInfo().kind, "PLUGIN CREATOR_V3ONE") == 0;
-    auto* creator_v3 = static_cast<nvinfer1::IPluginCreatorV3One*>(creator);
-    auto* creator_v2 = static_cast<nvinfer1::IPluginCreator*>(creator);
+    auto* creator_v3 = third ? static_cast<nvinfer1::IPluginCreatorV3One*>(creator) : nullptr;
+    auto* creator_v2 = third ? nullptr : static_cast<nvinfer1::IPluginCreator*>(creator);
     const PluginFieldCollection* wanted = third ? creator_v3->getFieldNames() : creator_v2->getFieldNames();
     const int32_t count = wanted ? wanted->nbFields : 0;
     std::vector<std::string> data(static_cast<size_t>(count));
