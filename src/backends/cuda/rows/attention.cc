@@ -99,9 +99,7 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
   launch.grid[0] = static_cast<unsigned>(a.batch * a.heads);
   launch.grid[1] = static_cast<unsigned>(a.queries);
   launch.arguments = {input(0), input(1), input(2), input(p.has(3) ? 3 : 0), output()};
-  Job job;
-  job.launches.push_back(std::move(launch));
-  return job;
+  return job_of_one(std::move(launch));
 }
 
 }  // namespace

@@ -204,14 +204,10 @@ Result<Job> direct_generate(const Problem& p, const std::string&, const Device&)
   const bool transposed = p.node->op == "ConvTranspose";
   launch.source = source.add(finish_function(p.attributes())).add(transposed ? kTransposed : kDirect).text();
   launch.grid[0] = blocks_for(elements(p.outputs[0].shape), launch.block);
-  Job job;
-  job.launches.push_back(std::move(launch));
-  return job;
+  return job_of_one(std::move(launch));
 }
 
 std::vector<std::string> implicit_configurations(const Problem&, const Device&) { return {"64", "32", "128"}; }
-
-unsigned tiles(int64_t size, int64_t tile) { return static_cast<unsigned>((size + tile - 1) / tile); }
 
 Result<Job> implicit_generate(const Problem& p, const std::string& configuration, const Device&) {
   VIVACE_ASSIGN(const Conv c, job_of(p));
@@ -228,9 +224,7 @@ Result<Job> implicit_generate(const Problem& p, const std::string& configuration
   launch.grid[0] = tiles(elements(c.out), tile);
   launch.grid[1] = tiles(c.out_channels / c.groups, tile);
   launch.grid[2] = static_cast<unsigned>(c.batch * c.groups);
-  Job job;
-  job.launches.push_back(std::move(launch));
-  return job;
+  return job_of_one(std::move(launch));
 }
 
 // Tiles are filled up, and all multiprocessors should have one.

@@ -143,8 +143,6 @@ extern "C" __global__ void __launch_bounds__(256) matmul(const float* __restrict
 }
 )";
 
-unsigned tiles(int64_t size, int64_t tile) { return static_cast<unsigned>((size + tile - 1) / tile); }
-
 std::vector<std::string> tiled_configurations(const Problem&, const Device&) { return {"64", "32"}; }
 
 Result<Job> tiled_generate(const Problem& p, const std::string& configuration, const Device&) {
@@ -161,9 +159,7 @@ Result<Job> tiled_generate(const Problem& p, const std::string& configuration, c
   if (launch.grid[1] > 65535) return Status(Code::unsupported, p.node->describe() + ": more rows than a grid takes");
   launch.source = source.constant("kTile", tile).add(kTiled).text();
   launch.arguments = product_arguments(product);
-  Job job;
-  job.launches.push_back(std::move(launch));
-  return job;
+  return job_of_one(std::move(launch));
 }
 
 Verdict tiled_supports(const Problem& p, const Device&) {
@@ -204,9 +200,7 @@ Result<Job> rows_generate(const Problem& p, const std::string&, const Device&) {
   launch.grid[0] = tiles(product.gemm.n, 8);
   launch.source = source.add(kRowsKernel).text();
   launch.arguments = product_arguments(product);
-  Job job;
-  job.launches.push_back(std::move(launch));
-  return job;
+  return job_of_one(std::move(launch));
 }
 
 }  // namespace

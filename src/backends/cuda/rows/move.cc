@@ -122,8 +122,7 @@ extern "C" __global__ void __launch_bounds__(256) gather(const T* __restrict__ x
   launch.source = source.text();
   launch.grid[0] = blocks_for(elements(p.outputs[0].shape), launch.block);
   launch.arguments = {input(0), input(1), output(), fault()};
-  Job job;
-  job.launches.push_back(std::move(launch));
+  Job job = job_of_one(std::move(launch));
   job.fault = "an index is outside the " + std::to_string(split.size) + " entries of the axis";
   return job;
 }
@@ -177,9 +176,7 @@ extern "C" __global__ void __launch_bounds__(256) resize(const float* __restrict
   launch.source = source.text();
   launch.grid[0] = blocks_for(elements(p.outputs[0].shape), launch.block);
   launch.arguments = {input(0), packed(0), packed(1), packed(2), packed(3), output()};
-  Job job;
-  job.launches.push_back(std::move(launch));
-  return job;
+  return job_of_one(std::move(launch));
 }
 
 }  // namespace

@@ -55,9 +55,7 @@ Job one_kernel(const char* name, Source& source, const Sets& sets, const char* t
   launch.source = whole.text();
   launch.grid[0] = static_cast<unsigned>(std::max<int64_t>(1, sets.sets));
   launch.arguments = std::move(arguments);
-  Job job;
-  job.launches.push_back(std::move(launch));
-  return job;
+  return job_of_one(std::move(launch));
 }
 
 // Softmax, LogSoftmax.

@@ -114,9 +114,7 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
       body + "  y[i] = " + names.back() + ";\n}\n");
   launch.source = source.text();
   launch.grid[0] = blocks_for(elements(dims), launch.block);
-  Job job;
-  job.launches.push_back(std::move(launch));
-  return job;
+  return job_of_one(std::move(launch));
 }
 
 }  // namespace

@@ -50,9 +50,7 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
   launch.source = source.add(kPool).text();
   launch.grid[0] = blocks_for(elements(p.outputs[0].shape), launch.block);
   launch.arguments = {input(0), output()};
-  Job job;
-  job.launches.push_back(std::move(launch));
-  return job;
+  return job_of_one(std::move(launch));
 }
 
 }  // namespace

@@ -38,8 +38,14 @@ std::string finish_function(const ir::Attributes& attributes) {
          (epilogue.residual_last ? "activate(sum + bias) + residual" : "activate(sum + bias + residual)") + "; }\n";
 }
 
-unsigned blocks_for(int64_t count, unsigned block) {
-  return static_cast<unsigned>(std::max<int64_t>(1, (count + block - 1) / block));
+unsigned tiles(int64_t size, int64_t tile) { return static_cast<unsigned>((size + tile - 1) / tile); }
+
+Job job_of_one(Launch launch) {
+  Job job;
+  job.launches.push_back(std::move(launch));
+  return job;
 }
+
+unsigned blocks_for(int64_t count, unsigned block) { return std::max(1U, tiles(count, block)); }
 
 }  // namespace vivace::cuda

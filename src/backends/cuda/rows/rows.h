@@ -20,6 +20,12 @@ Verdict supports_job(const Problem& p, const Device&) {
   return kJobOf(p, job);
 }
 
+/// Tiles of one size that cover `size`.
+unsigned tiles(int64_t size, int64_t tile);
+
+/// A job of one kernel.
+Job job_of_one(Launch launch);
+
 /// Blocks so that each of `count` elements has a thread.
 unsigned blocks_for(int64_t count, unsigned block);
 
