@@ -249,7 +249,8 @@ VIVACE_API vivace_status vivace_config_set_workspace_limit(vivace_config* config
 VIVACE_API vivace_status vivace_config_set_memory_limit(vivace_config* config, uint64_t bytes);
 /** A file of measured times, read before the build and added to after it; "" for none at all. */
 VIVACE_API vivace_status vivace_config_set_timing_cache(vivace_config* config, const char* path);
-/** A union of vivace_precision flags. Only VIVACE_PRECISION_FP32 is there so far; others are VIVACE_UNSUPPORTED. */
+/** A union of vivace_precision flags. FP16 goes before BF16; both are for GPUs: a build for the CPU is VIVACE_UNSUPPORTED
+ *  with them, and INT8 is everywhere so far. */
 VIVACE_API vivace_status vivace_config_set_precision(vivace_config* config, uint32_t flags);
 /** "NAME=TACTIC", NAME being a layer's name, an operator or "*": that tactic or an error that says why not. */
 VIVACE_API vivace_status vivace_config_force_tactic(vivace_config* config, const char* rule);

@@ -101,7 +101,8 @@ vivace_status vivace_config_set_shape(vivace_config* config, const char* input, 
 
 vivace_status vivace_config_set_effort(vivace_config* config, int32_t effort) {
   return set(config, [&](vivace_config& to) -> Status {
-    if (effort < 0 || effort > 5) return {Code::invalid_argument, "effort is from 0 to 5, not " + std::to_string(effort)};
+    if (effort < 0 || effort > 5)
+      return {Code::invalid_argument, "effort is from 0 to 5, not " + std::to_string(effort)};
     to.build.effort = effort;
     return {};
   });
@@ -133,9 +134,12 @@ vivace_status vivace_config_set_timing_cache(vivace_config* config, const char* 
 }
 
 vivace_status vivace_config_set_precision(vivace_config* config, uint32_t flags) {
-  return set(config, [&](vivace_config&) -> Status {
-    if (flags == VIVACE_PRECISION_FP32) return {};
-    return {Code::unsupported, "this version computes in the model's own types only; convert the model to another one"};
+  return set(config, [&](vivace_config& to) -> Status {
+    if (flags & VIVACE_PRECISION_INT8) return {Code::unsupported, "int8 is not there yet; f16 and bf16 are, on GPUs"};
+    to.build.precision = flags & VIVACE_PRECISION_FP16   ? DType::f16
+                          : flags & VIVACE_PRECISION_BF16 ? DType::bf16
+                                                          : DType::f32;
+    return {};
   });
 }
 

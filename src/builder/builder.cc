@@ -4,12 +4,14 @@
 #include <chrono>
 
 #include "backends/cpu/lower.h"
+#include "backends/cuda/lower.h"
 #include "backends/cuda/tactic.h"
 #include "base/version.h"
 #include "builder/cuda_program.h"
 #include "builder/tuner.h"
 #include "ops/operator.h"
 #include "passes/pipeline.h"
+#include "passes/precision.h"
 
 namespace vivace::builder {
 
@@ -111,8 +113,11 @@ std::string join(const std::vector<std::string>& list) {
 Result<plan::Program> lower_and_tune(const ir::Graph& portable, const std::vector<plan::ShapeRange>& ranges,
                                      const BuildConfig& config, const cuda::Target& target, Report& report) {
   std::shared_ptr<ir::Graph> lowered = portable.clone();
-  if (target.gpu)
+  if (target.gpu) {
+    if (config.precision != DType::f32) VIVACE_TRY(passes::lower_precision(*lowered, config.precision).status());
+    VIVACE_TRY(cuda::lower(*lowered, config.precision));
     return make_cuda_program(std::move(lowered), shapes_at(ranges, &plan::ShapeRange::opt), config, target, report);
+  }
   VIVACE_TRY(cpu::lower(*lowered, target.host));
   std::vector<std::vector<Shape>> also;
   const std::vector<Shape> optimum = shapes_at(ranges, &plan::ShapeRange::opt);
@@ -143,6 +148,10 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
   };
   if (config.effort < 0 || config.effort > 5)
     return Status(Code::invalid_argument, "effort is 0 to 5, not " + std::to_string(config.effort));
+  if (config.precision != DType::f32 && (!target.gpu || !is_float(config.precision) || bits_of(config.precision) != 16))
+    return Status(Code::unsupported, std::string("precision ") + to_string(config.precision) + " on " +
+                                         target.device() +
+                                         ": GPUs compute in f16 and bf16, the CPU in the model's own types");
   for (const std::string& rule : config.forced_tactics) {
     const size_t at = rule.rfind('=');
     const std::string name = at == std::string::npos ? std::string() : rule.substr(at + 1);
@@ -175,6 +184,7 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
   plan.origin = {version(), target.device(), report.machine};
   plan.options["threads"] = std::to_string(machine.threads);
   plan.options["effort"] = std::to_string(config.effort);
+  if (config.precision != DType::f32) plan.options["precision"] = to_string(config.precision);
   plan.options["disabled_tactics"] = join(config.disabled_tactics);
   plan.options["forced_tactics"] = join(config.forced_tactics);
   VIVACE_ASSIGN(plan.program, lower_and_tune(*plan.portable, ranges, config, target, report));
@@ -207,6 +217,8 @@ Result<plan::Program> lower_again(const plan::Plan& plan, const cuda::Target& ta
   BuildConfig config;
   config.effort = 0;
   config.threads = target.host.threads;
+  if (const auto at = plan.options.find("precision"); at != plan.options.end() && target.gpu)
+    config.precision = dtype_from_string(at->second);
   Report report;
   return lower_and_tune(*plan.portable, plan.ranges, config, target, report);
 }

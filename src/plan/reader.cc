@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kMaxNesting = 32;       // of control flow
 constexpr size_t kMaxRank = 64;       // as many as NumPy has
-constexpr int kMaxChannelBlock = 1024;
+constexpr int kMaxChannelBlock = 1 << 20;
 constexpr size_t kMaxNodeOutputs = 1 << 20;
 const char* const kBuildAgain = "; build the plan again from its model";
 

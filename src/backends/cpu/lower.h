@@ -6,9 +6,7 @@
 
 namespace vivace::cpu {
 
-/// Chooses the layout of every value over the whole graph: convolutions work on channels in blocks of the vector
-/// width, and what lies between them follows, so that tensors are rearranged (`vivace.Reorder`) only where a blocked
-/// part begins or ends. Changes `graph` in place; Value::type.channel_block says the layout.
+/// Chooses the layout of every value over the whole graph, with blocks of the vector width (layouts.h).
 Status lower(ir::Graph& graph, const Machine& machine);
 
 }  // namespace vivace::cpu

@@ -39,6 +39,59 @@ Source& Source::array(std::string_view name, const std::vector<int64_t>& values)
   return *this;
 }
 
+std::string_view prelude() {
+  return R"(
+struct half { unsigned short bits; };
+struct bfloat { unsigned short bits; };
+template <class T, int n> struct alignas(sizeof(T) * n) Vector { T v[n]; };
+__device__ __forceinline__ float to_float(half x) {
+  float f;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(x.bits));
+  return f;
+}
+__device__ __forceinline__ float to_float(bfloat x) { return __uint_as_float((unsigned)x.bits << 16); }
+template <class T> __device__ __forceinline__ float to_float(T x) { return (float)x; }
+template <class T> __device__ __forceinline__ T from_float(float f) { return (T)f; }
+template <> __device__ __forceinline__ half from_float<half>(float f) {
+  half x;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+template <> __device__ __forceinline__ bfloat from_float<bfloat>(float f) {
+  bfloat x;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+#if __CUDA_ARCH__ >= 900
+__device__ __forceinline__ void allow_next() { asm volatile("griddepcontrol.launch_dependents;"); }
+__device__ __forceinline__ void wait() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+#else
+__device__ __forceinline__ void allow_next() {}
+__device__ __forceinline__ void wait() {}
+#endif
+__device__ __forceinline__ void begin() { allow_next(); wait(); }
+)";
+}
+
+const char* type_name(DType type) {
+  switch (type) {
+    case DType::f32: return "float";
+    case DType::f64: return "double";
+    case DType::f16: return "half";
+    case DType::bf16: return "bfloat";
+    case DType::i8: return "signed char";
+    case DType::i16: return "short";
+    case DType::i32: return "int";
+    case DType::i64: return "long long";
+    case DType::u8: return "unsigned char";
+    case DType::u16: return "unsigned short";
+    case DType::u32: return "unsigned";
+    case DType::u64: return "unsigned long long";
+    case DType::boolean: return "bool";
+    default: return nullptr;
+  }
+}
+
 std::string strided_offset(const std::string& linear, const std::vector<int64_t>& dims,
                            const std::vector<int64_t>& strides) {
   // Neighbours that one stride covers are one dimension: fewer divisions.

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/dtype.h"
+
 namespace vivace::cuda {
 
 /// Text with a prologue of named constants, which the hand-written rest of a kernel refers to.
@@ -24,6 +26,16 @@ class Source {
  private:
   std::string text_;
 };
+
+/// What every kernel's text may begin with, for NVRTC has no headers:
+/// - `half`, `bfloat`: two bytes of storage; to_float(x) of any type, from_float<T>(float).
+/// - `Vector<T, n>`: n elements that are loaded and stored at once, aligned to their size; `.v[i]`.
+/// - `allow_next()`: the next kernel may start; `wait()`: all before this kernel is done and seen. begin() is both.
+/// Everything a kernel reads that another kernel wrote, and everything it writes, comes after wait().
+std::string_view prelude();
+
+/// The name of a type in kernels: "float", "half", "bfloat", "long long", "unsigned char", ...; nullptr: not there.
+const char* type_name(DType type);
 
 /// A float literal that is exactly `value`; infinities and NaN by their bits.
 std::string literal(float value);

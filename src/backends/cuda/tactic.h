@@ -38,6 +38,10 @@ struct Launch {
   unsigned grid[3] = {1, 1, 1};
   unsigned block = 256;
   unsigned shared_bytes = 0;  // dynamic
+  unsigned cluster = 1;       // blocks of a cluster, along x of the grid; Hopper and newer
+  /// The kernel calls begin() (source.h) before it touches what other kernels write or read, so that it may start while
+  /// the one before it still runs.
+  bool waits = false;
   std::vector<Argument> arguments;
 };
 

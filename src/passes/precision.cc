@@ -1,0 +1,147 @@
+#include "passes/precision.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <unordered_map>
+
+#include "ops/operator.h"
+#include "ops/pointwise_nodes.h"
+
+namespace vivace::passes {
+
+namespace {
+
+// Operators whose kernels keep sums in f32 and round once, and those that only move values. Recurrences, selections by
+// value (TopK, NMS) and whatever is not listed stay in f32.
+bool takes_half(const ir::Node& node) {
+  static const std::set<std::string, std::less<>> names = {"Attention",
+                                                           "AveragePool",
+                                                           "Concat",
+                                                           "Conv",
+                                                           "ConvTranspose",
+                                                           "DepthToSpace",
+                                                           "Expand",
+                                                           "Flatten",
+                                                           "Gather",
+                                                           "Gemm",
+                                                           "GlobalAveragePool",
+                                                           "GlobalMaxPool",
+                                                           "Identity",
+                                                           "GroupNormalization",
+                                                           "InstanceNormalization",
+                                                           "MatMul",
+                                                           "LayerNormalization",
+                                                           "LogSoftmax",
+                                                           "MaxPool",
+                                                           "Pad",
+                                                           "RMSNormalization",
+                                                           "ReduceMax",
+                                                           "ReduceMean",
+                                                           "ReduceMin",
+                                                           "Reshape",
+                                                           "Resize",
+                                                           "Slice",
+                                                           "Softmax",
+                                                           "SpaceToDepth",
+                                                           "Split",
+                                                           "Squeeze",
+                                                           "Tile",
+                                                           "Transpose",
+                                                           "Unsqueeze",
+                                                           "vivace.FusedConv",
+                                                           "vivace.FusedMatMul",
+                                                           "vivace.Pointwise"};
+  if (!names.contains(node.op) && !ops::pointwise_program_of(node)) return false;
+  // Second outputs (statistics, indices) have types of their own.
+  if (node.op == "Split") return true;
+  return std::all_of(node.outputs().begin() + 1, node.outputs().end(), [](const ir::Value* v) { return v->unused(); });
+}
+
+// Resize's scales and regions are parameters, not data.
+bool is_data(const ir::Node& node, size_t input) { return node.op != "Resize" || input == 0; }
+
+template <class Half>
+Tensor rounded(const Tensor& from, float largest) {
+  Result<Tensor> made = Tensor::allocate(from.type() == DType::f32 ? dtype_of<Half> : from.type(), from.shape());
+  if (!made.ok()) return {};
+  const float* x = from.as<float>();
+  Half* y = made->template as<Half>();
+  for (int64_t i = 0; i < from.count(); ++i) y[i] = std::isfinite(x[i]) ? std::clamp(x[i], -largest, largest) : x[i];
+  return *std::move(made);
+}
+
+class Lowering {
+ public:
+  Lowering(ir::Graph& graph, DType type) : graph_(graph), type_(type) {}
+
+  Result<int> run() {
+    for (ir::Node* node : graph_.node_list()) {
+      const bool half = takes_half(*node);
+      bool any = false;
+      for (size_t i = 0; i < node->inputs().size(); ++i) {
+        ir::Value* v = node->input(i);
+        if (!v || !is_data(*node, i)) continue;
+        if (half && v->type.dtype == DType::f32) {
+          VIVACE_ASSIGN(ir::Value* const lowered, v->is_constant() ? constant(v) : cast(v, type_, lowered_, node));
+          graph_.set_input(node, i, lowered);
+          any = true;
+        } else if (half) {
+          any = any || v->type.dtype == type_;
+        } else if (const auto full = made_.find(v); full != made_.end()) {
+          VIVACE_ASSIGN(ir::Value* const raised, cast(v, DType::f32, raised_, node));
+          graph_.set_input(node, i, raised);
+        }
+      }
+      if (!half || !any) continue;
+      ++changes_;
+      for (ir::Value* v : node->outputs())
+        if (v->type.dtype == DType::f32) v->type.dtype = type_, made_.insert(v);
+    }
+    for (size_t i = 0; i < graph_.outputs().size(); ++i)
+      if (ir::Value* v = graph_.outputs()[i]; made_.contains(v)) {
+        VIVACE_ASSIGN(ir::Value* const raised, cast(v, DType::f32, raised_, nullptr));
+        graph_.set_output(i, raised);
+      }
+    graph_.erase_unused();
+    VIVACE_TRY(ops::infer_graph(graph_));
+    return changes_;
+  }
+
+ private:
+  using Known = std::unordered_map<ir::Value*, ir::Value*>;
+
+  Result<ir::Value*> constant(ir::Value* v) {
+    ir::Value*& known = lowered_[v];
+    if (known) return known;
+    Tensor made =
+        type_ == DType::f16 ? rounded<Float16>(v->constant(), 65504.0f) : rounded<BFloat16>(v->constant(), 3.38e38f);
+    if (!made.valid()) return Status(Code::out_of_memory, "no memory for constant '" + v->name + "' in fewer bits");
+    known = graph_.add_constant(std::move(made), v->name);
+    return known;
+  }
+
+  Result<ir::Value*> cast(ir::Value* v, DType to, Known& all, ir::Node* user) {
+    ir::Value*& known = all[v];
+    if (known) return known;
+    ir::Node* node =
+        graph_.add_node("Cast", {v}, 1, {{"to", static_cast<int64_t>(to)}}, v->name + "." + to_string(to), user);
+    known = node->output();
+    known->name = node->name;
+    known->type = v->type;
+    known->type.dtype = to;
+    return known;
+  }
+
+  ir::Graph& graph_;
+  DType type_;
+  int changes_ = 0;
+  Known lowered_, raised_;
+  std::set<ir::Value*> made_;  // were f32 in the model
+};
+
+}  // namespace
+
+Result<int> lower_precision(ir::Graph& graph, DType type) { return Lowering(graph, type).run(); }
+
+}  // namespace vivace::passes
