@@ -12,10 +12,12 @@
 #include "backends/cuda/compiler.h"
 #include "backends/cuda/executor.h"
 #include "backends/cuda/image.h"
+#include "backends/cuda/lower.h"
 #include "backends/cuda/source.h"
 #include "builder/builder.h"
 #include "ir/text.h"
 #include "ops/operator.h"
+#include "passes/precision.h"
 #include "runtime/engine.h"
 
 namespace vivace::cuda {
@@ -41,15 +43,23 @@ struct Bound {
   cpu::ConcreteGraph at;
   Problem problem;
 };
-Bound problem_of(const std::string& text) {
+// In a type of 16 bits: the node as it stands after lowering, images with their channels last.
+Bound problem_of(const std::string& text, DType type = DType::f32) {
   Bound bound;
   bound.graph = graph_of(text);
+  if (type != DType::f32) {
+    EXPECT_TRUE(passes::lower_precision(*bound.graph, type).ok());
+    EXPECT_TRUE(lower(*bound.graph, type).ok());
+  }
   std::vector<Shape> shapes;
   for (const ir::Value* v : bound.graph->inputs()) shapes.push_back(*v->type.shape());
   Result<cpu::ConcreteGraph> at = cpu::concretize(*bound.graph, shapes);
   EXPECT_TRUE(at.ok()) << at.status().message();
   bound.at = *std::move(at);
-  bound.problem = cpu::problem_of(**bound.graph->nodes().begin(), bound.at);
+  const ir::Node* main = bound.graph->nodes().front().get();
+  for (const ir::Node* node : bound.graph->node_list())
+    if (type != DType::f32 && node->op != "Cast" && node->op != "vivace.Reorder") main = node;
+  bound.problem = cpu::problem_of(*main, bound.at);
   return bound;
 }
 
@@ -64,6 +74,7 @@ std::string text_of(const Job& job) {
 
 struct Golden {
   const char *file, *tactic, *configuration, *graph;
+  DType type = DType::f32;
 };
 void PrintTo(const Golden& golden, std::ostream* out) { *out << golden.file; }
 
@@ -72,7 +83,7 @@ class GoldenSource : public testing::TestWithParam<Golden> {};
 // VIVACE_UPDATE_GOLDEN=1 writes the files anew, to be read before they are committed.
 TEST_P(GoldenSource, IsAsItWas) {
   const Golden& golden = GetParam();
-  const Bound bound = problem_of(golden.graph);
+  const Bound bound = problem_of(golden.graph, golden.type);
   const Tactic* tactic = find_tactic(golden.tactic);
   ASSERT_NE(tactic, nullptr);
   ASSERT_EQ(tactic->supports(bound.problem, described()).reason, "");
@@ -95,6 +106,10 @@ INSTANTIATE_TEST_SUITE_P(
         Golden{"conv_implicit.cu", "cuda_conv_implicit", "64",
                "(%x: f32[1,6,9,9], %r: f32[1,8,5,5]) { %y = vivace.FusedConv(%x, const f32[8,3,3,3] random(1), const "
                "f32[8] random(2), %r) {group=2, pads=[1,1,1,1], strides=[2,2], activation=\"relu\"} return %y }"},
+        Golden{"conv_mma.cu", "cuda_conv_mma", "64x32 warps 2x1x2 cluster 2 group 1 stages 3",
+               "(%x: f32[1,40,9,9], %r: f32[1,44,5,5]) { %y = vivace.FusedConv(%x, const f32[44,40,3,3] random(1), "
+               "const f32[44] random(2), %r) {pads=[1,1,1,1], strides=[2,2], activation=\"relu\"} return %y }",
+               DType::f16},
         Golden{"conv_direct.cu", "cuda_conv_direct", "",
                "(%x: f32[1,4,9]) { %y = Conv(%x, const f32[4,1,3] random(1)) {group=4} return %y }"},
         Golden{"matmul_rows.cu", "cuda_matmul_rows", "",
@@ -164,12 +179,8 @@ TEST(Images, AreFoundByWhatTheyWereCompiledFrom) {
   EXPECT_EQ(without_images(packed)[0].type(), DType::f32);
 }
 
-class Compiles : public testing::TestWithParam<const char*> {};
-
-TEST_P(Compiles, EveryRowThatSupportsIt) {
-  if (const Result<std::string> version = compiler_version(); !version.ok()) GTEST_SKIP() << version.status().message();
-  const Bound bound = problem_of(GetParam());
-  if (!bound.at.concrete(*bound.problem.node)) GTEST_SKIP() << "its shapes depend on data";
+// Every row that supports the problem writes text that NVRTC takes.
+void compile_all(const Bound& bound, const char* architecture) {
   for (const Tactic* tactic : all_tactics()) {
     if (!tactic->runs(bound.problem.node->op) || !tactic->supports(bound.problem, described())) continue;
     const std::string configuration =
@@ -177,10 +188,21 @@ TEST_P(Compiles, EveryRowThatSupportsIt) {
     const Result<Job> job = tactic->generate(bound.problem, configuration, described());
     ASSERT_TRUE(job.ok()) << job.status().message();
     for (const Launch& launch : job->launches) {
-      const Result<std::string> code = compile(launch.source, launch.name, "sm_90");
+      const Result<std::string> code = compile(launch.source, launch.name, architecture);
       EXPECT_TRUE(code.ok()) << code.status().message();
     }
   }
+}
+
+class Compiles : public testing::TestWithParam<const char*> {};
+
+TEST_P(Compiles, EveryRowThatSupportsIt) {
+  if (const Result<std::string> version = compiler_version(); !version.ok()) GTEST_SKIP() << version.status().message();
+  const Bound bound = problem_of(GetParam());
+  if (!bound.at.concrete(*bound.problem.node)) GTEST_SKIP() << "its shapes depend on data";
+  compile_all(bound, "sm_90");
+  const Bound lowered = problem_of(GetParam(), DType::f16);
+  compile_all(lowered, "sm_80");
 }
 // Every third case: compiling all takes a minute, and vivace-test-device runs them.
 std::vector<const char*> some_cases() {

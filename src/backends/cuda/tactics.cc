@@ -4,6 +4,7 @@
 namespace vivace::cuda {
 
 #define VIVACE_TACTICS(T)   \
+  T(conv_mma_tactic)        \
   T(conv_implicit_tactic)   \
   T(conv_direct_tactic)     \
   T(conv_transposed_tactic) \
