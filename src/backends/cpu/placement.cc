@@ -212,6 +212,7 @@ bool is_free_reorder(const ir::Node& node, const ConcreteGraph& at) {
   const ir::Type &in = *at.type(node.input(0)), &out = *at.type(node.output());
   const Shape shape = *out.shape();
   const int block = std::max(in.channel_block, out.channel_block);
+  if (in.dtype != out.dtype) return false;
   return in.channel_block == out.channel_block ||
          (shape.size() >= 2 && shape[1] % block == 0 && elements(std::span(shape).subspan(2)) == 1);
 }

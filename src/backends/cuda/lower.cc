@@ -13,6 +13,32 @@ bool is_of_channels(const ir::Node& node) {
   return axis == 1 || axis == -3;
 }
 
+bool is_converted(const ir::Value* v) {
+  return v->type.dtype == DType::f32 || v->type.dtype == DType::f16 || v->type.dtype == DType::bf16;
+}
+
+// A Cast before a Reorder or behind it becomes part of it: one kernel, which reads and writes once.
+void merge_casts(ir::Graph& graph) {
+  for (ir::Node* node : graph.node_list()) {
+    const ir::Node* const before = node->input(0) ? node->input(0)->producer() : nullptr;
+    if (!before) continue;
+    if (node->op == "vivace.Reorder" && before->op == "Cast" && is_converted(before->input(0))) {
+      node->attributes["to"] = static_cast<int64_t>(node->output()->type.dtype);
+      graph.set_input(node, 0, before->input(0));
+    } else if (node->op == "Cast" && before->op == "vivace.Reorder" && !before->output()->type.channel_block &&
+               is_converted(node->output())) {
+      ir::Value* const result = node->output();
+      ir::Node* const made = graph.add_node(
+          "vivace.Reorder", {before->input(0)}, 1,
+          {{"channel_block", int64_t{0}}, {"to", static_cast<int64_t>(result->type.dtype)}}, node->name, node);
+      made->output()->name = result->name;
+      made->output()->type = result->type;
+      graph.replace_uses(result, made->output());
+    }
+  }
+  graph.erase_unused();
+}
+
 }  // namespace
 
 Status lower(ir::Graph& graph, DType type) {
@@ -29,7 +55,9 @@ Status lower(ir::Graph& graph, DType type) {
     if (node.op == "Resize") return (*node.input(0)->type.dims)[1].same((*node.output()->type.dims)[1]);
     return node.op == "GlobalMaxPool" || (node.op == "Split" && is_of_channels(node));
   };
-  return cpu::assign_layouts(graph, policy);
+  VIVACE_TRY(cpu::assign_layouts(graph, policy));
+  merge_casts(graph);
+  return ir::verify(graph);
 }
 
 }  // namespace vivace::cuda

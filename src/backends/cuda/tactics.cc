@@ -16,6 +16,7 @@ namespace vivace::cuda {
   T(group_norm_tactic)      \
   T(reduce_tactic)          \
   T(pool_tactic)            \
+  T(reorder_tactic)         \
   T(copy_tactic)            \
   T(concat_tactic)          \
   T(gather_tactic)          \

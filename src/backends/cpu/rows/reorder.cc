@@ -7,7 +7,7 @@ namespace vivace::cpu {
 namespace {
 
 Verdict supports(const Problem& p, const Machine& machine) {
-  if (p.inputs[0].type != DType::f32 || p.inputs[0].shape.size() < 2) return no("f32 images only");
+  if (p.inputs[0].type != DType::f32 || p.outputs[0].type != DType::f32 || p.inputs[0].shape.size() < 2) return no("f32 images only");
   const int from = p.inputs[0].channel_block, to = p.outputs[0].channel_block;
   if (from == to || (from && to) || from + to != machine.channel_block())
     return no("not between row-major and this machine's blocks");
