@@ -139,7 +139,7 @@ Status time_all(std::map<std::string, Work>& works, const std::map<std::string, 
         for (const cuda::Launch& launch : option.job.launches) {
           VIVACE_ASSIGN(std::shared_ptr<cuda::Kernel> kernel,
                         cuda::Kernel::load(gpu, images.at(cuda::image_key(launch, target.gpu->architecture())),
-                                           launch.name, launch.shared_bytes));
+                                           launch.name, launch.shared_bytes, launch.cluster));
           option.kernels.push_back(std::move(kernel));
         }
       }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "backends/cuda/queue.h"
 #include "base/threads.h"
 #include "builder/timing.h"
 
@@ -47,6 +48,10 @@ class Bench {
   }
 
   Status launch(const CudaOption& option) {
+    cuda::Queue queue(*gpu_, stream_);
+    return launch(option, queue);
+  }
+  Status launch(const CudaOption& option, cuda::Queue& queue) {
     for (size_t k = 0; k < option.job.launches.size(); ++k) {
       const cuda::Launch& l = option.job.launches[k];
       std::vector<cuda::DevicePointer> values;
@@ -60,10 +65,7 @@ class Bench {
         }
         values.push_back(address + a.offset);
       }
-      std::vector<void*> parameters;
-      for (cuda::DevicePointer& value : values) parameters.push_back(&value);
-      VIVACE_CUDA(gpu_->driver(), cuLaunchKernel(option.kernels[k]->function(), l.grid[0], l.grid[1], l.grid[2],
-                                                 l.block, 1, 1, l.shared_bytes, stream_, parameters.data(), nullptr));
+      VIVACE_TRY(queue.launch(*option.kernels[k], l, std::move(values)));
     }
     return {};
   }
@@ -72,7 +74,8 @@ class Bench {
   Result<double> time(const CudaOption& option, int runs) {
     const cuda::Driver& d = gpu_->driver();
     VIVACE_CUDA(d, cuEventRecord(start_, stream_));
-    for (int i = 0; i < runs; ++i) VIVACE_TRY(launch(option));
+    cuda::Queue queue(*gpu_, stream_);
+    for (int i = 0; i < runs; ++i) VIVACE_TRY(launch(option, queue));
     VIVACE_CUDA(d, cuEventRecord(end_, stream_));
     VIVACE_CUDA(d, cuEventSynchronize(end_));
     float milliseconds = 0;

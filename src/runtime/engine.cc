@@ -1,9 +1,11 @@
 #include "runtime/engine.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/log.h"
 #include "base/version.h"
+#include "ir/text.h"
 
 namespace vivace::runtime {
 
@@ -117,20 +119,33 @@ Result<std::vector<std::optional<Shape>>> Engine::output_shapes(const std::vecto
   return shapes;
 }
 
+Status Engine::check_count(size_t inputs) const {
+  if (inputs == inputs_.size()) return {};
+  std::string names;
+  for (const TensorSpec& spec : inputs_) names += (names.empty() ? "" : ", ") + spec.name;
+  return {Code::invalid_argument, "the engine takes " + std::to_string(inputs_.size()) + " inputs (" + names +
+                                      "), not " + std::to_string(inputs)};
+}
+
+Status Engine::check_shape(size_t i, const Shape& shape) const {
+  if (allows(plan_.ranges[i], shape)) return {};
+  return {Code::shape_mismatch, "input '" + inputs_[i].name + "' has shape " + to_string(shape) +
+                                    ", the engine was built for " + range_text(plan_.ranges[i])};
+}
+
+Status Engine::check_shapes(const std::vector<Shape>& shapes) const {
+  VIVACE_TRY(check_count(shapes.size()));
+  for (size_t i = 0; i < shapes.size(); ++i) VIVACE_TRY(check_shape(i, shapes[i]));
+  return {};
+}
+
 Status Engine::check_inputs(const std::vector<TensorView>& inputs) const {
-  if (inputs.size() != inputs_.size()) {
-    std::string names;
-    for (const TensorSpec& spec : inputs_) names += (names.empty() ? "" : ", ") + spec.name;
-    return {Code::invalid_argument, "the engine takes " + std::to_string(inputs_.size()) + " inputs (" + names +
-                                        "), not " + std::to_string(inputs.size())};
-  }
+  VIVACE_TRY(check_count(inputs.size()));
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].type != inputs_[i].type)
       return {Code::invalid_argument, "input '" + inputs_[i].name + "' is " + to_string(inputs_[i].type) + ", not " +
                                           to_string(inputs[i].type)};
-    if (!allows(plan_.ranges[i], inputs[i].shape))
-      return {Code::shape_mismatch, "input '" + inputs_[i].name + "' has shape " + to_string(inputs[i].shape) +
-                                        ", the engine was built for " + range_text(plan_.ranges[i])};
+    VIVACE_TRY(check_shape(i, inputs[i].shape));
     if (!inputs[i].data && inputs[i].bytes() > 0)
       return {Code::invalid_argument, "input '" + inputs_[i].name + "' has no data"};
   }
@@ -209,6 +224,37 @@ Status Context::use_memory(void* memory, size_t bytes) {
   return status;
 }
 
+Status Context::prepare(std::vector<Shape> shapes) {
+  if (last_ && shapes == last_shapes_) return {};
+  VIVACE_ASSIGN(last_, of_->executor_->instance(shapes));
+  last_shapes_ = std::move(shapes);
+  Status status = reserve(of_->executor_->memory_use(*last_).arena_bytes);
+  if (!status.ok()) last_.reset();
+  return status;
+}
+
+Status Context::enqueue(const std::vector<Shape>& input_shapes, const std::vector<backends::DeviceBuffer>& inputs,
+                        const std::vector<backends::DeviceBuffer>& outputs, void* stream) {
+  VIVACE_TRY(of_->check_shapes(input_shapes));
+  VIVACE_TRY(prepare(input_shapes));
+  return session_->enqueue(*last_, inputs, outputs, stream);
+}
+
+Result<backends::DeviceTimes> Context::time_on_device(const std::vector<Shape>& input_shapes, int runs, bool flush_l2) {
+  VIVACE_TRY(of_->check_shapes(input_shapes));
+  VIVACE_TRY(prepare(input_shapes));
+  std::vector<Tensor> inputs;
+  std::vector<TensorView> views;
+  for (size_t i = 0; i < input_shapes.size(); ++i) {
+    // Whole numbers may be indices: 0 is in any range.
+    const DType type = of_->inputs_[i].type;
+    inputs.push_back(ir::random_tensor(type, input_shapes[i], i + 1));
+    if (!is_float(type) && inputs[i].bytes() > 0) std::memset(inputs[i].data(), 0, inputs[i].bytes());
+    views.push_back(inputs.back().view());
+  }
+  return session_->time(*last_, views, runs, flush_l2);
+}
+
 Status Context::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs) {
   VIVACE_TRY(of_->check_inputs(inputs));
   const bool same = last_ && std::equal(inputs.begin(), inputs.end(), last_shapes_.begin(), last_shapes_.end(),
@@ -216,12 +262,7 @@ Status Context::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& 
   if (!same) {
     std::vector<Shape> shapes;
     for (const TensorView& view : inputs) shapes.push_back(view.shape);
-    VIVACE_ASSIGN(last_, of_->executor_->instance(shapes));
-    last_shapes_ = std::move(shapes);
-    if (Status status = reserve(of_->executor_->memory_use(*last_).arena_bytes); !status.ok()) {
-      last_.reset();
-      return status;
-    }
+    VIVACE_TRY(prepare(std::move(shapes)));
   }
   if (!profiling_) return session_->run(*last_, inputs, outputs);
   times_.resize(of_->executor_->program().choices.size());

@@ -65,6 +65,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   friend class Context;
   Engine() = default;
   Status check_inputs(const std::vector<TensorView>& inputs) const;
+  Status check_shapes(const std::vector<Shape>& shapes) const;
+  Status check_count(size_t inputs) const;
+  Status check_shape(size_t input, const Shape& shape) const;
   Status account(size_t old_bytes, size_t new_bytes);
 
   plan::Plan plan_;
@@ -91,6 +94,13 @@ class Context {
   ~Context();
   /// As Engine::run; not thread-safe.
   Status run(const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs);
+  /// Queues a run on device buffers: see backends::Session::enqueue(). Not thread-safe.
+  /// @return also shape_mismatch, invalid_argument (count), out_of_memory
+  Status enqueue(const std::vector<Shape>& input_shapes, const std::vector<backends::DeviceBuffer>& inputs,
+                 const std::vector<backends::DeviceBuffer>& outputs, void* stream);
+  /// Seconds of GPU time of one run at these shapes, on inputs of random numbers that are on the device: see
+  /// backends::Session::time().
+  Result<backends::DeviceTimes> time_on_device(const std::vector<Shape>& input_shapes, int runs, bool flush_l2);
   /// Times each layer from now on (some 50 ns a layer).
   void set_profiling(bool on) { profiling_ = on; }
   /// In the order they run; empty without profiling.
@@ -108,6 +118,8 @@ class Context {
   Context(std::shared_ptr<Engine> engine, int threads, backends::MemorySource source);
 
   Result<backends::Session*> session();
+  /// Makes the instance of these shapes the last one, and memory for it.
+  Status prepare(std::vector<Shape> shapes);
 
   std::shared_ptr<Engine> engine_;  // null in the engine's own pool
   Engine* of_;

@@ -6,4 +6,20 @@ Instance::~Instance() = default;
 Session::~Session() = default;
 Executor::~Executor() = default;
 
+namespace {
+Status needs_device(const char* what) {
+  return {Code::unsupported, std::string(what) +
+                                 " needs a GPU, and this engine runs on the CPU; use run(), or load it "
+                                 "for device cuda"};
+}
+}  // namespace
+
+Status Session::enqueue(const Instance&, const std::vector<DeviceBuffer>&, const std::vector<DeviceBuffer>&, void*) {
+  return needs_device("a run on a stream");
+}
+
+Result<DeviceTimes> Session::time(const Instance&, const std::vector<TensorView>&, int, bool) {
+  return needs_device("timing by events of the device");
+}
+
 }  // namespace vivace::backends

@@ -35,6 +35,17 @@ struct MemorySource {
   std::function<void(void*)> release;
 };
 
+/// An address on the session's device (for the CPU: of the host) and how many bytes are there.
+struct DeviceBuffer {
+  void* data = nullptr;
+  size_t bytes = 0;
+};
+
+/// Seconds of one run on the device.
+struct DeviceTimes {
+  double median = 0, minimum = 0, mean = 0;
+};
+
 /// The program at concrete input shapes: places of all values, kernels ready to run.
 class Instance {
  public:
@@ -58,6 +69,22 @@ class Session {
   /// shape (the caller's buffer), else replaced by a new tensor.
   virtual Status run(const Instance& instance, const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs,
                      const StepObserver& observe = {}) = 0;
+
+  /// Queues a run on `stream` (a CUstream; nullptr: the legacy default stream) and returns before it is done. Inputs
+  /// are read from, and outputs written to, these addresses of the device, without copies where their alignment allows
+  /// (16 bytes); the caller keeps them until the stream is past. Runs of one session that are queued on several streams
+  /// wait for each other. Works while the caller captures the stream into a graph, whose launches the caller then keeps
+  /// apart from other runs of the session; the session keeps its memory until it is dropped. Faults of the data are
+  /// reported by the next call.
+  /// @return unsupported on the CPU, where shapes of outputs depend on data, and where a node runs on the host while
+  /// the stream is being captured; invalid_argument where a buffer is too small
+  virtual Status enqueue(const Instance& instance, const std::vector<DeviceBuffer>& inputs,
+                         const std::vector<DeviceBuffer>& outputs, void* stream);
+
+  /// Times `runs` runs by events of the device, one after the other, on inputs that are there already; with `flush`
+  /// its caches are overwritten before each. unsupported on the CPU and where a node runs on the host.
+  virtual Result<DeviceTimes> time(const Instance& instance, const std::vector<TensorView>& inputs, int runs,
+                                   bool flush);
 };
 
 /// Immutable but for caches, and shared by any number of threads.

@@ -80,6 +80,11 @@ Result<std::shared_ptr<Gpu>> Gpu::open(int ordinal) {
   const Driver& d = *gpu->driver_;
   VIVACE_CUDA(d, cuDeviceGet(&gpu->device_, ordinal));
   VIVACE_CUDA(d, cuDevicePrimaryCtxRetain(&gpu->context_, gpu->device_));
+  int major = 0, version = 0;
+  VIVACE_CUDA(d, cuDeviceGetAttribute(&major, kAttributeMajor, gpu->device_));
+  VIVACE_CUDA(d, cuDriverGetVersion(&version));
+  constexpr int kHopper = 9, kFirstDriver = 12030;
+  gpu->launches_early_ = major >= kHopper && version >= kFirstDriver;
   return gpu;
 }
 
@@ -133,7 +138,7 @@ void Memory::release() {
 }
 
 Result<std::shared_ptr<Kernel>> Kernel::load(std::shared_ptr<Gpu> gpu, const std::string& image,
-                                             const std::string& name, unsigned shared_bytes) {
+                                             const std::string& name, unsigned shared_bytes, unsigned cluster) {
   std::shared_ptr<Kernel> kernel(new Kernel());
   kernel->gpu_ = std::move(gpu);
   const Gpu::Scope scope(*kernel->gpu_);
@@ -143,6 +148,8 @@ Result<std::shared_ptr<Kernel>> Kernel::load(std::shared_ptr<Gpu> gpu, const std
   constexpr unsigned kWithoutAsking = 48 * 1024;
   if (shared_bytes > kWithoutAsking)
     VIVACE_CUDA(d, cuFuncSetAttribute(kernel->function_, kFunctionDynamicShared, static_cast<int>(shared_bytes)));
+  constexpr unsigned kPortableCluster = 8;
+  if (cluster > kPortableCluster) VIVACE_CUDA(d, cuFuncSetAttribute(kernel->function_, kFunctionAnyCluster, 1));
   return kernel;
 }
 

@@ -30,14 +30,21 @@ class Gpu {
   /// A GPU of this process, or the null device where `ordinal` is negative.
   static Result<std::shared_ptr<Gpu>> open(int ordinal);
   bool runs_kernels() const;
+  /// Whether a kernel may start before the one before it is done, also in graphs: Hopper and newer, driver 12.3.
+  bool launches_early() const { return launches_early_; }
   ~Gpu();
   const Driver& driver() const { return *driver_; }
 
-  /// Makes the GPU's context current in this thread, and afterwards what was current before.
+  /// Makes the GPU's context current in this thread, and afterwards what was current before. Meanwhile memory may be
+  /// taken although somebody captures a stream.
   class Scope {
    public:
-    explicit Scope(const Gpu& gpu) : driver_(gpu.driver()) { driver_.cuCtxPushCurrent_v2(gpu.context_); }
+    explicit Scope(const Gpu& gpu) : driver_(gpu.driver()) {
+      driver_.cuCtxPushCurrent_v2(gpu.context_);
+      driver_.cuThreadExchangeStreamCaptureMode(&mode_);
+    }
     ~Scope() {
+      driver_.cuThreadExchangeStreamCaptureMode(&mode_);
       ContextHandle* popped = nullptr;
       driver_.cuCtxPopCurrent_v2(&popped);
     }
@@ -46,6 +53,7 @@ class Gpu {
 
    private:
     const Driver& driver_;
+    int mode_ = kCaptureRelaxed;
   };
 
  private:
@@ -53,6 +61,7 @@ class Gpu {
   const Driver* driver_ = nullptr;
   DeviceHandle device_ = 0;
   ContextHandle* context_ = nullptr;
+  bool launches_early_ = false;
 };
 
 /// Memory on the GPU, or pinned memory of the host.
@@ -80,9 +89,10 @@ class Memory {
 /// A compiled kernel on the GPU.
 class Kernel {
  public:
-  /// `image`: a cubin of one kernel called `name` that uses so much dynamic shared memory.
+  /// `image`: a cubin of one kernel called `name` that uses so much dynamic shared memory, in clusters of so many
+  /// blocks.
   static Result<std::shared_ptr<Kernel>> load(std::shared_ptr<Gpu> gpu, const std::string& image,
-                                              const std::string& name, unsigned shared_bytes);
+                                              const std::string& name, unsigned shared_bytes, unsigned cluster);
   ~Kernel();
   FunctionHandle* function() const { return function_; }
 

@@ -18,50 +18,73 @@ struct GraphHandle;
 struct GraphExecHandle;
 struct EventHandle;
 
+// CUlaunchAttribute and CUlaunchConfig, as far as they are used here.
+struct LaunchAttribute {
+  struct Cluster {
+    unsigned x, y, z;
+  };
+  int id;
+  int padding;
+  union {
+    Cluster cluster;  // kLaunchCluster
+    int allowed;      // kLaunchProgrammatic
+    char size[64];
+  };
+};
+static_assert(sizeof(LaunchAttribute) == 72);
+struct LaunchConfig {
+  unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes;
+  StreamHandle* stream;
+  LaunchAttribute* attributes;
+  unsigned attribute_count;
+};
+static_assert(sizeof(LaunchConfig) == 56);
+
 // name, parameters. Versioned symbols are those that binaries of CUDA 12 and newer link to.
-#define VIVACE_CUDA_DRIVER(F)                                                                                          \
-  F(cuInit, (unsigned flags))                                                                                          \
-  F(cuDriverGetVersion, (int* version))                                                                                \
-  F(cuGetErrorName, (Error error, const char** name))                                                                  \
-  F(cuGetErrorString, (Error error, const char** text))                                                                \
-  F(cuDeviceGetCount, (int* count))                                                                                    \
-  F(cuDeviceGet, (DeviceHandle * device, int ordinal))                                                                 \
-  F(cuDeviceGetName, (char* name, int size, DeviceHandle device))                                                      \
-  F(cuDeviceGetAttribute, (int* value, int attribute, DeviceHandle device))                                            \
-  F(cuDeviceTotalMem_v2, (size_t * bytes, DeviceHandle device))                                                        \
-  F(cuDevicePrimaryCtxRetain, (ContextHandle * *context, DeviceHandle device))                                         \
-  F(cuDevicePrimaryCtxRelease_v2, (DeviceHandle device))                                                               \
-  F(cuCtxPushCurrent_v2, (ContextHandle * context))                                                                    \
-  F(cuCtxPopCurrent_v2, (ContextHandle * *context))                                                                    \
-  F(cuMemAlloc_v2, (DevicePointer * pointer, size_t bytes))                                                            \
-  F(cuMemFree_v2, (DevicePointer pointer))                                                                             \
-  F(cuMemAllocHost_v2, (void** pointer, size_t bytes))                                                                 \
-  F(cuMemFreeHost, (void* pointer))                                                                                    \
-  F(cuMemcpyHtoDAsync_v2, (DevicePointer to, const void* from, size_t bytes, StreamHandle* stream))                    \
-  F(cuMemcpyDtoHAsync_v2, (void* to, DevicePointer from, size_t bytes, StreamHandle* stream))                          \
-  F(cuMemcpyDtoDAsync_v2, (DevicePointer to, DevicePointer from, size_t bytes, StreamHandle * stream))                 \
-  F(cuMemsetD8Async, (DevicePointer to, unsigned char value, size_t bytes, StreamHandle* stream))                      \
-  F(cuStreamCreate, (StreamHandle * *stream, unsigned flags))                                                          \
-  F(cuStreamDestroy_v2, (StreamHandle * stream))                                                                       \
-  F(cuStreamSynchronize, (StreamHandle * stream))                                                                      \
-  F(cuStreamBeginCapture_v2, (StreamHandle * stream, int mode))                                                        \
-  F(cuStreamEndCapture, (StreamHandle * stream, GraphHandle * *graph))                                                 \
-  F(cuGraphInstantiateWithFlags, (GraphExecHandle * *exec, GraphHandle * graph, unsigned long long flags))             \
-  F(cuGraphLaunch, (GraphExecHandle * exec, StreamHandle * stream))                                                    \
-  F(cuGraphExecDestroy, (GraphExecHandle * exec))                                                                      \
-  F(cuGraphDestroy, (GraphHandle * graph))                                                                             \
-  F(cuEventCreate, (EventHandle * *event, unsigned flags))                                                             \
-  F(cuEventRecord, (EventHandle * event, StreamHandle * stream))                                                       \
-  F(cuEventSynchronize, (EventHandle * event))                                                                         \
-  F(cuEventElapsedTime, (float* milliseconds, EventHandle* start, EventHandle* end))                                   \
-  F(cuEventDestroy_v2, (EventHandle * event))                                                                          \
-  F(cuModuleLoadData, (ModuleHandle * *module, const void* image))                                                     \
-  F(cuModuleUnload, (ModuleHandle * module))                                                                           \
-  F(cuModuleGetFunction, (FunctionHandle * *function, ModuleHandle * module, const char* name))                        \
-  F(cuFuncSetAttribute, (FunctionHandle * function, int attribute, int value))                                         \
-  F(cuLaunchKernel,                                                                                                    \
-    (FunctionHandle * function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, \
-     unsigned block_z, unsigned shared_bytes, StreamHandle* stream, void** parameters, void** extra))
+#define VIVACE_CUDA_DRIVER(F)                                                                              \
+  F(cuInit, (unsigned flags))                                                                              \
+  F(cuDriverGetVersion, (int* version))                                                                    \
+  F(cuGetErrorName, (Error error, const char** name))                                                      \
+  F(cuGetErrorString, (Error error, const char** text))                                                    \
+  F(cuDeviceGetCount, (int* count))                                                                        \
+  F(cuDeviceGet, (DeviceHandle * device, int ordinal))                                                     \
+  F(cuDeviceGetName, (char* name, int size, DeviceHandle device))                                          \
+  F(cuDeviceGetAttribute, (int* value, int attribute, DeviceHandle device))                                \
+  F(cuDeviceTotalMem_v2, (size_t * bytes, DeviceHandle device))                                            \
+  F(cuDevicePrimaryCtxRetain, (ContextHandle * *context, DeviceHandle device))                             \
+  F(cuDevicePrimaryCtxRelease_v2, (DeviceHandle device))                                                   \
+  F(cuCtxPushCurrent_v2, (ContextHandle * context))                                                        \
+  F(cuCtxPopCurrent_v2, (ContextHandle * *context))                                                        \
+  F(cuMemAlloc_v2, (DevicePointer * pointer, size_t bytes))                                                \
+  F(cuMemFree_v2, (DevicePointer pointer))                                                                 \
+  F(cuMemAllocHost_v2, (void** pointer, size_t bytes))                                                     \
+  F(cuMemFreeHost, (void* pointer))                                                                        \
+  F(cuMemcpyHtoDAsync_v2, (DevicePointer to, const void* from, size_t bytes, StreamHandle* stream))        \
+  F(cuMemcpyDtoHAsync_v2, (void* to, DevicePointer from, size_t bytes, StreamHandle* stream))              \
+  F(cuMemcpyDtoDAsync_v2, (DevicePointer to, DevicePointer from, size_t bytes, StreamHandle * stream))     \
+  F(cuMemsetD8Async, (DevicePointer to, unsigned char value, size_t bytes, StreamHandle* stream))          \
+  F(cuStreamCreate, (StreamHandle * *stream, unsigned flags))                                              \
+  F(cuStreamDestroy_v2, (StreamHandle * stream))                                                           \
+  F(cuStreamWaitEvent, (StreamHandle * stream, EventHandle * event, unsigned flags))                       \
+  F(cuStreamIsCapturing, (StreamHandle * stream, int* status))                                             \
+  F(cuThreadExchangeStreamCaptureMode, (int* mode))                                                        \
+  F(cuStreamSynchronize, (StreamHandle * stream))                                                          \
+  F(cuStreamBeginCapture_v2, (StreamHandle * stream, int mode))                                            \
+  F(cuStreamEndCapture, (StreamHandle * stream, GraphHandle * *graph))                                     \
+  F(cuGraphInstantiateWithFlags, (GraphExecHandle * *exec, GraphHandle * graph, unsigned long long flags)) \
+  F(cuGraphLaunch, (GraphExecHandle * exec, StreamHandle * stream))                                        \
+  F(cuGraphExecDestroy, (GraphExecHandle * exec))                                                          \
+  F(cuGraphDestroy, (GraphHandle * graph))                                                                 \
+  F(cuEventCreate, (EventHandle * *event, unsigned flags))                                                 \
+  F(cuEventRecord, (EventHandle * event, StreamHandle * stream))                                           \
+  F(cuEventSynchronize, (EventHandle * event))                                                             \
+  F(cuEventElapsedTime, (float* milliseconds, EventHandle* start, EventHandle* end))                       \
+  F(cuEventDestroy_v2, (EventHandle * event))                                                              \
+  F(cuModuleLoadData, (ModuleHandle * *module, const void* image))                                         \
+  F(cuModuleUnload, (ModuleHandle * module))                                                               \
+  F(cuModuleGetFunction, (FunctionHandle * *function, ModuleHandle * module, const char* name))            \
+  F(cuFuncSetAttribute, (FunctionHandle * function, int attribute, int value))                             \
+  F(cuLaunchKernelEx, (const LaunchConfig* config, FunctionHandle* function, void** parameters, void** extra))
 
 #define VIVACE_NVRTC(F)                                                                     \
   F(nvrtcVersion, (int* major, int* minor))                                                 \
@@ -80,8 +103,11 @@ constexpr int kAttributeL2Bytes = 38;
 constexpr int kAttributeMajor = 75, kAttributeMinor = 76;
 constexpr int kAttributeSharedPerBlockOptIn = 97;
 constexpr int kFunctionDynamicShared = 8;
+constexpr int kFunctionAnyCluster = 14;  // of more than 8 blocks, which not every GPU has room for
+constexpr int kLaunchCluster = 4, kLaunchProgrammatic = 6;
 constexpr int kCaptureRelaxed = 2;
 constexpr unsigned kStreamNonBlocking = 1;
+constexpr unsigned kEventWithoutTime = 2;
 constexpr Error kErrorOutOfMemory = 2;
 
 }  // namespace vivace::cuda

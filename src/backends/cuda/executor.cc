@@ -18,6 +18,8 @@ constexpr size_t kKeptInstances = 64;
 size_t index(const ir::Value* v) { return static_cast<size_t>(v->id()); }
 size_t aligned(size_t bytes) { return (bytes + 255) / 256 * 256; }
 
+Address in_session(size_t offset) { return {Address::Base::session, 0, offset, offset, 0, nullptr}; }
+
 bool makes_nothing(const ir::Node& node, const cpu::ConcreteGraph& at) {
   return std::all_of(node.outputs().begin(), node.outputs().end(),
                      [&](const ir::Value* v) { return elements(*at.type(v)->shape()) == 0; });
@@ -52,13 +54,14 @@ Result<std::shared_ptr<const Executor>> Executor::create(plan::Program program, 
 Result<std::shared_ptr<Kernel>> Executor::kernel(const Launch& launch, const plan::Choice& choice) const {
   const std::string key = image_key(launch, device_.architecture());
   const std::lock_guard lock(mutex_);
-  std::shared_ptr<Kernel>& kept = kernels_[key];
+  std::shared_ptr<Kernel>& kept =
+      kernels_[key + " " + std::to_string(launch.shared_bytes) + " " + std::to_string(launch.cluster)];
   if (kept) return kept;
   std::string code = find_image(choice.packed, key);
   if (code.empty() && gpu_->runs_kernels()) {
     VIVACE_ASSIGN(code, compile(launch.source, launch.name, device_.architecture()));
   }
-  VIVACE_ASSIGN(kept, Kernel::load(gpu_, code, launch.name, launch.shared_bytes));
+  VIVACE_ASSIGN(kept, Kernel::load(gpu_, code, launch.name, launch.shared_bytes, launch.cluster));
   return kept;
 }
 
@@ -150,7 +153,6 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
   const cpu::ConcreteGraph& at = made->at;
   std::vector<Step> steps(nodes_.size());
   std::vector<size_t> workspaces(nodes_.size(), 0);
-  bool any_on_host = false;
   for (size_t i = 0; i < nodes_.size(); ++i) {
     const ir::Node& node = *nodes_[i];
     if (at.settled(node)) continue;
@@ -167,7 +169,7 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
     if (!on_gpu) {
       steps[i] = {};
       VIVACE_TRY(bind_host(problem, steps[i]));
-      any_on_host = true;
+      made->any_on_host = true;
     }
     steps[i].node = i;
     workspaces[i] = steps[i].workspace;
@@ -177,7 +179,8 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
   // The session's memory: inputs, outputs, arena.
   for (const ir::Value* v : graph().inputs()) {
     made->inputs.push_back(made->bytes);
-    made->bytes += aligned(byte_size(at.type(v)->dtype, elements(*at.type(v)->shape())));
+    made->input_bytes.push_back(byte_size(at.type(v)->dtype, elements(*at.type(v)->shape())));
+    made->bytes += aligned(made->input_bytes.back());
   }
   for (const ir::Value* v : graph().outputs()) {
     const ir::Type* type = at.type(v);
@@ -189,14 +192,10 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
     made->output_bytes.push_back(byte_size(type->dtype, elements(*type->shape())));
     made->bytes += aligned(made->output_bytes.back());
   }
-  made->faults = made->bytes;
-  size_t complaints = 0;
-  for (const Step& step : steps) complaints += !step.fault.empty();
-  made->bytes += aligned(complaints * sizeof(uint32_t));
   const size_t arena = made->bytes;
   made->host_bytes = made->bytes;
   made->bytes += aligned(placement.arena_bytes);
-  if (any_on_host) made->host_bytes = made->bytes;
+  if (made->any_on_host) made->host_bytes = made->bytes;
 
   std::unordered_set<const void*> counted;
   const auto count = [&](size_t node, const Tensor& tensor) {
@@ -211,16 +210,21 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
     const auto i = static_cast<size_t>(place.index);
     switch (place.base) {
       case cpu::Base::none: break;
-      case cpu::Base::arena: address.offset = arena + place.offset; break;
-      case cpu::Base::input: address.offset = made->inputs[i] + place.offset; break;
-      case cpu::Base::output: address.offset = made->outputs[i] + place.offset; break;
+      case cpu::Base::arena: address = in_session(arena + place.offset); break;
+      case cpu::Base::input:
+        address = {Address::Base::input, i, place.offset, made->inputs[i] + place.offset, 0, nullptr};
+        break;
+      case cpu::Base::output:
+        address = {Address::Base::output, i, place.offset, made->outputs[i] + place.offset, 0, nullptr};
+        break;
       case cpu::Base::run: return Status(Code::internal, "value '" + v->name + "' has no place");
       case cpu::Base::constant: {
         const Tensor& tensor = at.values[i];
         address.host = static_cast<const std::byte*>(tensor.data()) + place.offset;
         if (!on_gpu) break;
+        address.base = Address::Base::fixed;
+        address.offset = place.offset;
         VIVACE_ASSIGN(address.fixed, upload(tensor));
-        address.fixed += place.offset;
         break;
       }
     }
@@ -236,14 +240,14 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
       step.inputs.push_back(address);
       if (v && address.host && v->is_constant()) count(i, v->constant());
       if (v && step.on_host && !address.host)
-        step.downloads.push_back({address.offset, byte_size(at.type(v)->dtype, elements(*at.type(v)->shape()))});
+        step.downloads.push_back({address, byte_size(at.type(v)->dtype, elements(*at.type(v)->shape()))});
     }
     for (const ir::Value* v : node.outputs()) {
       VIVACE_ASSIGN(const Address address, address_of(v, !step.on_host));
       step.outputs.push_back(address);
       const cpu::Base base = placement.places[index(v)].base;
       if (step.on_host && base != cpu::Base::none)
-        step.uploads.push_back({address.offset, byte_size(at.type(v)->dtype, elements(*at.type(v)->shape()))});
+        step.uploads.push_back({address, byte_size(at.type(v)->dtype, elements(*at.type(v)->shape()))});
     }
     for (Step::Kernels& k : step.kernels) {
       std::vector<Address>& arguments = step.arguments.emplace_back();
@@ -253,27 +257,28 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
         switch (argument.kind) {
           case Argument::Kind::input: address = step.inputs[at_index]; break;
           case Argument::Kind::output: address = step.outputs[at_index]; break;
-          case Argument::Kind::workspace: address.offset = step.workspace; break;
-          case Argument::Kind::fault: address.offset = made->faults + made->complaints.size() * sizeof(uint32_t); break;
+          case Argument::Kind::workspace: address = in_session(step.workspace); break;
+          case Argument::Kind::fault: address = {Address::Base::fault, 0, i * sizeof(uint32_t), 0, 0, nullptr}; break;
           case Argument::Kind::packed: {
             if (at_index >= k.packed.size())
               return Status(Code::corrupt_file, node.describe() + ": its packed constants are missing");
+            address.base = Address::Base::fixed;
             VIVACE_ASSIGN(address.fixed, upload(k.packed[at_index]));
             count(i, k.packed[at_index]);
             break;
           }
         }
-        (address.fixed ? address.fixed : address.offset) += argument.offset;
+        address.offset += argument.offset;
         arguments.push_back(address);
       }
     }
-    if (!step.fault.empty()) made->complaints.push_back(node.describe() + ": " + step.fault);
+    if (!step.fault.empty()) made->complaints.emplace_back(i, node.describe() + ": " + step.fault);
     made->steps.push_back(std::move(step));
   }
   for (const auto& [k, v] : placement.output_copies) {
     const auto o = static_cast<size_t>(k);
     VIVACE_ASSIGN(const Address from, address_of(v, true));
-    if (made->output_bytes[o] > 0) made->copies.push_back({made->outputs[o], from, made->output_bytes[o]});
+    if (made->output_bytes[o] > 0) made->copies.push_back({o, from});
   }
   made->memory.arena_bytes = made->bytes;
   made->memory.largest_live = placement.largest_live;
@@ -292,7 +297,7 @@ backends::MemoryUse Executor::memory_use(const backends::Instance& instance) con
 }
 
 Result<std::unique_ptr<backends::Session>> Executor::session(int threads, backends::MemorySource source) const {
-  return open_session(gpu_, graph(), threads, std::move(source));
+  return open_session(gpu_, graph(), device_.l2_bytes, threads, std::move(source));
 }
 
 }  // namespace vivace::cuda

@@ -12,9 +12,13 @@
 
 namespace vivace::cuda {
 
-/// An address: in the session's memory, or one that never changes (of a constant).
+/// An address known once a run's bases are.
 struct Address {
-  size_t offset = 0;
+  enum class Base : uint8_t { none, session, input, output, fault, fixed };
+  Base base = Base::none;
+  size_t index = 0;   // which input or output
+  size_t offset = 0;  // bytes from the base
+  size_t home = 0;    // bytes from the start of the session's memory, and of its mirror on the host
   DevicePointer fixed = 0;
   const void* host = nullptr;  // where a constant is for the CPU
 };
@@ -27,7 +31,8 @@ struct Step {
     std::vector<Tensor> packed;
   };
   struct Bytes {
-    size_t offset, bytes;
+    Address at;
+    size_t bytes;
   };
   size_t node = 0;
   std::vector<Kernels> kernels;
@@ -43,20 +48,19 @@ struct Step {
 
 struct Instance final : backends::Instance {
   struct Copy {
-    size_t to;
+    size_t output;
     Address from;
-    size_t bytes;
   };
   uint64_t id = 0;  // sessions keep graphs by it
   cpu::ConcreteGraph at;
   std::vector<Step> steps;
   std::vector<size_t> inputs, outputs;  // where they are in the session's memory
-  std::vector<size_t> output_bytes;
-  std::vector<Copy> copies;             // at the end
-  size_t faults = 0;                    // words of all steps that have one: zeroed before a run, read after it
-  std::vector<std::string> complaints;  // one for each
-  size_t bytes = 0;                     // of the session's memory
+  std::vector<size_t> input_bytes, output_bytes;
+  std::vector<Copy> copies;                                // at the end
+  std::vector<std::pair<size_t, std::string>> complaints;  // of fault words that are set, by node
+  size_t bytes = 0;                                        // of the session's memory
   size_t host_bytes = 0;  // of its mirror on the CPU: inputs and outputs, all where a node runs on the CPU
+  bool any_on_host = false;
   backends::MemoryUse memory;
 };
 

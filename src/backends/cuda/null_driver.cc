@@ -1,6 +1,5 @@
 #include "backends/cuda/null_driver.h"
 
-#include <array>
 #include <cstdlib>
 #include <cstring>
 
@@ -15,8 +14,10 @@ struct Copy {
   size_t bytes;
 };
 thread_local std::vector<Copy>* captured = nullptr;
+thread_local bool after_kernel = false;  // what this thread queued last
 
 Error copy(void* to, const void* from, size_t bytes) {
+  after_kernel = false;
   if (captured)
     captured->push_back({to, from, bytes});
   else
@@ -42,7 +43,7 @@ Error allocate(void** address, size_t bytes) {
 Driver make() {
   Driver d;
   d.cuInit = [](unsigned) { return 0; };
-  d.cuDriverGetVersion = [](int* version) { return *version = 0; };
+  d.cuDriverGetVersion = [](int* version) { return *version = 13000, 0; };
   d.cuGetErrorName = [](Error, const char** name) { return *name = "CUDA_ERROR", 0; };
   d.cuGetErrorString = [](Error, const char** text) { return *text = "the null device refused", 0; };
   d.cuDeviceGetCount = [](int* count) { return *count = 1, 0; };
@@ -80,14 +81,20 @@ Driver make() {
     return copy(pointer(to), pointer(from), bytes);
   };
   d.cuMemsetD8Async = [](DevicePointer to, unsigned char value, size_t bytes, StreamHandle*) {
-    static const std::array<unsigned char, 4096> zeros{};  // what a captured copy may point to
-    if (value || bytes > zeros.size()) return 1;
-    return copy(pointer(to), zeros.data(), bytes);
+    if (captured) return 1;
+    std::memset(pointer(to), value, bytes);
+    return 0;
   };
   d.cuStreamCreate = [](StreamHandle** stream, unsigned) { return give(stream); };
   d.cuStreamDestroy_v2 = [](StreamHandle*) { return 0; };
   d.cuStreamSynchronize = [](StreamHandle*) { return 0; };
-  d.cuStreamBeginCapture_v2 = [](StreamHandle*, int) { return captured = new std::vector<Copy>(), 0; };
+  d.cuStreamWaitEvent = [](StreamHandle*, EventHandle*, unsigned) { return 0; };
+  d.cuStreamIsCapturing = [](StreamHandle*, int* status) { return *status = captured != nullptr, 0; };
+  d.cuThreadExchangeStreamCaptureMode = [](int*) { return 0; };
+  d.cuStreamBeginCapture_v2 = [](StreamHandle*, int) {
+    after_kernel = false;
+    return captured = new std::vector<Copy>(), 0;
+  };
   d.cuStreamEndCapture = [](StreamHandle*, GraphHandle** graph) {
     *graph = reinterpret_cast<GraphHandle*>(captured);
     return captured = nullptr, 0;
@@ -97,13 +104,14 @@ Driver make() {
     return 0;
   };
   d.cuGraphLaunch = [](GraphExecHandle* exec, StreamHandle*) {
+    after_kernel = false;
     for (const Copy& c : *reinterpret_cast<std::vector<Copy>*>(exec)) std::memcpy(c.to, c.from, c.bytes);
     return 0;
   };
   d.cuGraphExecDestroy = [](GraphExecHandle* exec) { return delete reinterpret_cast<std::vector<Copy>*>(exec), 0; };
   d.cuGraphDestroy = [](GraphHandle* graph) { return delete reinterpret_cast<std::vector<Copy>*>(graph), 0; };
   d.cuEventCreate = [](EventHandle** event, unsigned) { return give(event); };
-  d.cuEventRecord = [](EventHandle*, StreamHandle*) { return 0; };
+  d.cuEventRecord = [](EventHandle*, StreamHandle*) { return after_kernel = false, 0; };
   d.cuEventSynchronize = [](EventHandle*) { return 0; };
   d.cuEventElapsedTime = [](float* milliseconds, EventHandle*, EventHandle*) { return *milliseconds = 0, 0; };
   d.cuEventDestroy_v2 = [](EventHandle*) { return 0; };
@@ -111,8 +119,16 @@ Driver make() {
   d.cuModuleUnload = [](ModuleHandle*) { return 0; };
   d.cuModuleGetFunction = [](FunctionHandle** function, ModuleHandle*, const char*) { return give(function); };
   d.cuFuncSetAttribute = [](FunctionHandle*, int, int) { return 0; };
-  d.cuLaunchKernel = [](FunctionHandle*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
-                        StreamHandle*, void**, void**) { return 0; };
+  // Only a kernel lets the next one start early.
+  d.cuLaunchKernelEx = [](const LaunchConfig* config, FunctionHandle*, void**, void**) {
+    for (unsigned i = 0; i < config->attribute_count; ++i) {
+      const LaunchAttribute& a = config->attributes[i];
+      if (a.id == kLaunchProgrammatic && a.allowed && !after_kernel) return 1;
+      if (a.id == kLaunchCluster && config->grid_x % a.cluster.x != 0) return 1;
+    }
+    after_kernel = true;
+    return 0;
+  };
   return d;
 }
 

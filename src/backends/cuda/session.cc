@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <unordered_map>
+#include <numeric>
 
+#include "backends/cuda/queue.h"
+#include "backends/cuda/recording.h"
 #include "base/threads.h"
 
 namespace vivace::cuda {
@@ -13,18 +15,35 @@ namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
+constexpr size_t kKeptRecordings = 32;
+constexpr size_t kBufferAlignment = 16;  // of the widest loads and stores of kernels
+constexpr int kWarmUps = 5;
+
+// Where the inputs and outputs of a run are on the GPU.
+struct Bases {
+  std::vector<DevicePointer> inputs, outputs;
+  bool operator==(const Bases&) const = default;
+};
+
 class Session final : public backends::Session {
  public:
-  Session(std::shared_ptr<Gpu> gpu, const ir::Graph& graph, int threads, backends::MemorySource source)
-      : gpu_(std::move(gpu)), graph_(graph), nodes_(graph.node_list()), pool_(threads), source_(std::move(source)) {}
+  Session(std::shared_ptr<Gpu> gpu, const ir::Graph& graph, size_t l2_bytes, int threads, backends::MemorySource source)
+      : gpu_(std::move(gpu)),
+        graph_(graph),
+        nodes_(graph.node_list()),
+        l2_bytes_(l2_bytes),
+        pool_(threads),
+        source_(std::move(source)) {}
   ~Session() override {
     const Gpu::Scope scope(*gpu_);
     drop();
+    if (done_) (void)driver().cuEventDestroy_v2(done_);
     if (stream_) (void)driver().cuStreamDestroy_v2(stream_);
   }
   Status open() {
     const Gpu::Scope scope(*gpu_);
     VIVACE_CUDA(driver(), cuStreamCreate(&stream_, kStreamNonBlocking));
+    VIVACE_CUDA(driver(), cuEventCreate(&done_, kEventWithoutTime));
     return {};
   }
 
@@ -61,7 +80,8 @@ class Session final : public backends::Session {
 
   void drop() override {
     const Gpu::Scope scope(*gpu_);
-    forget_graphs();
+    settle();
+    known_.clear();
     if (address_ && !lent_ && source_.release) source_.release(reinterpret_cast<void*>(address_));
     own_ = {};
     address_ = 0;
@@ -72,11 +92,10 @@ class Session final : public backends::Session {
   Status run(const backends::Instance& instance, const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs,
              const backends::StepObserver& observe) override {
     const auto& i = static_cast<const Instance&>(instance);
-    VIVACE_TRY(reserve(i.bytes));
-    if (i.host_bytes > mirror_.bytes()) {
-      forget_graphs();
-      VIVACE_ASSIGN(mirror_, Memory::allocate(gpu_, Memory::Kind::pinned, i.host_bytes));
-    }
+    const Gpu::Scope scope(*gpu_);
+    VIVACE_TRY(make_room(i, i.host_bytes));
+    settle();
+    VIVACE_TRY(complaint(i));
     outputs.resize(graph_.outputs().size());
     for (size_t k = 0; k < outputs.size(); ++k) {
       const ir::Type& type = *i.at.type(graph_.outputs()[k]);
@@ -84,70 +103,212 @@ class Session final : public backends::Session {
       VIVACE_ASSIGN(outputs[k], Tensor::allocate(type.dtype, *type.shape()));
     }
     for (size_t k = 0; k < inputs.size(); ++k)
-      if (inputs[k].bytes() > 0) std::memcpy(mirror_.host() + i.inputs[k], inputs[k].data, inputs[k].bytes());
-    const Gpu::Scope scope(*gpu_);
+      if (i.input_bytes[k] > 0) std::memcpy(mirror_.host() + i.inputs[k], inputs[k].data, i.input_bytes[k]);
+    const Run run{i, homes(i), {}, true};
     if (observe) {
-      VIVACE_TRY(run_observed(i, inputs, observe));
+      VIVACE_TRY(run_observed(run, observe));
     } else {
-      VIVACE_TRY(run_graphs(i, inputs));
+      VIVACE_ASSIGN(const Recording* recording, recorded(run, true));
+      VIVACE_TRY(replay(run, *recording, stream_));
     }
-    for (size_t k = 0; k < i.complaints.size(); ++k)
-      if (reinterpret_cast<const uint32_t*>(mirror_.host() + i.faults)[k])
-        return {Code::invalid_argument, i.complaints[k]};
+    VIVACE_CUDA(driver(), cuStreamSynchronize(stream_));
+    VIVACE_TRY(complaint(i));
     for (size_t k = 0; k < outputs.size(); ++k)
       if (outputs[k].bytes() > 0) std::memcpy(outputs[k].data(), mirror_.host() + i.outputs[k], outputs[k].bytes());
     return {};
   }
 
- private:
-  const Driver& driver() const { return gpu_->driver(); }
-  DevicePointer device(const Address& a) const { return a.fixed ? a.fixed : address_ + a.offset; }
-  void* host(const Address& a) const {
-    return a.host ? const_cast<void*>(a.host) : static_cast<void*>(mirror_.host() + a.offset);
+  Status enqueue(const backends::Instance& instance, const std::vector<backends::DeviceBuffer>& inputs,
+                 const std::vector<backends::DeviceBuffer>& outputs, void* on) override {
+    const auto& i = static_cast<const Instance&>(instance);
+    auto* const stream = static_cast<StreamHandle*>(on);
+    const Gpu::Scope scope(*gpu_);
+    int capturing = 0;
+    if (stream) VIVACE_CUDA(driver(), cuStreamIsCapturing(stream, &capturing));
+    if (capturing && i.any_on_host)
+      return {Code::unsupported,
+              "a node runs on the CPU, which cannot be captured into a graph; queue the run without capturing"};
+    VIVACE_TRY(make_room(i, i.any_on_host ? i.host_bytes : 0));
+    VIVACE_TRY(complaint(i));
+    Run run{i, homes(i), {}, false};
+    VIVACE_TRY(bind(inputs, i.input_bytes, "input", run.given.inputs, run.bases.inputs,
+                    [&](size_t k) -> const std::string& { return graph_.inputs()[k]->name; }));
+    VIVACE_TRY(bind(outputs, i.output_bytes, "output", run.given.outputs, run.bases.outputs,
+                    [&](size_t k) -> const std::string& { return graph_.output_name(k); }));
+    if (capturing) return queue_all(run, stream);
+    if (queued_ && queued_on_ != stream) VIVACE_CUDA(driver(), cuStreamWaitEvent(stream, done_, 0));
+    VIVACE_ASSIGN(const Recording* recording, recorded(run, false));
+    VIVACE_TRY(recording ? replay(run, *recording, stream) : queue_all(run, stream));
+    VIVACE_CUDA(driver(), cuEventRecord(done_, stream));
+    queued_ = true;
+    queued_on_ = stream;
+    return {};
   }
 
-  Status begin(const std::vector<TensorView>& inputs, const Instance& i) {
-    if (const size_t bytes = i.complaints.size() * sizeof(uint32_t))
-      VIVACE_CUDA(driver(), cuMemsetD8Async(address_ + i.faults, 0, bytes, stream_));
+  Result<backends::DeviceTimes> time(const backends::Instance& instance, const std::vector<TensorView>& inputs,
+                                     int runs, bool flush) override {
+    const auto& i = static_cast<const Instance&>(instance);
+    if (i.any_on_host)
+      return Status(Code::unsupported, "a node runs on the CPU, so that the GPU's time alone says little; time run()");
+    if (runs < 1) return Status(Code::invalid_argument, "at least one run is needed to time it");
+    const Gpu::Scope scope(*gpu_);
+    VIVACE_TRY(make_room(i, i.any_on_host ? i.host_bytes : 0));
+    settle();
+    Memory cold;
+    if (flush) {
+      VIVACE_ASSIGN(cold, Memory::allocate(gpu_, Memory::Kind::device, 2 * l2_bytes_));
+    }
+    const Run run{i, homes(i), {}, false};
+    Queue queue(*gpu_, stream_);
     for (size_t k = 0; k < inputs.size(); ++k)
-      if (inputs[k].bytes() > 0)
-        VIVACE_CUDA(driver(), cuMemcpyHtoDAsync_v2(address_ + i.inputs[k], mirror_.host() + i.inputs[k],
-                                                   inputs[k].bytes(), stream_));
+      VIVACE_TRY(queue.to_device(run.bases.inputs[k], inputs[k].data, i.input_bytes[k]));
+    VIVACE_ASSIGN(const Recording* recording, recorded(run, true));
+    for (int k = 0; k < kWarmUps; ++k) VIVACE_TRY(recording->launch(0, stream_));
+    Events events(driver());
+    for (int k = 0; k < runs; ++k) {
+      if (flush) VIVACE_CUDA(driver(), cuMemsetD8Async(cold.device(), 0, cold.bytes(), stream_));
+      if (flush || k == 0) VIVACE_TRY(events.record(stream_));
+      VIVACE_TRY(recording->launch(0, stream_));
+      VIVACE_TRY(events.record(stream_));
+    }
+    VIVACE_CUDA(driver(), cuStreamSynchronize(stream_));
+    VIVACE_TRY(complaint(i));
+    std::vector<double> times;
+    for (int k = 0; k < runs; ++k) {
+      const auto first = static_cast<size_t>(flush ? 2 * k : k);
+      VIVACE_ASSIGN(const double seconds, events.seconds(first, first + 1));
+      times.push_back(seconds);
+    }
+    std::sort(times.begin(), times.end());
+    const double sum = std::accumulate(times.begin(), times.end(), 0.0);
+    return backends::DeviceTimes{times[times.size() / 2], times[0], sum / runs};
+  }
+
+ private:
+  // What tells one run from another.
+  struct Run {
+    const Instance& instance;
+    Bases bases;    // what kernels read and write
+    Bases given;    // the caller's buffers: bases but for those that are not aligned; empty where there are none
+    bool mirrored;  // inputs come from the host, outputs go there
+  };
+  struct Known {
+    uint64_t instance;
+    Bases given;
+    bool mirrored;
+    std::unique_ptr<Recording> recording;  // null: seen once
+  };
+
+  const Driver& driver() const { return gpu_->driver(); }
+  DevicePointer device(const Address& a, const Bases& bases) const {
+    switch (a.base) {
+      case Address::Base::none: return 0;
+      case Address::Base::session: return address_ + a.offset;
+      case Address::Base::input: return bases.inputs[a.index] + a.offset;
+      case Address::Base::output: return bases.outputs[a.index] + a.offset;
+      case Address::Base::fault: return faults_.device() + a.offset;
+      case Address::Base::fixed: return a.fixed + a.offset;
+    }
+    return 0;
+  }
+  void* host(const Address& a) const {
+    return a.host ? const_cast<void*>(a.host) : static_cast<void*>(mirror_.host() + a.home);
+  }
+  // The session's own inputs and outputs.
+  Bases homes(const Instance& i) const {
+    Bases bases;
+    for (const size_t offset : i.inputs) bases.inputs.push_back(address_ + offset);
+    for (const size_t offset : i.outputs) bases.outputs.push_back(address_ + offset);
+    return bases;
+  }
+
+  // Memory for the instance, and of the mirror; what was recorded for less is forgotten.
+  Status make_room(const Instance& i, size_t mirror_bytes) {
+    VIVACE_TRY(reserve(i.bytes));
+    if (mirror_bytes > mirror_.bytes()) {
+      settle();
+      known_.clear();
+      VIVACE_ASSIGN(mirror_, Memory::allocate(gpu_, Memory::Kind::pinned, mirror_bytes));
+    }
+    if (i.complaints.empty() || faults_.bytes() > 0) return {};
+    VIVACE_ASSIGN(faults_, Memory::allocate(gpu_, Memory::Kind::pinned, nodes_.size() * sizeof(uint32_t)));
+    std::memset(faults_.host(), 0, faults_.bytes());
     return {};
   }
-  Status end(const Instance& i) {
-    for (const Instance::Copy& copy : i.copies)
-      VIVACE_CUDA(driver(), cuMemcpyDtoDAsync_v2(address_ + copy.to, device(copy.from), copy.bytes, stream_));
-    if (const size_t bytes = i.complaints.size() * sizeof(uint32_t))
-      VIVACE_CUDA(driver(), cuMemcpyDtoHAsync_v2(mirror_.host() + i.faults, address_ + i.faults, bytes, stream_));
-    for (size_t k = 0; k < i.outputs.size(); ++k)
-      if (i.output_bytes[k] > 0)
-        VIVACE_CUDA(driver(), cuMemcpyDtoHAsync_v2(mirror_.host() + i.outputs[k], address_ + i.outputs[k],
-                                                   i.output_bytes[k], stream_));
-    return {};
+
+  // What a kernel has found wrong with the data since the last time. Fault words are in the host's memory, which
+  // kernels write to only then.
+  Status complaint(const Instance& i) {
+    Status found;
+    auto* const words = reinterpret_cast<volatile uint32_t*>(faults_.host());
+    for (const auto& [node, text] : i.complaints) {
+      if (!words[node]) continue;
+      words[node] = 0;
+      if (found.ok()) found = {Code::invalid_argument, text};
+    }
+    return found;
   }
-  Status launch(const Step& step) {
-    for (size_t k = 0; k < step.kernels.size(); ++k) {
-      const Launch& l = step.kernels[k].launch;
-      std::vector<DevicePointer> values;
-      std::vector<void*> parameters;
-      for (const Address& a : step.arguments[k]) values.push_back(device(a));
-      for (DevicePointer& value : values) parameters.push_back(&value);
-      VIVACE_CUDA(driver(), cuLaunchKernel(step.kernels[k].kernel->function(), l.grid[0], l.grid[1], l.grid[2], l.block,
-                                           1, 1, l.shared_bytes, stream_, parameters.data(), nullptr));
+
+  // Waits for what was queued on a caller's stream.
+  void settle() {
+    if (queued_) (void)driver().cuEventSynchronize(done_);
+    queued_ = false;
+  }
+
+  template <class NameOf>
+  Status bind(const std::vector<backends::DeviceBuffer>& buffers, const std::vector<size_t>& needed, const char* what,
+              std::vector<DevicePointer>& given, std::vector<DevicePointer>& bases, const NameOf& name) const {
+    if (buffers.size() != needed.size())
+      return {Code::invalid_argument, "the engine has " + std::to_string(needed.size()) + " " + what + "s, not " +
+                                          std::to_string(buffers.size())};
+    for (size_t k = 0; k < needed.size(); ++k) {
+      if (buffers[k].bytes < needed[k] || (!buffers[k].data && needed[k] > 0))
+        return {Code::invalid_argument, std::string(what) + " '" + name(k) + "' takes " + std::to_string(needed[k]) +
+                                            " bytes, its buffer has " +
+                                            std::to_string(buffers[k].data ? buffers[k].bytes : 0)};
+      given.push_back(reinterpret_cast<DevicePointer>(buffers[k].data));
+      if (given[k] % kBufferAlignment == 0) bases[k] = given[k];
     }
     return {};
   }
-  Status download(const Step& step) {
-    for (const Step::Bytes& b : step.downloads)
-      if (b.bytes > 0)
-        VIVACE_CUDA(driver(), cuMemcpyDtoHAsync_v2(mirror_.host() + b.offset, address_ + b.offset, b.bytes, stream_));
+
+  // Inputs that are elsewhere come to where kernels read them.
+  Status begin(const Run& run, Queue& queue) const {
+    const Instance& i = run.instance;
+    for (size_t k = 0; k < i.inputs.size(); ++k)
+      if (run.mirrored)
+        VIVACE_TRY(queue.to_device(run.bases.inputs[k], mirror_.host() + i.inputs[k], i.input_bytes[k]));
+      else if (!run.given.inputs.empty())
+        VIVACE_TRY(queue.copy(run.bases.inputs[k], run.given.inputs[k], i.input_bytes[k]));
     return {};
   }
-  Status upload(const Step& step) {
+  Status end(const Run& run, Queue& queue) const {
+    const Instance& i = run.instance;
+    for (const Instance::Copy& copy : i.copies)
+      VIVACE_TRY(queue.copy(run.bases.outputs[copy.output], device(copy.from, run.bases), i.output_bytes[copy.output]));
+    for (size_t k = 0; k < i.outputs.size(); ++k)
+      if (run.mirrored)
+        VIVACE_TRY(queue.to_host(mirror_.host() + i.outputs[k], run.bases.outputs[k], i.output_bytes[k]));
+      else if (!run.given.outputs.empty())
+        VIVACE_TRY(queue.copy(run.given.outputs[k], run.bases.outputs[k], i.output_bytes[k]));
+    return {};
+  }
+  Status launch(const Step& step, const Run& run, Queue& queue) const {
+    for (size_t k = 0; k < step.kernels.size(); ++k) {
+      std::vector<DevicePointer> arguments;
+      for (const Address& a : step.arguments[k]) arguments.push_back(device(a, run.bases));
+      VIVACE_TRY(queue.launch(*step.kernels[k].kernel, step.kernels[k].launch, std::move(arguments)));
+    }
+    return {};
+  }
+  Status download(const Step& step, const Run& run, Queue& queue) const {
+    for (const Step::Bytes& b : step.downloads)
+      VIVACE_TRY(queue.to_host(mirror_.host() + b.at.home, device(b.at, run.bases), b.bytes));
+    return {};
+  }
+  Status upload(const Step& step, const Run& run, Queue& queue) const {
     for (const Step::Bytes& b : step.uploads)
-      if (b.bytes > 0)
-        VIVACE_CUDA(driver(), cuMemcpyHtoDAsync_v2(address_ + b.offset, mirror_.host() + b.offset, b.bytes, stream_));
+      VIVACE_TRY(queue.to_device(device(b.at, run.bases), mirror_.host() + b.at.home, b.bytes));
     return {};
   }
   Status run_host(const Step& step) {
@@ -160,106 +321,131 @@ class Session final : public backends::Session {
         {pointers.data(), pointers.data() + step.inputs.size(), mirror_.host() + step.workspace, pool_});
   }
 
-  // One graph up to each node of the CPU, one for the rest.
-  Status record(const Instance& i, const std::vector<TensorView>& inputs, std::vector<GraphExecHandle*>& graphs) {
-    const auto finish = [&]() -> Status {
-      GraphHandle* graph = nullptr;
-      VIVACE_CUDA(driver(), cuStreamEndCapture(stream_, &graph));
-      GraphExecHandle* exec = nullptr;
-      const Error error = driver().cuGraphInstantiateWithFlags(&exec, graph, 0);
-      (void)driver().cuGraphDestroy(graph);
-      if (error) return driver().status(error, "cuGraphInstantiate");
-      graphs.push_back(exec);
-      return {};
-    };
-    const auto all = [&]() -> Status {
-      VIVACE_TRY(begin(inputs, i));
-      for (const Step& step : i.steps) {
-        if (!step.on_host) {
-          VIVACE_TRY(launch(step));
-          continue;
-        }
-        VIVACE_TRY(download(step));
-        VIVACE_TRY(finish());
-        VIVACE_CUDA(driver(), cuStreamBeginCapture_v2(stream_, kCaptureRelaxed));
-        VIVACE_TRY(upload(step));
+  // Everything into the stream; `between` runs a step of the CPU, whose inputs have been downloaded.
+  template <class Between>
+  Status queue_steps(const Run& run, Queue& queue, const Between& between) const {
+    VIVACE_TRY(begin(run, queue));
+    for (const Step& step : run.instance.steps) {
+      if (!step.on_host) {
+        VIVACE_TRY(launch(step, run, queue));
+        continue;
       }
-      return end(i);
-    };
-    VIVACE_CUDA(driver(), cuStreamBeginCapture_v2(stream_, kCaptureRelaxed));
-    const Status status = all();
-    const Status ended = finish();
-    return status.ok() ? ended : status;
+      VIVACE_TRY(download(step, run, queue));
+      VIVACE_TRY(between(step));
+      VIVACE_TRY(upload(step, run, queue));
+    }
+    return end(run, queue);
+  }
+  Status queue_all(const Run& run, StreamHandle* stream) {
+    Queue queue(*gpu_, stream);
+    return queue_steps(run, queue, [&](const Step& step) -> Status {
+      VIVACE_TRY(queue.wait());
+      return run_host(step);
+    });
   }
 
-  Status run_graphs(const Instance& i, const std::vector<TensorView>& inputs) {
-    std::vector<GraphExecHandle*>& graphs = graphs_[i.id];
-    if (graphs.empty()) {
-      if (Status status = record(i, inputs, graphs); !status.ok()) {
-        for (GraphExecHandle* exec : graphs) (void)driver().cuGraphExecDestroy(exec);
-        graphs_.erase(i.id);
-        return status;
+  // The recording of this run, which is made where there is none and `now` or where it is seen for the second time.
+  Result<const Recording*> recorded(const Run& run, bool now) {
+    const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& k) {
+      return k.instance == run.instance.id && k.mirrored == run.mirrored && k.given == run.given;
+    });
+    if (found != known_.end()) {
+      std::rotate(found, found + 1, known_.end());  // the latest is the last
+    } else {
+      if (known_.size() >= kKeptRecordings) {
+        settle();
+        known_.erase(known_.begin());
       }
+      known_.push_back({run.instance.id, run.given, run.mirrored, nullptr});
+      if (!now) return static_cast<const Recording*>(nullptr);
     }
+    std::unique_ptr<Recording>& recording = known_.back().recording;
+    if (!recording) {
+      auto made = std::make_unique<Recording>(driver());
+      VIVACE_TRY(made->begin(stream_));
+      Queue queue(*gpu_, stream_);
+      const Status status = queue_steps(run, queue, [&](const Step&) -> Status {
+        VIVACE_TRY(made->end(stream_));
+        queue.interrupt();
+        return made->begin(stream_);
+      });
+      const Status ended = made->end(stream_);  // also what failed halfway, so that the stream is as before
+      if (!status.ok()) return status;
+      if (!ended.ok()) return ended;
+      recording = std::move(made);
+    }
+    return static_cast<const Recording*>(recording.get());
+  }
+
+  Status replay(const Run& run, const Recording& recording, StreamHandle* stream) {
     size_t next = 0;
-    for (const Step& step : i.steps) {
+    for (const Step& step : run.instance.steps) {
       if (!step.on_host) continue;
-      VIVACE_CUDA(driver(), cuGraphLaunch(graphs[next++], stream_));
-      VIVACE_CUDA(driver(), cuStreamSynchronize(stream_));
+      VIVACE_TRY(recording.launch(next++, stream));
+      VIVACE_CUDA(driver(), cuStreamSynchronize(stream));
       VIVACE_TRY(run_host(step));
     }
-    VIVACE_CUDA(driver(), cuGraphLaunch(graphs[next], stream_));
-    VIVACE_CUDA(driver(), cuStreamSynchronize(stream_));
-    return {};
+    return recording.launch(next, stream);
   }
 
-  // Node by node, waiting for each.
-  Status run_observed(const Instance& i, const std::vector<TensorView>& inputs, const backends::StepObserver& observe) {
-    VIVACE_TRY(begin(inputs, i));
-    for (const Step& step : i.steps) {
-      VIVACE_CUDA(driver(), cuStreamSynchronize(stream_));
-      const double start = now();
+  // Events stand between the nodes. A node of the CPU is timed by the clock, with its copies.
+  Status run_observed(const Run& run, const backends::StepObserver& observe) {
+    const Instance& i = run.instance;
+    Queue queue(*gpu_, stream_);
+    VIVACE_TRY(begin(run, queue));
+    Events events(driver());
+    std::vector<double> on_host(i.steps.size(), 0);
+    VIVACE_TRY(events.record(stream_));
+    for (size_t k = 0; k < i.steps.size(); ++k) {
+      const Step& step = i.steps[k];
       if (step.on_host) {
-        VIVACE_TRY(download(step));
-        VIVACE_CUDA(driver(), cuStreamSynchronize(stream_));
+        VIVACE_TRY(queue.wait());
+        const double start = now();
+        VIVACE_TRY(download(step, run, queue));
+        VIVACE_TRY(queue.wait());
         VIVACE_TRY(run_host(step));
-        VIVACE_TRY(upload(step));
+        VIVACE_TRY(upload(step, run, queue));
+        VIVACE_TRY(queue.wait());
+        on_host[k] = now() - start;
       } else {
-        VIVACE_TRY(launch(step));
+        VIVACE_TRY(launch(step, run, queue));
       }
-      VIVACE_CUDA(driver(), cuStreamSynchronize(stream_));
-      observe(step.node, now() - start);
+      VIVACE_TRY(events.record(stream_));
+      queue.interrupt();
     }
-    VIVACE_TRY(end(i));
-    VIVACE_CUDA(driver(), cuStreamSynchronize(stream_));
+    VIVACE_TRY(end(run, queue));
+    VIVACE_TRY(queue.wait());
+    for (size_t k = 0; k < i.steps.size(); ++k) {
+      VIVACE_ASSIGN(const double seconds, events.seconds(k, k + 1));
+      observe(i.steps[k].node, i.steps[k].on_host ? on_host[k] : seconds);
+    }
     return {};
-  }
-
-  void forget_graphs() {
-    for (auto& [id, graphs] : graphs_)
-      for (GraphExecHandle* exec : graphs) (void)driver().cuGraphExecDestroy(exec);
-    graphs_.clear();
   }
 
   std::shared_ptr<Gpu> gpu_;
   const ir::Graph& graph_;
   std::vector<ir::Node*> nodes_;
+  size_t l2_bytes_;
   ThreadPool pool_;
   StreamHandle* stream_ = nullptr;
+  EventHandle* done_ = nullptr;        // after the last run on a caller's stream
+  bool queued_ = false;                // it may not have been reached
+  StreamHandle* queued_on_ = nullptr;  // that stream
   backends::MemorySource source_;
   DevicePointer address_ = 0;  // of memory on the GPU: its own, lent, or from the source
   size_t bytes_ = 0;
   bool lent_ = false;
   Memory own_;
-  Memory mirror_;                                                       // the same places in pinned memory of the host
-  std::unordered_map<uint64_t, std::vector<GraphExecHandle*>> graphs_;  // by instance
+  Memory mirror_;  // the same places in pinned memory of the host
+  Memory faults_;  // a word for each node, in pinned memory of the host
+  std::vector<Known> known_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<backends::Session>> open_session(std::shared_ptr<Gpu> gpu, const ir::Graph& graph, int threads,
-                                                        backends::MemorySource source) {
-  auto made = std::make_unique<Session>(std::move(gpu), graph, threads, std::move(source));
+Result<std::unique_ptr<backends::Session>> open_session(std::shared_ptr<Gpu> gpu, const ir::Graph& graph,
+                                                        size_t l2_bytes, int threads, backends::MemorySource source) {
+  auto made = std::make_unique<Session>(std::move(gpu), graph, l2_bytes, threads, std::move(source));
   VIVACE_TRY(made->open());
   return std::unique_ptr<backends::Session>(std::move(made));
 }
