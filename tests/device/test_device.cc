@@ -1,13 +1,27 @@
 // vivace-test-device: every row of the GPU against the reference, on the GPU that is here.
-#include <cmath>
+//
+// Each row is tested by a process of its own, which this one starts again behind the run that made the GPU unusable to
+// it (an illegal address, say) or that does not end.
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <map>
+#include <mutex>
+#include <thread>
 
 #include "backend_cases.h"
-#include "backends/cuda/executor.h"
-#include "ir/text.h"
-#include "ops/operator.h"
+#include "backends/cuda/tactic.h"
+#include "base/threads.h"
+#include "device/graph_test.h"
+#include "device/row_test.h"
 
 namespace vivace::cuda {
 namespace {
@@ -35,158 +49,265 @@ constexpr const char* kMoreCases[] = {
     "(%x: f16[5,6], %z: f16[5,3]) { %y = Concat(%x, %z) {axis=1} return %y }",
 };
 
+constexpr const char* kGraphsRow = "graphs";  // beside the rows: test_graphs()
+constexpr int kSilence = 30;                  // seconds without a line after which a process is taken to hang
+constexpr int kMostRestarts = 40;             // of one row
+constexpr size_t kMostLines = 60, kLineWidth = 150;
+constexpr int kNoGpu = 77;
+
+struct Options {
+  std::string device = "cuda", row, log;
+  bool compile_only = false, every_configuration = false, child = false;
+  size_t from = 0;
+  std::string folder;
+};
+
+std::vector<const char*> all_cases() {
+  std::vector<const char*> cases(std::begin(kBackendCases), std::end(kBackendCases));
+  cases.insert(cases.end(), std::begin(kMoreCases), std::end(kMoreCases));
+  return cases;
+}
+
+// The rows at work at a time; each compiles on several threads.
+int workers() { return std::clamp(available_processors() / 2, 1, 8); }
+
+int run_child(const Options& options) {
+  Result<Device> device = find_device(options.device);
+  if (!device.ok()) {
+    std::printf("case %s\n", device.status().message().c_str());
+    return device.status().code() == Code::device_unavailable ? kNoGpu : 1;
+  }
+  const std::vector<const char*> cases = all_cases();
+  if (options.row == kGraphsRow) return test_graphs(*device, kBackendCases, options.from);
+  const Tactic* row = find_tactic(options.row);
+  if (!row) return 1;
+  return test_row(*row, cases,
+                  {*std::move(device), options.compile_only, options.every_configuration, options.from, options.folder,
+                   std::max(2, 2 * available_processors() / workers())});
+}
+
 struct Tally {
   int passed = 0, failed = 0;
   double worst = 0;
 };
 
-// max |difference| / max |expected|, both as numbers; exact for integers.
-double error_of(const Tensor& got, const Tensor& expected) {
-  if (got.type() != expected.type() || got.shape() != expected.shape()) return INFINITY;
-  if (is_integer(got.type())) return std::memcmp(got.data(), expected.data(), got.bytes()) ? INFINITY : 0;
-  const std::vector<double> a = to_double(got), b = to_double(expected);
-  double worst = 0, largest = 1e-30;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (std::isnan(a[i]) != std::isnan(b[i])) return INFINITY;
-    if (std::isnan(b[i])) continue;
-    worst = std::max(worst, std::abs(a[i] - b[i]));
-    largest = std::max(largest, std::abs(b[i]));
+// What became of one row.
+struct RowResult {
+  std::map<std::string, Tally> types;
+  std::vector<std::string> failures;
+  bool no_gpu = false;
+};
+
+// A process that tests a row from run `from` on, and the end of the pipe to which it writes.
+struct Child {
+  pid_t id = -1;
+  int pipe = -1;
+};
+Child start(const Options& options, const std::string& row, size_t from) {
+  std::array<int, 2> ends{};
+  if (pipe(ends.data())) return {};
+  std::vector<std::string> words = {
+      "vivace-test-device", "--child",  "--device",    options.device, "--row", row, "--from",
+      std::to_string(from), "--folder", options.folder};
+  if (options.compile_only) words.emplace_back("--compile");
+  if (options.every_configuration) words.emplace_back("--all");
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  const pid_t id = fork();
+  if (id == 0) {
+    (void)dup2(ends[1], STDOUT_FILENO);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    execv("/proc/self/exe", arguments.data());
+    _exit(1);
   }
-  return worst / largest;
+  (void)close(ends[1]);
+  return {id, ends[0]};
 }
 
-// Sums of some thousand products in another order than the reference's.
-constexpr double kTolerance = 2e-5;
-
-Result<std::vector<Tensor>> run_with(const std::shared_ptr<ir::Graph>& graph, const Tactic* tactic,
-                                     const std::string& configuration, const std::vector<Tensor>& arguments,
-                                     const Device& device) {
-  std::vector<Shape> shapes;
-  std::vector<TensorView> views;
-  for (const Tensor& t : arguments) {
-    shapes.push_back(t.shape());
-    views.push_back(t.view());
-  }
-  VIVACE_ASSIGN(const cpu::ConcreteGraph at, cpu::concretize(*graph, shapes));
-  plan::Program program;
-  program.graph = graph;
-  for (const ir::Node* node : graph->node_list()) {
-    plan::Choice choice;
-    if (tactic && tactic->prepare) {
-      VIVACE_ASSIGN(choice.packed, tactic->prepare(cpu::problem_of(*node, at), configuration, device));
+// Reads a child's lines until it ends; false where it did not end in time and was killed.
+template <class Take>
+bool read_lines(const Child& child, Take take) {
+  std::string text;
+  std::array<char, 4096> buffer{};
+  for (;;) {
+    pollfd wanted{child.pipe, POLLIN, 0};
+    if (poll(&wanted, 1, kSilence * 1000) == 0) {
+      (void)kill(child.id, SIGKILL);
+      return false;
     }
-    choice.tactic = tactic ? tactic->name : kHost;
-    choice.version = tactic ? tactic->version : 0;
-    choice.configuration = configuration;
-    program.choices.push_back(choice);
+    const ssize_t got = read(child.pipe, buffer.data(), buffer.size());
+    if (got <= 0) return true;
+    text.append(buffer.data(), static_cast<size_t>(got));
+    for (size_t end = 0; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1))
+      take(text.substr(0, end));
   }
-  const cpu::Machine host = cpu::this_machine(2);
-  VIVACE_ASSIGN(const auto executor, Executor::create(std::move(program), device, host));
-  VIVACE_ASSIGN(const auto instance, executor->instance(shapes));
-  VIVACE_ASSIGN(const auto session, executor->session(1, {}));
-  std::vector<Tensor> outputs;
-  for (int run = 0; run < 2; ++run) VIVACE_TRY(session->run(*instance, views, outputs));  // the second replays
-  return outputs;
 }
 
-Status test_case(const char* text, const Device& device, std::map<std::string, Tally>& tallies) {
-  VIVACE_ASSIGN(std::unique_ptr<ir::Graph> parsed, ir::parse("graph " + std::string(text)));
-  std::shared_ptr<ir::Graph> graph = std::move(parsed);
-  VIVACE_TRY(ops::infer_graph(*graph));
-  const ir::Node& node = **graph->nodes().begin();
-  std::vector<Tensor> arguments;
-  std::vector<Shape> shapes;
-  for (const ir::Value* v : graph->inputs()) {
-    shapes.push_back(*v->type.shape());
-    arguments.push_back(ir::random_tensor(v->type.dtype, shapes.back(), static_cast<uint64_t>(v->id()) + 10));
+RowResult test_in_children(const Options& options, const std::string& row) {
+  RowResult result;
+  size_t next = 0;
+  for (int restart = 0; restart <= kMostRestarts; ++restart) {
+    const Child child = start(options, row, next);
+    std::string current, type;  // the run under way
+    const auto fail = [&](const std::string& why) {
+      ++result.types[type].failed;
+      result.failures.push_back(row + ": " + why + " | " + current);
+      current.clear();
+    };
+    const bool ended = child.id > 0 && read_lines(child, [&](const std::string& line) {
+                         if (line.starts_with("run ")) {
+                           char* rest = nullptr;
+                           next = std::strtoul(line.c_str() + 4, &rest, 10) + 1;
+                           const std::string what = rest + 1;
+                           type = what.substr(0, what.find(' '));
+                           current = what.substr(std::min(what.size(), type.size() + 1));
+                         } else if (line.starts_with("pass ")) {
+                           Tally& tally = result.types[type];
+                           ++tally.passed;
+                           tally.worst = std::max(tally.worst, std::atof(line.c_str() + 5));
+                           current.clear();
+                         } else if (line.starts_with("fail ")) {
+                           fail(line.substr(5));
+                         } else if (line.starts_with("case ")) {
+                           result.failures.push_back(line);
+                         }
+                       });
+    int status = 0;
+    if (child.id > 0) {
+      (void)close(child.pipe);
+      (void)waitpid(child.id, &status, 0);
+    }
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    result.no_gpu = code == kNoGpu;
+    if (code == 0 || result.no_gpu) return result;
+    const bool began = !current.empty();
+    if (began) fail(ended ? "the process died of signal " + std::to_string(WTERMSIG(status)) : "it does not end");
+    if (code != kUnusable && !began) {
+      ++result.types["f32"].failed;
+      result.failures.push_back(row + ": its process failed outside any run, at " + std::to_string(next));
+      return result;
+    }
   }
-  VIVACE_ASSIGN(const std::vector<Tensor> expected, ops::run_graph_reference(*graph, arguments));
-  VIVACE_ASSIGN(const cpu::ConcreteGraph at, cpu::concretize(*graph, shapes));
-  if (!at.concrete(node)) return {};
-  const Problem problem = cpu::problem_of(node, at);
-  const auto check = [&](const Tactic* tactic, const std::string& configuration) {
-    const std::string name = tactic ? std::string(tactic->name) : "host";
-    const Result<std::vector<Tensor>> got = run_with(graph, tactic, configuration, arguments, device);
-    double error = got.ok() ? 0 : INFINITY;
-    for (size_t i = 0; got.ok() && i < expected.size(); ++i) error = std::max(error, error_of((*got)[i], expected[i]));
-    Tally& tally = tallies[name];
-    tally.worst = std::max(tally.worst, error);
-    ++(error <= kTolerance ? tally.passed : tally.failed);
-    if (error <= kTolerance) return;
-    std::printf("FAILED %s '%s' on %s\n  %s\n", name.c_str(), configuration.c_str(), text,
-                got.ok() ? ("error " + std::to_string(error)).c_str() : got.status().message().c_str());
-  };
-  check(nullptr, "");
-  for (const Tactic* tactic : all_tactics()) {
-    if (!tactic->runs(node.op) || !tactic->supports(problem, device)) continue;
-    for (const std::string& configuration :
-         tactic->configurations ? tactic->configurations(problem, device) : std::vector<std::string>{""})
-      check(tactic, configuration);
-  }
-  return {};
+  result.failures.push_back(row + ": given up at run " + std::to_string(next) + " after many that broke the GPU");
+  return result;
 }
 
-// An index out of range is an error that names the node, and the next run is as if nothing had been.
-Status test_fault(const Device& device) {
-  VIVACE_ASSIGN(std::unique_ptr<ir::Graph> parsed,
-                ir::parse("graph (%x: f32[3,2], %i: i64[2]) { %y = Gather(%x, %i) return %y }"));
-  std::shared_ptr<ir::Graph> graph = std::move(parsed);
-  VIVACE_TRY(ops::infer_graph(*graph));
-  const Tensor x = Tensor::of<float>({0, 1, 2, 3, 4, 5}).reshaped({3, 2});
-  const Result<std::vector<Tensor>> bad =
-      run_with(graph, find_tactic("cuda_gather"), "", {x, Tensor::of<int64_t>({1, 3})}, device);
-  if (bad.ok() || bad.status().code() != Code::invalid_argument)
-    return {Code::internal, "an index out of range is not noticed"};
-  VIVACE_ASSIGN(const std::vector<Tensor> good,
-                run_with(graph, find_tactic("cuda_gather"), "", {x, Tensor::of<int64_t>({-1, 0})}, device));
-  const float* y = good[0].as<float>();
-  return y[0] == 4 && y[1] == 5 && y[2] == 0 && y[3] == 1 ? Status() : Status(Code::internal, "wrong rows");
+std::string text_of(const Tally& tally) {
+  std::array<char, 40> text{};
+  if (tally.passed + tally.failed == 0) return "-";
+  std::snprintf(text.data(), text.size(), "%d/%d %.1e", tally.passed, tally.passed + tally.failed, tally.worst);
+  return text.data();
 }
 
-int run(const std::string& name) {
-  const Result<Device> device = find_device(name);
-  if (!device.ok()) {
-    std::printf("skipped: %s\n", device.status().message().c_str());
-    return device.status().code() == Code::device_unavailable ? 77 : 1;
+int run_all(Options options) {
+  std::array<char, 40> folder{"/tmp/vivace-test-device-XXXXXX"};
+  if (mkdtemp(folder.data())) options.folder = folder.data();
+  std::vector<std::string> rows;
+  for (const Tactic* tactic : all_tactics()) rows.emplace_back(tactic->name);
+  if (!options.compile_only) rows.emplace_back(kGraphsRow);
+  if (!options.row.empty()) rows = {options.row};
+  std::map<std::string, RowResult> results;
+  std::mutex mutex;
+  size_t next = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < workers(); ++i)
+    threads.emplace_back([&] {
+      std::unique_lock lock(mutex);
+      while (next < rows.size()) {
+        const std::string row = rows[next++];
+        lock.unlock();
+        RowResult result = test_in_children(options, row);
+        lock.lock();
+        results[row] = std::move(result);
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  std::error_code ignored;
+  if (!options.folder.empty()) std::filesystem::remove_all(options.folder, ignored);
+
+  if (results.begin()->second.no_gpu) {
+    std::printf("skipped: %s\n", results.begin()->second.failures.back().c_str() + std::strlen("case "));
+    return kNoGpu;
   }
-  std::printf("%s, %s\n", device->name.c_str(), device->architecture().c_str());
-  std::map<std::string, Tally> tallies;
+  // Failures first, so that a cut-off output still ends with the table; in full where they are asked for.
+  FILE* log = options.log.empty() ? nullptr : std::fopen(options.log.c_str(), "w");
+  const size_t share = std::max<size_t>(3, kMostLines / rows.size());
   int failed = 0;
-  const auto all = [&](auto& cases) {
-    for (const char* text : cases) {
-      const Status status = test_case(text, *device, tallies);
-      if (status.ok()) continue;
-      ++failed;
-      std::printf("FAILED %s\n  %s\n", text, status.message().c_str());
+  size_t shown = 0;
+  for (const std::string& row : rows) {
+    const std::vector<std::string>& failures = results[row].failures;
+    for (size_t i = 0; i < failures.size(); ++i) {
+      if (log) std::fprintf(log, "%s\n", failures[i].c_str());
+      if (options.row.empty() && (i >= share || shown >= kMostLines)) continue;
+      const int width = static_cast<int>(options.row.empty() ? kLineWidth : failures[i].size());
+      std::printf("FAILED %.*s\n", width, failures[i].c_str());
+      ++shown;
     }
-  };
-  all(kBackendCases);
-  all(kMoreCases);
-  if (const Status status = test_fault(*device); !status.ok()) {
-    ++failed;
-    std::printf("FAILED an index out of range: %s\n", status.message().c_str());
   }
-  std::printf("%-24s %7s %7s %12s\n", "row", "passed", "failed", "worst error");
-  for (const Tactic* tactic : all_tactics()) tallies[std::string(tactic->name)];
-  for (const auto& [row, tally] : tallies) {
-    std::printf("%-24s %7d %7d %12.2g\n", row.c_str(), tally.passed, tally.failed, tally.worst);
-    failed += tally.failed;
-    if (tally.passed == 0) std::printf("FAILED no case reaches %s\n", row.c_str()), ++failed;
+  if (log) (void)std::fclose(log);
+  std::printf("%-24s %-18s %-18s %-18s (passed/run, worst error)\n", "row", "f32", "f16", "bf16");
+  for (const std::string& row : rows) {
+    RowResult& result = results[row];
+    int runs = 0;
+    failed += result.failures.empty() ? 0 : 1;
+    for (const auto& [type, tally] : result.types) runs += tally.passed + tally.failed;
+    std::printf("%-24s %-18s %-18s %-18s%s\n", row.c_str(), text_of(result.types["f32"]).c_str(),
+                text_of(result.types["f16"]).c_str(), text_of(result.types["bf16"]).c_str(),
+                runs ? "" : " no case reaches it");
+    failed += runs == 0;
   }
   std::printf("%s\n", failed ? "some failed" : "all passed");
   return failed ? 1 : 0;
 }
 
+constexpr const char* kHelp =
+    "usage: vivace-test-device [--row NAME] [--all] [--log FILE] [--compile] [DEVICE]\n"
+    "Runs every row of the GPU on small problems, in f32, f16 and bf16, and compares with the reference.\n"
+    "  --row NAME   only this row, all failures in full\n"
+    "  --list       the rows\n"
+    "  --all        every configuration of every row, not some for each problem\n"
+    "  --log FILE   all failures in full, whatever is shown\n"
+    "  --compile    only compiles the kernels; needs no GPU (DEVICE sm_90, sm_80, ...)\n"
+    "Exit codes: 0 all passed, 1 some failed, 77 there is no GPU.\n";
+
+int run(const std::vector<std::string>& words) {
+  Options options;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    const auto value = [&] { return i + 1 < words.size() ? words[++i] : std::string(); };
+    if (word == "--row") {
+      options.row = value();
+    } else if (word == "--device") {
+      options.device = value();
+    } else if (word == "--log") {
+      options.log = value();
+    } else if (word == "--from") {
+      options.from = std::strtoul(value().c_str(), nullptr, 10);
+    } else if (word == "--folder") {
+      options.folder = value();
+    } else if (word == "--compile") {
+      options.compile_only = true;
+    } else if (word == "--all") {
+      options.every_configuration = true;
+    } else if (word == "--child") {
+      options.child = true;
+    } else if (word == "--list") {
+      for (const Tactic* tactic : all_tactics()) std::printf("%s\n", std::string(tactic->name).c_str());
+      std::printf("%s\n", kGraphsRow);
+      return 0;
+    } else if (word.starts_with("-")) {
+      std::printf("%s", kHelp);
+      return word == "-h" || word == "--help" ? 0 : 2;
+    } else {
+      options.device = word;
+    }
+  }
+  return options.child ? run_child(options) : run_all(options);
+}
+
 }  // namespace
 }  // namespace vivace::cuda
 
-int main(int argc, char** argv) {
-  const std::string name = argc > 1 ? argv[1] : "cuda";
-  if (name == "-h" || name == "--help") {
-    std::printf(
-        "usage: vivace-test-device [DEVICE]\nRuns every row of the GPU on small problems and compares with the "
-        "reference.\nExit codes: 0 all passed, 1 some failed, 77 there is no GPU.\n");
-    return 0;
-  }
-  return vivace::cuda::run(name);
-}
+int main(int argc, char** argv) { return vivace::cuda::run({argv + 1, argv + argc}); }

@@ -1,0 +1,151 @@
+#include "device/graph_test.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "backends/cuda/executor.h"
+#include "backends/cuda/lower.h"
+#include "device/row_test.h"
+#include "ir/text.h"
+#include "ops/operator.h"
+#include "passes/precision.h"
+
+namespace vivace::cuda {
+
+namespace {
+
+constexpr const char* kGraphs[] = {
+    // Images: a stem, pooling, a residual block, concatenation, a classifier.
+    "(%x: f32[2,3,37,35]) { %a = vivace.FusedConv(%x, const f32[24,3,7,7] random(1), const f32[24] random(2)) "
+    "{pads=[3,3,3,3], strides=[2,2], activation=\"relu\"} "
+    "%b = MaxPool(%a) {kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]} "
+    "%c = vivace.FusedConv(%b, const f32[19,24,1,1] random(3), const f32[19] random(4)) {activation=\"relu\"} "
+    "%d = vivace.FusedConv(%c, const f32[24,19,3,3] random(5), const f32[24] random(6), %b) {pads=[1,1,1,1], "
+    "activation=\"relu\"} %e = Concat(%c, %d) {axis=1} %f = Conv(%e, const f32[40,43,3,3] random(7)) {strides=[2,2]} "
+    "%g = GlobalAveragePool(%f) %h = Flatten(%g) %i = Gemm(%h, const f32[11,40] random(8), const f32[11] random(9)) "
+    "{transB=1} %y = Softmax(%i) return %y, %d }",
+    // Depthwise convolutions and a gate.
+    "(%x: f32[1,16,20,18]) { %a = vivace.FusedConv(%x, const f32[48,16,1,1] random(1), const f32[48] random(2)) "
+    "{activation=\"silu\"} %b = vivace.FusedConv(%a, const f32[48,1,5,5] random(3), const f32[48] random(4)) "
+    "{group=48, pads=[2,2,2,2], strides=[2,2], activation=\"silu\"} %c = GlobalAveragePool(%b) "
+    "%d = vivace.FusedConv(%c, const f32[12,48,1,1] random(5), const f32[12] random(6)) {activation=\"silu\"} "
+    "%e = vivace.FusedConv(%d, const f32[48,12,1,1] random(7), const f32[48] random(8)) {activation=\"sigmoid\"} "
+    "%f = Mul(%b, %e) %y = Conv(%f, const f32[24,48,1,1] random(9)) return %y }",
+    // A layer of a transformer; the sum that LSTM makes runs on the CPU.
+    "(%x: f32[2,13,64]) { %n = LayerNormalization(%x, const f32[64] random(1), const f32[64] random(2)) "
+    "%q = MatMul(%n, const f32[64,64] random(3)) %k = MatMul(%n, const f32[64,64] random(4)) "
+    "%v = MatMul(%n, const f32[64,64] random(5)) %a = Attention(%q, %k, %v) {q_num_heads=4, kv_num_heads=4} "
+    "%o = Add(%a, %x) %u = vivace.FusedMatMul(%o, const f32[96,64] random(6), const f32[96] random(7)) {trans_b=1, "
+    "activation=\"gelu\", scale=0.1} %d = MatMul(%u, const f32[96,64] random(8)) %y = Add(%d, %o) "
+    "%t = Transpose(%y) {perm=[1,0,2]} %l, _, _ = LSTM(%t, const f32[1,20,64] random(9), const f32[1,20,5] random(10)) "
+    "{hidden_size=5} %z = Relu(%l) return %y, %z }",
+};
+
+// max |difference| / max |expected|.
+double error_of(const Tensor& got, const Tensor& expected) {
+  if (got.type() != expected.type() || got.shape() != expected.shape()) return INFINITY;
+  if (!is_float(got.type()))
+    return std::equal(got.as<char>(), got.as<char>() + got.bytes(), expected.as<char>()) ? 0 : INFINITY;
+  const std::vector<double> a = to_double(got), b = to_double(expected);
+  double worst = 0, largest = 1e-30;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (std::isnan(a[i]) != std::isnan(b[i])) return INFINITY;
+    if (std::isnan(b[i])) continue;
+    worst = std::max(worst, std::abs(a[i] - b[i]));
+    largest = std::max(largest, std::abs(b[i]));
+  }
+  return worst / largest;
+}
+
+// Executors: the whole case by the CPU's tactics on a mirror of the memory, and by the first rows, recorded and
+// replayed.
+Result<std::vector<Tensor>> run_graph(const std::shared_ptr<ir::Graph>& graph, bool on_host,
+                                      const std::vector<Tensor>& arguments, const Device& device) {
+  std::vector<Shape> shapes;
+  std::vector<TensorView> views;
+  for (const Tensor& t : arguments) {
+    shapes.push_back(t.shape());
+    views.push_back(t.view());
+  }
+  VIVACE_ASSIGN(const cpu::ConcreteGraph at, cpu::concretize(*graph, shapes));
+  plan::Program program;
+  program.graph = graph;
+  for (const ir::Node* node : graph->node_list()) {
+    plan::Choice choice;
+    choice.tactic = kHost;
+    for (const Tactic* tactic : all_tactics()) {
+      if (on_host || choice.tactic != kHost || at.settled(*node) || !at.concrete(*node) || cpu::is_alias(*node)) break;
+      const Problem problem = cpu::problem_of(*node, at);
+      if (!tactic->runs(node->op) || !tactic->supports(problem, device)) continue;
+      choice.tactic = tactic->name;
+      choice.version = tactic->version;
+      choice.configuration = tactic->configurations ? tactic->configurations(problem, device).front() : "";
+      if (!tactic->prepare) continue;
+      VIVACE_ASSIGN(choice.packed, tactic->prepare(problem, choice.configuration, device));
+    }
+    program.choices.push_back(choice);
+  }
+  VIVACE_ASSIGN(const auto executor, Executor::create(std::move(program), device, cpu::this_machine(2)));
+  VIVACE_ASSIGN(const auto instance, executor->instance(shapes));
+  VIVACE_ASSIGN(const auto session, executor->session(1, {}));
+  std::vector<Tensor> outputs;
+  for (int run = 0; run < 2; ++run) VIVACE_TRY(session->run(*instance, views, outputs));  // the second replays
+  return outputs;
+}
+
+Status test_graph(const std::string& text, DType type, bool on_host, const Device& device) {
+  VIVACE_ASSIGN(std::shared_ptr<ir::Graph> graph, ir::parse("graph " + text));
+  VIVACE_TRY(ops::infer_graph(*graph));
+  std::vector<Tensor> arguments;
+  for (const ir::Value* v : graph->inputs())
+    arguments.push_back(ir::random_tensor(v->type.dtype, *v->type.shape(), static_cast<uint64_t>(v->id()) + 10));
+  VIVACE_ASSIGN(const std::vector<Tensor> expected, ops::run_graph_reference(*graph, arguments));
+  if (type != DType::f32) VIVACE_TRY(passes::lower_precision(*graph, type).status());
+  VIVACE_TRY(lower(*graph, type));
+  VIVACE_ASSIGN(const std::vector<Tensor> got, run_graph(graph, on_host, arguments, device));
+  // Each layer rounds: some times what one node may be off.
+  const double tolerance = type == DType::f32 ? 2e-5 : type == DType::f16 ? 1e-2 : 6e-2;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double error = error_of(got[i], expected[i]);
+    if (!(error <= tolerance))
+      return {Code::internal, "output " + std::to_string(i) + " is off by " + std::to_string(error)};
+  }
+  return {};
+}
+
+// An index out of range is an error that names the node, and the next run is as if nothing had been.
+Status test_fault(const Device& device) {
+  VIVACE_ASSIGN(const std::shared_ptr<ir::Graph> graph,
+                ir::parse("graph (%x: f32[3,2], %i: i64[2]) { %y = Gather(%x, %i) return %y }"));
+  VIVACE_TRY(ops::infer_graph(*graph));
+  const Tensor x = Tensor::of<float>({0, 1, 2, 3, 4, 5}).reshaped({3, 2});
+  const Result<std::vector<Tensor>> bad = run_graph(graph, false, {x, Tensor::of<int64_t>({1, 3})}, device);
+  if (bad.ok() || bad.status().code() != Code::invalid_argument)
+    return {Code::internal, "an index out of range is not noticed"};
+  VIVACE_ASSIGN(const std::vector<Tensor> good, run_graph(graph, false, {x, Tensor::of<int64_t>({-1, 0})}, device));
+  const float* y = good[0].as<float>();
+  return y[0] == 4 && y[1] == 5 && y[2] == 0 && y[3] == 1 ? Status() : Status(Code::internal, "wrong rows");
+}
+
+}  // namespace
+
+int test_graphs(const Device& device, std::span<const char* const> cases, size_t from) {
+  size_t next = 0;
+  int code = 0;
+  const auto check = [&](const std::string& text, DType type, const auto& test) {
+    if (code || next++ < from) return;
+    std::printf("run %zu %s %s\n", next - 1, to_string(type), text.c_str());
+    std::fflush(stdout);
+    const Status status = test();
+    std::printf("%s%s\n", status.ok() ? "pass 0" : "fail ", status.message().c_str());
+    if (status.code() == Code::device_unavailable) code = kUnusable;
+  };
+  check("an index out of range", DType::f32, [&] { return test_fault(device); });
+  for (const char* text : cases) check(text, DType::f32, [&] { return test_graph(text, DType::f32, true, device); });
+  for (const char* text : kGraphs)
+    for (const DType type : {DType::f32, DType::f16, DType::bf16})
+      check(text, type, [&] { return test_graph(text, type, false, device); });
+  return code;
+}
+
+}  // namespace vivace::cuda

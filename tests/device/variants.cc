@@ -1,0 +1,135 @@
+#include "device/variants.h"
+
+#include <set>
+
+#include "backends/cpu/layouts.h"
+#include "backends/cuda/lower.h"
+#include "ir/text.h"
+#include "ops/operator.h"
+#include "passes/precision.h"
+
+namespace vivace::cuda {
+
+namespace {
+
+bool is_small(DType type) { return is_float(type) && bits_of(type) == 16; }
+
+// f32: sums of some thousand products in another order than the reference's. The others: the result is rounded to 11
+// or 8 bits, and so may be what a kernel keeps between two products (attention's weights).
+double tolerance_of(DType type) { return type == DType::f16 ? 4e-3 : type == DType::bf16 ? 3e-2 : 2e-5; }
+
+Tensor converted(const Tensor& from, DType type) {
+  if (from.type() == type) return from;
+  const std::vector<double> x = to_double(from);
+  Result<Tensor> made = Tensor::allocate(type, from.shape());
+  if (!made.ok()) return {};
+  visit_dtype<float, Float16, BFloat16>(type, [&]<class T>() {
+    for (size_t i = 0; i < x.size(); ++i) made->as<T>()[i] = static_cast<float>(x[i]);
+  });
+  return *std::move(made);
+}
+
+// Channels that an image of `info` takes when its part of a larger one begins at a multiple of the unit.
+int padded(int64_t channels) { return static_cast<int>((channels + kChannelUnit - 1) / kChannelUnit * kChannelUnit); }
+
+struct Collector {
+  std::vector<TestProblem> problems;
+  std::set<std::string> seen;
+
+  // `wider`: images are parts of images with so many more channels.
+  Status add(const std::shared_ptr<const ir::Graph>& graph, const std::string& variant, DType type, int wider = 0) {
+    std::vector<Shape> shapes;
+    for (const ir::Value* v : graph->inputs()) shapes.push_back(*v->type.shape());
+    VIVACE_ASSIGN(cpu::ConcreteGraph concrete, cpu::concretize(*graph, shapes));
+    const auto kept = std::make_shared<const cpu::ConcreteGraph>(std::move(concrete));
+    const cpu::ConcreteGraph& at = *kept;
+    for (const auto& node : graph->nodes()) {
+      if (at.settled(*node) || !at.concrete(*node) || cpu::is_alias(*node)) continue;
+      TestProblem made{variant, type, cpu::problem_of(*node, at), {}, tolerance_of(type), graph, kept};
+      for (std::vector<TensorInfo>* all : {&made.problem.inputs, &made.problem.outputs})
+        for (TensorInfo& info : *all)
+          if (info.channel_block) info.channel_block += wider;
+      size_t outputs = 0;
+      for (const TensorInfo& info : made.problem.outputs) outputs += info.bytes();
+      if (outputs == 0 || !seen.insert(made.problem.key()).second) continue;
+      for (size_t i = 0; i < node->inputs().size(); ++i) {
+        const ir::Value* v = node->input(i);
+        const TensorInfo& info = made.problem.inputs[i];
+        if (!v) {
+          made.inputs.emplace_back();
+        } else if (const Tensor* value = at.value(v)) {
+          made.inputs.push_back(*value);
+        } else {
+          const uint64_t seed = static_cast<uint64_t>(v->id()) + 10;
+          const Tensor random = ir::random_tensor(is_small(info.type) ? DType::f32 : info.type, info.shape, seed);
+          made.inputs.push_back(converted(random, info.type));
+        }
+      }
+      problems.push_back(std::move(made));
+    }
+    return {};
+  }
+};
+
+}  // namespace
+
+Result<std::vector<TestProblem>> problems_of(const char* text) {
+  Collector all;
+  VIVACE_ASSIGN(const std::shared_ptr<ir::Graph> plain, ir::parse("graph " + std::string(text)));
+  VIVACE_TRY(ops::infer_graph(*plain));
+  VIVACE_TRY(all.add(plain, "f32", DType::f32));
+  for (const DType type : {DType::f16, DType::bf16}) {
+    const std::string name = to_string(type);
+    std::shared_ptr<ir::Graph> small = plain->clone();
+    for (ir::Value* v : small->inputs())
+      if (v->type.dtype == DType::f32) v->type.dtype = type;
+    Result<int> changes = passes::lower_precision(*small, type);
+    if (!changes.ok() || *changes == 0) continue;  // its operators stay in f32
+    VIVACE_TRY(all.add(small, name, type));
+    const std::shared_ptr<ir::Graph> lowered = small->clone();
+    VIVACE_TRY(lower(*lowered, type));
+    VIVACE_TRY(all.add(lowered, name + " last", type));
+    // As between other nodes: what comes in has its channels last already.
+    const std::shared_ptr<ir::Graph> inner = small->clone();
+    for (ir::Value* v : inner->inputs())
+      if (cpu::is_image(v, type)) v->type.channel_block = padded((*v->type.dims)[1].value());
+    VIVACE_TRY(lower(*inner, type));
+    VIVACE_TRY(all.add(inner, name + " last", type));
+    VIVACE_TRY(all.add(inner, name + " part", type, kChannelUnit));
+  }
+  return std::move(all.problems);
+}
+
+Result<std::vector<Tensor>> expected_of(const TestProblem& problem) {
+  std::vector<Tensor> arguments;
+  for (const Tensor& t : problem.inputs)
+    arguments.push_back(t.valid() && is_small(t.type()) ? converted(t, DType::f32) : t);
+  VIVACE_ASSIGN(std::vector<Tensor> made, ops::run_reference(*problem.problem.node, arguments));
+  for (Tensor& t : made)
+    if (t.valid() && is_small(t.type())) t = converted(t, DType::f32);
+  return made;
+}
+
+Layout::Layout(const TensorInfo& info) : block_(info.channel_block) {
+  count_ = static_cast<int64_t>(info.bytes() / std::max<size_t>(byte_size(info.type, 1), 1));
+  if (!block_) return;
+  channels_ = info.shape[1];
+  pixels_ = vivace::elements(std::span(info.shape).subspan(2));
+}
+
+size_t Layout::place(size_t i) const {
+  if (!block_) return i;
+  const auto at = static_cast<int64_t>(i);
+  const int64_t pixel = at % pixels_, channel = at / pixels_ % channels_, image = at / pixels_ / channels_;
+  return static_cast<size_t>((image * pixels_ + pixel) * block_ + channel);
+}
+
+int64_t Layout::element(size_t place) const {
+  const auto at = static_cast<int64_t>(place);
+  if (!block_) return at;
+  const int64_t channel = at % block_, pixel = at / block_ % pixels_, image = at / block_ / pixels_;
+  if (channel < channels_) return (image * channels_ + channel) * pixels_ + pixel;
+  return channel < padded(channels_) ? kPad : kOther;
+}
+
+}  // namespace vivace::cuda

@@ -1,0 +1,47 @@
+// A case in other types and layouts: the problems that rows of the GPU are tested on.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backends/cpu/shapes.h"
+#include "backends/cuda/tactic.h"
+
+namespace vivace::cuda {
+
+/// One node of a lowered graph, with random arguments.
+struct TestProblem {
+  std::string variant;  // "f32", "f16", "f16 last" (channels), "f16 part" (of an image with more channels)
+  DType type = DType::f32;
+  Problem problem;
+  std::vector<Tensor> inputs;  // row-major; invalid where left out
+  double tolerance = 0;        // of the largest output
+  // What `problem` points into.
+  std::shared_ptr<const ir::Graph> graph;
+  std::shared_ptr<const cpu::ConcreteGraph> at;
+};
+
+/// The nodes of the case in f32, f16 and bf16; for the latter two row-major, with channels last, and as a part of an
+/// image that has more channels. Nodes that run nothing are left out.
+Result<std::vector<TestProblem>> problems_of(const char* text);
+
+/// What the reference kernels make of it in f32, from the same (rounded) arguments. Row-major; of f32 or integers.
+Result<std::vector<Tensor>> expected_of(const TestProblem& problem);
+
+/// Where an element of a tensor is, in its memory.
+class Layout {
+ public:
+  explicit Layout(const TensorInfo& info);
+  size_t elements() const { return static_cast<size_t>(count_); }
+  /// Of element i in row-major order.
+  size_t place(size_t i) const;
+  /// Which element is at this place; kPad: a lane that is zero, kOther: one that belongs to somebody else.
+  int64_t element(size_t place) const;
+  static constexpr int64_t kPad = -1, kOther = -2;
+
+ private:
+  int64_t count_ = 0, channels_ = 1, pixels_ = 1, block_ = 0;
+};
+
+}  // namespace vivace::cuda
