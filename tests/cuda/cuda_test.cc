@@ -96,6 +96,22 @@ INSTANTIATE_TEST_SUITE_P(
                "(%x: f32[1,40,9,9], %r: f32[1,44,5,5]) { %y = vivace.FusedConv(%x, const f32[44,40,3,3] random(1), "
                "const f32[44] random(2), %r) {pads=[1,1,1,1], strides=[2,2], activation=\"relu\"} return %y }",
                DType::f16},
+        Golden{"conv_depthwise.cu", "cuda_conv_depthwise", "pixels 2x2 threads 64",
+               "(%x: f32[1,20,9,9], %r: f32[1,20,9,9]) { %y = vivace.FusedConv(%x, const f32[20,1,3,3] random(1), "
+               "const f32[20] random(2), %r) {group=20, pads=[1,1,1,1], activation=\"relu\"} return %y }",
+               DType::f16},
+        Golden{"conv_stem.cu", "cuda_conv_stem", "tiles 2x4 warps 2x1 shifted",
+               "(%x: f32[1,3,20,22]) { %y = Conv(%x, const f32[32,3,7,7] random(1), const f32[32] random(2)) "
+               "{pads=[3,3,3,3], strides=[2,2]} return %y }",
+               DType::f16},
+        Golden{"conv_grouped.cu", "cuda_conv_grouped", "tiles 1x2 warps 4x1",
+               "(%x: f32[1,48,9,9]) { %y = vivace.FusedConv(%x, const f32[48,16,3,3] random(1), const f32[48] "
+               "random(2)) {group=3, pads=[1,1,1,1], strides=[2,2], activation=\"relu\"} return %y }",
+               DType::bf16},
+        Golden{"conv_direct_last.cu", "cuda_conv_direct_last", "",
+               "(%x: f32[1,6,9,9]) { %y = Conv(%x, const f32[12,1,3,3] random(1)) {group=6, dilations=[2,1]} return "
+               "%y }",
+               DType::f16},
         Golden{"conv_direct.cu", "cuda_conv_direct", "",
                "(%x: f32[1,4,9]) { %y = Conv(%x, const f32[4,1,3] random(1)) {group=4} return %y }"},
         Golden{"matmul_rows.cu", "cuda_matmul_rows", "",

@@ -34,6 +34,31 @@ constexpr const char* kMoreCases[] = {
     "(%x: f32[1,130,17,19]) { %y = Conv(%x, const f32[131,130,3,3] random(1)) {pads=[1,1,1,1]} return %y }",
     "(%x: f32[2,7,65,63]) { %y = vivace.FusedConv(%x, const f32[129,7,1,1] random(1), const f32[129] random(2)) "
     "{activation=\"gelu\"} return %y }",
+    // Depthwise, whose kernels differ by size and stride; channels that are no multiple of 8.
+    "(%x: f32[2,13,15,9], %r: f32[2,13,15,9]) { %y = vivace.FusedConv(%x, const f32[13,1,3,3] random(1), const f32[13] "
+    "random(2), %r) {group=13, pads=[1,1,1,1], activation=\"relu\"} return %y }",
+    "(%x: f32[1,72,13,13]) { %y = vivace.FusedConv(%x, const f32[72,1,7,7] random(1), const f32[72] random(2)) "
+    "{group=72, pads=[3,3,3,3], activation=\"sigmoid\"} return %y }",
+    "(%x: f32[1,16,13,14]) { %y = Conv(%x, const f32[16,1,3,2] random(1)) {group=16, pads=[3,1,2,3], dilations=[2,3], "
+    "strides=[1,3]} return %y }",
+    "(%x: f32[1,6,9,7]) { %y = Conv(%x, const f32[18,1,3,3] random(1), const f32[18] random(2)) {group=6, "
+    "pads=[1,0,1,0]} return %y }",
+    // Groups of channels around those of an instruction.
+    "(%x: f32[2,32,9,11], %r: f32[2,32,9,11]) { %y = vivace.FusedConv(%x, const f32[32,4,3,3] random(1), const f32[32] "
+    "random(2), %r) {group=8, pads=[1,1,1,1], activation=\"silu\", residual_last=1} return %y }",
+    "(%x: f32[1,48,10,9]) { %y = vivace.FusedConv(%x, const f32[48,24,3,3] random(1), const f32[48] random(2)) "
+    "{group=2, pads=[1,1,1,1], strides=[2,2], activation=\"relu\"} return %y }",
+    "(%x: f32[1,128,7,7]) { %y = Conv(%x, const f32[128,64,3,3] random(1)) {group=2, pads=[1,1,1,1]} return %y }",
+    "(%x: f32[1,33,5,6]) { %y = Conv(%x, const f32[66,11,1,1] random(1)) {group=3} return %y }",
+    // Few channels: odd and even strides, sizes and pads.
+    "(%x: f32[2,3,34,30]) { %y = vivace.FusedConv(%x, const f32[64,3,7,7] random(1), const f32[64] random(2)) "
+    "{pads=[3,3,3,3], strides=[2,2], activation=\"relu\"} return %y }",
+    "(%x: f32[1,3,18,21], %r: f32[1,20,18,21]) { %y = vivace.FusedConv(%x, const f32[20,3,3,3] random(1), const "
+    "f32[20] random(2), %r) {pads=[1,1,1,1]} return %y }",
+    "(%x: f32[1,3,43,40]) { %y = Conv(%x, const f32[64,3,11,11] random(1)) {pads=[2,2,2,2], strides=[4,4]} return %y }",
+    "(%x: f32[1,4,33,48]) { %y = Conv(%x, const f32[24,4,16,16] random(1)) {strides=[16,16]} return %y }",
+    "(%x: f32[1,2,9,13]) { %y = Conv(%x, const f32[24,2,2,3] random(1)) {dilations=[1,2], strides=[1,3], "
+    "pads=[0,2,1,1]} return %y }",
     "(%x: f32[8,1000]) { %y = Gemm(%x, const f32[301,1000] random(1)) {transB=1} return %y }",
     "(%x: f32[129,257]) { %y = MatMul(%x, const f32[257,131] random(1)) return %y }",
     "(%x: f32[3,65,33], %z: f32[3,33,67]) { %y = MatMul(%x, %z) return %y }",

@@ -5,6 +5,10 @@ namespace vivace::cuda {
 
 #define VIVACE_TACTICS(T)   \
   T(conv_mma_tactic)        \
+  T(conv_depthwise_tactic)  \
+  T(conv_stem_tactic)       \
+  T(conv_grouped_tactic)    \
+  T(conv_last_tactic)       \
   T(conv_implicit_tactic)   \
   T(conv_direct_tactic)     \
   T(conv_transposed_tactic) \

@@ -1,0 +1,301 @@
+// The first convolution of a network: few channels row-major in, channels last out, on tensor cores.
+//
+// A block loads the input of its tile of pixels into shared memory, where a pair of neighbouring columns is a word. The
+// sums run over kernel rows, channels and pairs of kernel columns; a pair of a pixel is one word, whose place is the
+// pixel's and the pair's. An odd stride needs pairs that begin at odd columns too: then every column begins a word.
+#include "backends/cuda/rows/image_conv.h"
+#include "backends/cuda/rows/mma.h"
+
+namespace vivace::cuda {
+
+namespace {
+
+constexpr int64_t kMostChannels = 16;
+
+Verdict stem_of(const Problem& p, ImageConv& c) {
+  if (Verdict verdict = image_conv_of(p, c); !verdict) return verdict;
+  if (c.in_pitch) return no("row-major images only");
+  if (c.groups != 1) return no("groups");
+  if (c.in_channels > kMostChannels) return no("more than " + std::to_string(kMostChannels) + " channels");
+  if (c.dilation_h != 1 || c.dilation_w != 1) return no("dilation");
+  return yes();
+}
+
+// Tiles of 16 pixels and of 8 channels that a warp makes, warps along pixels and channels. Kernels whose first column
+// is odd are shifted to an even one where that lets words be loaded.
+struct Tile {
+  int m, n, warps_m, warps_n;
+  bool shifted;
+
+  int64_t slots() const { return int64_t{16} * m * warps_m; }
+  int64_t blocks_n() const { return int64_t{n} * warps_n; }
+  int threads() const { return 32 * warps_m * warps_n; }
+  int64_t pairs_w(const ImageConv& c) const { return (c.kernel_w + shifted + 1) / 2; }
+  int64_t steps(const ImageConv& c) const { return (c.kernel_h * c.in_channels * pairs_w(c) + 7) / 8; }
+  // Words of a row in shared memory.
+  int64_t row_words(const ImageConv& c, const PixelTile& t) const {
+    const int64_t columns = (t.w - 1) * c.stride_w + 2 * pairs_w(c);
+    return c.stride_w % 2 ? columns : columns / 2;
+  }
+  int64_t weight_bytes(const ImageConv& c) const { return blocks_n() / 2 * steps(c) * 512; }
+  int64_t patch_bytes(const ImageConv& c) const {
+    const PixelTile t = pixel_tile(c, slots());
+    return (t.in_h * c.in_channels * row_words(c, t) * 4 + 15) / 16 * 16;
+  }
+  int64_t sum_bytes() const { return slots() * (blocks_n() * 8 + 4) * 4; }
+  int64_t bias_at(const ImageConv& c) const {
+    return std::max(weight_bytes(c) + patch_bytes(c) + steps(c) * 32, sum_bytes());
+  }
+  int64_t shared_bytes(const ImageConv& c) const { return bias_at(c) + blocks_n() * 32; }
+  std::string text() const {
+    return "tiles " + std::to_string(m) + "x" + std::to_string(n) + " warps " + std::to_string(warps_m) + "x" +
+           std::to_string(warps_n) + (shifted ? " shifted" : "");
+  }
+};
+
+constexpr struct {
+  int m, n, warps_m, warps_n;
+} kTiles[] = {{1, 8, 7, 1}, {1, 8, 4, 1}, {1, 8, 8, 1}, {2, 8, 4, 1}, {1, 4, 4, 2}, {2, 4, 2, 2},
+              {2, 4, 4, 2}, {4, 4, 2, 2}, {1, 4, 4, 1}, {2, 4, 4, 1}, {1, 4, 7, 1}, {1, 4, 8, 1},
+              {1, 2, 4, 1}, {2, 2, 4, 1}, {1, 2, 8, 1}, {1, 4, 2, 1}, {1, 4, 2, 2}, {1, 4, 1, 4},
+              {2, 4, 1, 4}, {1, 4, 2, 4}, {1, 2, 1, 4}, {2, 4, 2, 4}, {1, 6, 4, 2}, {1, 6, 7, 1}};
+
+double estimate_tile(const ImageConv& c, const Tile& t, const Device& device) {
+  const PixelTile pixels = pixel_tile(c, t.slots());
+  const double blocks = static_cast<double>(pixels.count(c)) * tiles(c.out_blocks(), t.blocks_n());
+  const auto steps = static_cast<double>(t.steps(c));
+  const double loads = static_cast<double>(t.patch_bytes(c)) / 4 / t.threads();
+  // Words of shared memory that an instruction reads count as its cost.
+  const double step = 4 + t.m * 4 + t.n / 2.0 * 4 + t.m * t.n * 2;
+  const double instructions = 200 + steps * step + loads * (c.stride_w % 2 ? 30 : 18) + t.m * t.n * 40 +
+                              static_cast<double>(t.weight_bytes(c)) / 16 / t.threads() * 6;
+  return estimate_issue(instructions, blocks * t.threads() / 32, blocks, device);
+}
+
+std::vector<std::string> configurations(const Problem& p, const Device& device) {
+  ImageConv c;
+  if (!stem_of(p, c)) return {};
+  std::vector<std::pair<double, Tile>> all;
+  for (const auto& shape : kTiles) {
+    const Tile t{shape.m, shape.n, shape.warps_m, shape.warps_n, c.stride_w % 2 == 0 && c.pad_w % 2 == 1};
+    if (t.blocks_n() > 2 && t.blocks_n() >= 2 * c.out_blocks()) continue;
+    if (t.shared_bytes(c) > static_cast<int64_t>(device.shared_bytes)) continue;
+    all.emplace_back(estimate_tile(c, t, device), t);
+  }
+  std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> texts;
+  for (const auto& [seconds, t] : all) texts.push_back(t.text());
+  return texts;
+}
+
+Verdict supports(const Problem& p, const Device& device) {
+  ImageConv c;
+  if (Verdict verdict = stem_of(p, c); !verdict) return verdict;
+  if (configurations(p, device).empty()) return no("the kernel does not fit into shared memory");
+  if (c.out_blocks() > 65535) return no("more channels than a grid takes");
+  return yes();
+}
+
+Result<Tile> tile_of(const Problem& p, const ImageConv& c, const std::string& configuration, const Device& device) {
+  const std::vector<int> n = numbers_of(configuration, 4);
+  if (!n.empty()) {
+    const Tile t{n[0], n[1], n[2], n[3], configuration.find("shifted") != std::string::npos};
+    if (t.m <= 8 && t.n <= 8 && t.n % 2 == 0 && t.threads() <= 1024 &&
+        t.shared_bytes(c) <= static_cast<int64_t>(device.shared_bytes))
+      return t;
+  }
+  return Status(Code::corrupt_file, p.node->describe() + ": unknown configuration '" + configuration + "'");
+}
+
+double estimate(const Problem& p, const std::string& configuration, const Device& device) {
+  ImageConv c;
+  if (!stem_of(p, c)) return 1;
+  const Result<Tile> t = tile_of(p, c, configuration, device);
+  return t.ok() ? std::max(estimate_tile(c, *t, device), roofline_seconds(0, cpu::bytes_of(p), 1, device)) : 1;
+}
+
+// Weights as the registers of B want them: [16 output channels][steps][lane][two tiles of 8][2 pairs][2]; then the
+// bias. Both are filled up to the channels of whole blocks.
+Result<std::vector<Tensor>> prepare(const Problem& p, const std::string& configuration, const Device& device) {
+  VIVACE_ASSIGN(const ImageConv c, image_conv(p));
+  VIVACE_ASSIGN(const Tile t, tile_of(p, c, configuration, device));
+  const int64_t steps = t.steps(c), pairs_w = t.pairs_w(c);
+  const int64_t filled = tiles(c.out_blocks(), t.blocks_n()) * t.blocks_n();
+  VIVACE_ASSIGN(Tensor packed, Tensor::allocate(c.type, {filled / 2, steps, 32, 8}));
+  const auto* from = p.inputs[1].constant->as<const uint16_t>();
+  auto* to = packed.as<uint16_t>();
+  for (int64_t m = 0; m < c.out_channels; ++m)
+    for (int64_t i = 0; i < c.in_channels; ++i)
+      for (int64_t kh = 0; kh < c.kernel_h; ++kh)
+        for (int64_t kw = 0; kw < c.kernel_w; ++kw) {
+          const int64_t column = kw + t.shifted, pair = (kh * c.in_channels + i) * pairs_w + column / 2;
+          const int64_t lane = m % 8 * 4 + pair % 4;
+          to[((m / 16 * steps + pair / 8) * 32 + lane) * 8 + m / 8 % 2 * 4 + pair / 4 % 2 * 2 + column % 2] =
+              from[(m * c.in_channels + i) * c.taps() + kh * c.kernel_w + kw];
+        }
+  VIVACE_ASSIGN(Tensor bias, bias_in_f32(p, 2, filled * 8));
+  return std::vector<Tensor>{std::move(packed), std::move(bias)};
+}
+
+constexpr const char* kKernel = R"(
+constexpr int kThreads = 32 * kWarpsM * kWarpsN, kSlots = 16 * kM * kWarpsM, kTileN = kN * kWarpsN;
+constexpr int kOutBlocks = (kOutChannels + 7) / 8, kPairs = kKernelH * kInChannels * kPairsW, kSteps = (kPairs + 7) / 8;
+constexpr int kTilesW = (kOutW + kTileW - 1) / kTileW, kTilesH = (kOutH + kTileH - 1) / kTileH;
+constexpr bool kEach = kStrideW % 2;  // every column begins a word
+constexpr int kColumn = kEach ? 1 : 2, kWords = kPatchH * kInChannels * kRowWords;
+constexpr bool kAligned = !kEach && kInW % 2 == 0 && (kPadW + kShift) % 2 == 0;
+constexpr int kItems = kSlots * kTileN, kFinishes = (kItems + kThreads - 1) / kThreads;
+extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T* __restrict__ w,
+    const float* __restrict__ bias, const T* residual, T* y) {
+  extern __shared__ __align__(128) unsigned char memory[];
+  allow_next();
+  const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, wm = warp % kWarpsM, wn = warp / kWarpsM;
+  const int tile = blockIdx.x, n = tile / (kTilesW * kTilesH);
+  const int oh = tile / kTilesW % kTilesH * kTileH, ow = tile % kTilesW * kTileW;
+  const int j0 = blockIdx.y * kTileN;
+  unsigned* const patch = (unsigned*)(memory + kWeightBytes);
+  int* const places = (int*)(memory + kWeightBytes + kPatchBytes);
+
+  // Before the wait: weights, bias, places of pairs.
+  const unsigned weights = shared_address(memory);
+  for (int i = tid; i < kWeightBytes / 16; i += kThreads)
+    copy_16(weights + i * 16, (const Words*)w + (size_t)blockIdx.y * (kWeightBytes / 16) + i, true);
+  commit_copies();
+  for (int i = tid; i < kSteps * 8; i += kThreads)
+    places[i] = i < kPairs ? i / kPairsW * kRowWords + i % kPairsW * (2 / kColumn) : 0;
+  float* const biases = (float*)(memory + kBiasAt);
+  for (int i = tid; i < kTileN * 8; i += kThreads) biases[i] = bias[j0 * 8 + i];
+  const auto pixel_of = [&](int slot) {
+    const int h = oh + slot / kTileW, v = ow + slot % kTileW;
+    return slot < kTileH * kTileW && h < kOutH && v < kOutW ? (n * kOutH + h) * kOutW + v : -1;
+  };
+  int from[kM][2];
+#pragma unroll
+  for (int u = 0; u < kM; ++u)
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      int slot = (wm * kM + u) * 16 + (lane >> 2) + h * 8;
+      if (slot >= kTileH * kTileW) slot = 0;
+      from[u][h] = slot / kTileW * kStrideH * (kInChannels * kRowWords) + slot % kTileW * (kStrideW / kColumn);
+    }
+  wait();
+
+  const int ih0 = oh * kStrideH - kPadH, iw0 = ow * kStrideW - kPadW - kShift;
+#pragma unroll 4
+  for (int i = tid; i < kWords; i += kThreads) {
+    const int row = i / kRowWords, ih = ih0 + row / kInChannels, iw = iw0 + i % kRowWords * kColumn;
+    const In* const at = x + ((n * kInChannels + row % kInChannels) * kInH + ih) * kInW + iw;
+    const bool inside = (unsigned)ih < (unsigned)kInH;
+    const bool l = inside && (unsigned)iw < (unsigned)kInW, h = inside && (unsigned)(iw + 1) < (unsigned)kInW;
+    unsigned word = 0;
+    if (kAligned) {
+      if (l) word = pair_at(at);
+    } else {
+      word = (l ? bits_at(at) : 0) | (h ? bits_at(at + 1) : 0) << 16;
+    }
+    patch[i] = word;
+  }
+  wait_copies<0>();
+  __syncthreads();
+
+  float sums[kM][kN][4] = {};
+  const Words* const factors = (const Words*)memory + wn * (kN / 2) * kSteps * 32 + lane;
+#pragma unroll 4
+  for (int s = 0; s < kSteps; ++s) {
+    const int p0 = places[s * 8 + (lane & 3)], p1 = places[s * 8 + 4 + (lane & 3)];
+    unsigned a[kM][4];
+#pragma unroll
+    for (int u = 0; u < kM; ++u) {
+      a[u][0] = patch[from[u][0] + p0];
+      a[u][1] = patch[from[u][1] + p0];
+      a[u][2] = patch[from[u][0] + p1];
+      a[u][3] = patch[from[u][1] + p1];
+    }
+#pragma unroll
+    for (int v = 0; v < kN; v += 2) {
+      const Words b = factors[(v / 2 * kSteps + s) * 32];
+#pragma unroll
+      for (int u = 0; u < kM; ++u) {
+        multiply(sums[u][v], a[u], b.v[0], b.v[1]);
+        multiply(sums[u][v + 1], a[u], b.v[2], b.v[3]);
+      }
+    }
+  }
+  __syncthreads();
+
+  // Through shared memory, so that 16 bytes of a pixel are stored at once.
+  constexpr int kSumPitch = kTileN * 8 + 4;
+  float* const part = (float*)memory;
+#pragma unroll
+  for (int u = 0; u < kM; ++u)
+#pragma unroll
+    for (int v = 0; v < kN; ++v)
+#pragma unroll
+      for (int h = 0; h < 2; ++h)
+        *(float2*)(part + ((wm * kM + u) * 16 + (lane >> 2) + h * 8) * kSumPitch + (wn * kN + v) * 8 + (lane & 3) * 2) =
+            make_float2(sums[u][v][h * 2], sums[u][v][h * 2 + 1]);
+  __syncthreads();
+#pragma unroll
+  for (int f = 0; f < kFinishes; ++f) {
+    const int i = tid + f * kThreads, j = j0 + i % kTileN, pixel = i < kItems ? pixel_of(i / kTileN) : -1;
+    if (pixel < 0 || j >= kOutBlocks) continue;
+    const float* const sum = part + i / kTileN * kSumPitch + i % kTileN * 8;
+    float v[8], added[8];
+    *(float4*)v = *(const float4*)sum;
+    *(float4*)(v + 4) = *(const float4*)(sum + 4);
+    *(float4*)added = *(const float4*)(biases + i % kTileN * 8);
+    *(float4*)(added + 4) = *(const float4*)(biases + i % kTileN * 8 + 4);
+    finish_8(v, added, residual_8(residual, pixel, j * 8), y, pixel, j * 8);
+  }
+}
+)";
+
+// One value and two neighbouring ones as bits of T.
+constexpr const char* kSameType = R"(
+__device__ __forceinline__ unsigned bits_at(const T* x) { return x->bits; }
+__device__ __forceinline__ unsigned pair_at(const T* x) { return *(const unsigned*)x; }
+)";
+constexpr const char* kFromFloat = R"(
+__device__ __forceinline__ unsigned bits_at(const float* x) { return pack(*x, 0.0f) & 0xffffu; }
+__device__ __forceinline__ unsigned pair_at(const float* x) {
+  const float2 v = *(const float2*)x;
+  return pack(v.x, v.y);
+}
+)";
+
+Result<Job> generate(const Problem& p, const std::string& configuration, const Device& device) {
+  VIVACE_ASSIGN(const ImageConv c, image_conv(p));
+  VIVACE_ASSIGN(const Tile t, tile_of(p, c, configuration, device));
+  const PixelTile pixels = pixel_tile(c, t.slots());
+  Source s = image_conv_source(p, c);
+  s.constant("kM", t.m).constant("kN", t.n).constant("kWarpsM", t.warps_m).constant("kWarpsN", t.warps_n);
+  s.constant("kShift", t.shifted).constant("kPairsW", t.pairs_w(c)).constant("kRowWords", t.row_words(c, pixels));
+  s.constant("kTileH", pixels.h).constant("kTileW", pixels.w).constant("kPatchH", pixels.in_h);
+  s.constant("kWeightBytes", t.weight_bytes(c)).constant("kPatchBytes", t.patch_bytes(c));
+  s.constant("kBiasAt", t.bias_at(c));
+  Launch launch;
+  launch.name = "conv";
+  launch.source = s.add(mma_functions()).add(c.in_type == c.type ? kSameType : kFromFloat).add(kKernel).text();
+  launch.waits = true;
+  launch.block = static_cast<unsigned>(t.threads());
+  launch.grid[0] = static_cast<unsigned>(pixels.count(c));
+  launch.grid[1] = tiles(c.out_blocks(), t.blocks_n());
+  launch.shared_bytes = static_cast<unsigned>(t.shared_bytes(c));
+  launch.arguments = {input(0), packed(0), packed(1), input(p.has(3) ? 3 : 0), output()};
+  return job_of_one(std::move(launch));
+}
+
+}  // namespace
+
+extern const Tactic conv_stem_tactic{
+    .name = "cuda_conv_stem",
+    .version = 1,
+    .operators = {"Conv", "vivace.FusedConv"},
+    .supports = supports,
+    .configurations = configurations,
+    .estimate = estimate,
+    .prepare = prepare,
+    .generate = generate,
+};
+
+}  // namespace vivace::cuda
