@@ -1,4 +1,4 @@
-"""Draw results.json of bench/peers: per thread count and model, the speed of each runtime, ONNX Runtime's being 1."""
+"""Draw results.json of bench/peers: per thread count or kind of time, and model, each runtime's speed; one is 1."""
 
 import argparse
 import json
@@ -9,46 +9,60 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-BASE = "ONNX Runtime"
-COLORS = {"Vivace": "tab:orange", "OpenVINO": "tab:blue"}
+OURS = "Vivace"
+TITLES = {"gpu": "GPU time", "cold": "GPU time, L2 flushed", "host": "host to host"}
 
 
-def speeds(results, threads, runtime, statistic):
-    """The runtime's speed over BASE's for every model, 0 where one of them has no time."""
+def speeds(results, key, runtime, base, statistic):
+    """The runtime's speed over the base's for every model, 0 where one of them has no time."""
     found = []
-    for by_threads in results.values():
-        rows = by_threads.get(threads, {}).get("runtimes", {})
-        base, other = (rows.get(name, {}).get("milliseconds", {}).get(statistic) for name in (BASE, runtime))
-        found.append(base / other if base and other else 0)
+    for by_key in results.values():
+        rows = by_key.get(key, {}).get("runtimes", {})
+        times = [rows.get(name, {}).get("milliseconds", {}).get(statistic) for name in (base, runtime)]
+        found.append(times[0] / times[1] if all(times) else 0)
     return found
+
+
+def runtimes_of(results, base):
+    """All but the base, Vivace's first, in the order they were measured."""
+    parts = [part for by_key in results.values() for part in by_key.values()]
+    names = dict.fromkeys(name for part in parts for name in part.get("runtimes", {}) if name != base)
+    return sorted(names, key=lambda name: not name.startswith(OURS))
+
+
+def title_of(key):
+    return TITLES.get(key) or f"{key} thread{'s' if key != '1' else ''}"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--base", default="ONNX Runtime", help="the runtime whose speed is 1 (default: %(default)s)")
     parser.add_argument("--statistic", default="minimum")
     arguments = parser.parse_args()
 
     results = json.loads(arguments.results.read_text(encoding="utf-8"))
-    counts = sorted({threads for by_threads in results.values() for threads in by_threads}, key=int)
+    keys = list(dict.fromkeys(key for by_key in results.values() for key in by_key))
+    names = runtimes_of(results, arguments.base)
+    colors = dict(zip(names, ["tab:orange", "tab:blue", "tab:green", "tab:purple", "tab:gray", "tab:olive"]))
     figure, axes = plt.subplots(
-        1, len(counts), figsize=(6 * len(counts), 1.5 + 0.32 * len(results)), layout="constrained", squeeze=False
+        1, len(keys), figsize=(6 * len(keys), 1.5 + 0.32 * len(results)), layout="constrained", squeeze=False
     )
-    for axis, threads in zip(axes[0], counts, strict=True):
-        shown = {name: speeds(results, threads, name, arguments.statistic) for name in COLORS}
+    for axis, key in zip(axes[0], keys, strict=True):
+        shown = {name: speeds(results, key, name, arguments.base, arguments.statistic) for name in names}
         shown = {name: values for name, values in shown.items() if any(values)}
         height = 0.8 / max(len(shown), 1)
         for index, (name, values) in enumerate(shown.items()):
             rows = [row + index * height for row in range(len(results))]
-            axis.barh(rows, values, height, label=name, color=COLORS[name])
+            axis.barh(rows, values, height, label=name, color=colors.get(name))
         axis.axvline(1, color="black", linewidth=1)
         axis.set_yticks([row + 0.4 - height / 2 for row in range(len(results))], list(results))
         axis.invert_yaxis()
-        axis.set_xlabel(f"speed, {BASE} = 1 ({arguments.statistic} of the latencies)")
-        axis.set_title(f"{threads} thread{'s' if threads != '1' else ''}, batch 1, f32")
+        axis.set_xlabel(f"speed, {arguments.base} = 1 ({arguments.statistic} of the latencies)")
+        axis.set_title(f"{title_of(key)}, batch 1")
         axis.spines[["top", "right"]].set_visible(False)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(COLORS))
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=max(len(names), 1))
     figure.savefig(arguments.out, dpi=110)
 
 

@@ -88,7 +88,7 @@ VIVACE_API vivace_dtype vivace_dtype_from_name(const char* name);
 /** Bits of one element; elements of fewer than 8 are packed, low bits first. 0 for strings. */
 VIVACE_API int vivace_dtype_bits(vivace_dtype dtype);
 
-/** A dense row-major tensor in host memory. */
+/** A dense row-major tensor in host memory; for vivace_context_enqueue() in memory of a GPU. */
 typedef struct vivace_tensor vivace_tensor;
 
 /** A tensor of zeros (of empty strings) that owns its memory, aligned to 64 bytes. */
@@ -311,6 +311,8 @@ VIVACE_API size_t vivace_engine_output_count(const vivace_engine* engine);
 /** NULL where the index is out of range. */
 VIVACE_API const vivace_tensor_info* vivace_engine_input(const vivace_engine* engine, size_t index);
 VIVACE_API const vivace_tensor_info* vivace_engine_output(const vivace_engine* engine, size_t index);
+/** Where it runs: "cpu", "cuda:0". */
+VIVACE_API const char* vivace_engine_device(const vivace_engine* engine);
 /** Threads of one run. */
 VIVACE_API int32_t vivace_engine_threads(const vivace_engine* engine);
 /** Why the plan was adapted to this machine or version; "" where it was not. */
@@ -339,6 +341,43 @@ VIVACE_API void vivace_context_destroy(vivace_context* context);
 /** As vivace_engine_run(), but one run at a time. */
 VIVACE_API vivace_status vivace_context_run(vivace_context* context, const vivace_tensor* const* inputs,
                                             size_t input_count, vivace_tensor** outputs, size_t output_count);
+
+/** Queues one inference on a stream of the engine's GPU and returns before it is done. Tensors are made by
+ * vivace_tensor_wrap() on addresses that the GPU can use (of its memory, or of pinned memory of the host), or by
+ * vivace_engine_allocate(); kernels read and write them in place where they start at a multiple of 16 bytes. They, and the
+ * context, stay until the stream is past the inference. Only tensors' shapes are looked at here; what is wrong with the data
+ * is reported by the context's next call. Inferences of one context follow each other, on whatever streams.
+ * @param outputs  one tensor per output, of its type and of the shape that vivace_engine_output_shape() tells
+ * @param stream   a CUstream or cudaStream_t; NULL: the default stream. May be one that is being captured into a graph
+ * @return as vivace_engine_run(); VIVACE_UNSUPPORTED for engines on the CPU, for outputs whose shapes depend on data, and
+ *         for layers that run on the CPU where the stream is being captured */
+VIVACE_API vivace_status vivace_context_enqueue(vivace_context* context, const vivace_tensor* const* inputs,
+                                                size_t input_count, vivace_tensor* const* outputs, size_t output_count,
+                                                void* stream);
+
+typedef VIVACE_ENUM(vivace_place) {
+  VIVACE_ON_DEVICE = 1, /* memory of the engine's GPU, which the host cannot read */
+  VIVACE_PINNED = 2     /* memory of the host that its GPU can use as well */
+} vivace_place;
+/** A tensor for vivace_context_enqueue(), not initialised; it may outlive the engine. For engines on the CPU it is like any
+ * other. Not for strings. */
+VIVACE_API vivace_status vivace_engine_allocate(const vivace_engine* engine, vivace_place place, vivace_dtype dtype,
+                                                int32_t rank, const int64_t* shape, vivace_tensor** tensor);
+
+/** Waits until all that is queued on a stream of the engine's GPU is done. Nothing to do on the CPU. */
+VIVACE_API vivace_status vivace_engine_wait(const vivace_engine* engine, void* stream);
+
+/** Seconds of GPU time of one inference. */
+typedef struct vivace_device_times {
+  double minimum;
+  double median;
+  double mean;
+} vivace_device_times;
+/** Times `runs` inferences by events of the GPU, one after the other, inputs (random numbers) being there already; with
+ * `flush` not 0 the GPU's caches are overwritten before each. Of `inputs` only dtypes and shapes are looked at; NULL: the
+ * optimum shapes. VIVACE_UNSUPPORTED where a layer runs on the CPU. */
+VIVACE_API vivace_status vivace_context_time(vivace_context* context, const vivace_tensor* const* inputs,
+                                             size_t input_count, int32_t runs, int flush, vivace_device_times* times);
 
 typedef struct vivace_layer_time {
   const char* name;

@@ -78,7 +78,7 @@ inline void set_logger(std::function<void(vivace_severity, const std::string&)> 
                     most_verbose);
 }
 
-/// A dense row-major tensor in host memory.
+/// A dense row-major tensor in host memory; for Context::enqueue() in memory of a GPU.
 class Tensor {
  public:
   /// No tensor: as an output of a run, one that the engine makes.
@@ -453,6 +453,8 @@ class Engine {
 
   const std::vector<TensorInfo>& inputs() const { return inputs_; }
   const std::vector<TensorInfo>& outputs() const { return outputs_; }
+  /// Where it runs: "cpu", "cuda:0".
+  std::string device() const { return vivace_engine_device(get()); }
   int threads() const { return vivace_engine_threads(get()); }
   std::string notice() const { return vivace_engine_notice(get()); }
   vivace_memory memory() const {
@@ -460,6 +462,26 @@ class Engine {
     detail::check(vivace_engine_memory(get(), nullptr, 0, &memory));
     return memory;
   }
+  /// An output's dimensions for such inputs, without running.
+  Shape output_shape(const std::vector<Tensor>& inputs, size_t output) const {
+    constexpr size_t kMostDimensions = 64;
+    Shape dims(kMostDimensions);
+    std::vector<const vivace_tensor*> from;
+    for (const Tensor& tensor : inputs) from.push_back(tensor.get());
+    int32_t rank = 0;
+    detail::check(vivace_engine_output_shape(get(), from.data(), from.size(), output, &rank, dims.data(), dims.size()));
+    if (rank < 0) throw Error(VIVACE_UNSUPPORTED, "the shape of output '" + outputs_[output].name + "' depends on the data");
+    dims.resize(static_cast<size_t>(rank));
+    return dims;
+  }
+  /// Memory for Context::enqueue(), not initialised.
+  Tensor allocate(vivace_place place, vivace_dtype dtype, const Shape& shape) const {
+    vivace_tensor* made = nullptr;
+    detail::check(vivace_engine_allocate(get(), place, dtype, static_cast<int32_t>(shape.size()), shape.data(), &made));
+    return Tensor(made);
+  }
+  /// Waits until all that is queued on the stream is done.
+  void wait(void* stream) const { detail::check(vivace_engine_wait(get(), stream)); }
   std::string inspect(vivace_format format = VIVACE_TEXT) const {
     char* text = nullptr;
     detail::check(vivace_engine_inspect(get(), format, &text));
@@ -514,6 +536,22 @@ class Context {
     detail::with_handles(inputs, outputs, [&](auto from, size_t n, auto to, size_t m) {
       return vivace_context_run(get(), from, n, to, m);
     });
+  }
+  /// Queues an inference on a CUDA stream; see vivace_context_enqueue().
+  void enqueue(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs, void* stream) {
+    std::vector<const vivace_tensor*> from;
+    std::vector<vivace_tensor*> to;
+    for (const Tensor& tensor : inputs) from.push_back(tensor.get());
+    for (const Tensor& tensor : outputs) to.push_back(tensor.get());
+    detail::check(vivace_context_enqueue(get(), from.data(), from.size(), to.data(), to.size(), stream));
+  }
+  /// Seconds of GPU time of one inference; see vivace_context_time().
+  vivace_device_times time(const std::vector<Tensor>& inputs, int runs, bool flush) {
+    std::vector<const vivace_tensor*> from;
+    for (const Tensor& tensor : inputs) from.push_back(tensor.get());
+    vivace_device_times times;
+    detail::check(vivace_context_time(get(), from.data(), from.size(), runs, flush, &times));
+    return times;
   }
   void set_profiling(bool on) { detail::check(vivace_context_set_profiling(get(), on)); }
   std::vector<LayerTime> profile() {

@@ -40,19 +40,6 @@ Status run_on(const runtime::Engine& engine, Runner& runner, const vivace_tensor
   return {};
 }
 
-Result<std::vector<Shape>> shapes_of(const runtime::Engine& engine, const vivace_tensor* const* inputs, size_t count) {
-  std::vector<Shape> shapes;
-  if (!inputs) {
-    for (const plan::ShapeRange& range : engine.ranges()) shapes.push_back(range.opt);
-    return shapes;
-  }
-  if (count != engine.inputs().size())
-    return Status(Code::invalid_argument, "the engine has " + std::to_string(engine.inputs().size()) + " inputs, not " + std::to_string(count));
-  VIVACE_ASSIGN(const std::vector<TensorView> views, api::views_of(inputs, count));
-  for (const TensorView& view : views) shapes.push_back(view.shape);
-  return shapes;
-}
-
 std::unique_ptr<vivace_engine> handle_of(std::shared_ptr<runtime::Engine> engine) {
   auto handle = std::make_unique<vivace_engine>();
   for (size_t i = 0; i < engine->inputs().size(); ++i) {
@@ -99,13 +86,14 @@ vivace_status vivace_engine_with_layer_outputs(const vivace_engine* engine, viva
     VIVACE_NEED(shown);
     plan::Plan plan = engine->engine->plan();
     const backends::Executor& executor = engine->engine->executor();
-    plan.program = builder::with_layer_outputs(executor.program());
+    plan.program = builder::with_layer_outputs(executor.program(), executor.device());
     plan.portable.reset();  // gives other outputs
     plan.origin.library_version = version();
     plan.origin.device = executor.device();
     plan.memory_limit = 0;  // it was meant for fewer outputs
     runtime::EngineOptions options;
     options.threads = engine->engine->threads();
+    options.device = engine->engine->place();
     VIVACE_ASSIGN(std::shared_ptr<runtime::Engine> loaded, runtime::Engine::load(std::move(plan), options));
     *shown = handle_of(std::move(loaded)).release();
     return {};
@@ -122,6 +110,9 @@ const vivace_tensor_info* vivace_engine_input(const vivace_engine* engine, size_
 const vivace_tensor_info* vivace_engine_output(const vivace_engine* engine, size_t index) {
   return engine ? at(engine->outputs, index) : nullptr;
 }
+const char* vivace_engine_device(const vivace_engine* engine) {
+  return engine ? engine->engine->place().c_str() : "";
+}
 int32_t vivace_engine_threads(const vivace_engine* engine) { return engine ? engine->engine->threads() : 0; }
 const char* vivace_engine_notice(const vivace_engine* engine) { return engine ? engine->engine->notice().c_str() : ""; }
 
@@ -130,7 +121,7 @@ vivace_status vivace_engine_memory(const vivace_engine* engine, const vivace_ten
   return api::guard([&]() -> Status {
     VIVACE_NEED(engine);
     VIVACE_NEED(memory);
-    VIVACE_ASSIGN(const std::vector<Shape> shapes, shapes_of(*engine->engine, inputs, input_count));
+    VIVACE_ASSIGN(const std::vector<Shape> shapes, api::shapes_of(*engine->engine, inputs, input_count));
     VIVACE_ASSIGN(const backends::MemoryUse use, engine->engine->memory_use(shapes));
     *memory = {use.constant_bytes, use.arena_bytes, use.largest_live};
     return {};
@@ -144,7 +135,7 @@ vivace_status vivace_engine_output_shape(const vivace_engine* engine, const viva
     VIVACE_NEED(engine);
     VIVACE_NEED(inputs);
     VIVACE_NEED(rank);
-    VIVACE_ASSIGN(const std::vector<Shape> shapes, shapes_of(*engine->engine, inputs, input_count));
+    VIVACE_ASSIGN(const std::vector<Shape> shapes, api::shapes_of(*engine->engine, inputs, input_count));
     if (output >= engine->outputs.size()) return {Code::invalid_argument, "there is no output " + std::to_string(output)};
     VIVACE_ASSIGN(const auto made, engine->engine->output_shapes(shapes));
     if (!made[output]) return *rank = -1, Status();

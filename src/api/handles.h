@@ -62,6 +62,10 @@ using Infos = std::vector<std::unique_ptr<Info>>;
 
 /// Views of tensors that a caller passes; invalid_argument where one is NULL.
 Result<std::vector<TensorView>> views_of(const vivace_tensor* const* tensors, size_t count);
+/// The tensors' shapes; the engine's best ones where `inputs` is NULL.
+Result<std::vector<Shape>> shapes_of(const runtime::Engine& engine, const vivace_tensor* const* inputs, size_t count);
+/// A caller's shape; invalid_argument where it, or the type, is none.
+Result<Shape> shape_of(vivace_dtype dtype, int32_t rank, const int64_t* shape);
 /// A copy in memory of its own.
 Result<Tensor> copy_of(const Tensor& tensor);
 

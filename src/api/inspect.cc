@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "api/handles.h"
+#include "backends/cpu/shapes.h"
 #include "backends/cuda/compiler.h"
+#include "backends/cuda/driver.h"
 #include "backends/cuda/tactic.h"
 #include "ir/dot.h"
 #include "ir/svg.h"
@@ -94,12 +96,33 @@ size_t output_bytes(const ir::Node& node) {
   return bytes;
 }
 
-Json describe_json(const runtime::Engine& engine, const backends::MemoryUse& memory) {
+// What a node reads and writes, and computes, at these shapes; null where they depend on data.
+void add_work(Json& layer, const ir::Node& node, const Result<cpu::ConcreteGraph>& at) {
+  layer["bytes"] = layer["flops"] = nullptr;
+  if (!at.ok() || !at->concrete(node)) return;
+  const cpu::Problem problem = cpu::problem_of(node, *at);
+  layer["bytes"] = cpu::bytes_of(problem);
+  layer["flops"] = cpu::flops_of(problem);
+}
+
+// Bytes of the engine's GPU that are in use, by whomever; null where there is none.
+Json gpu_bytes(const runtime::Engine& engine) {
+  if (engine.ordinal() < 0) return nullptr;
+  const Result<std::shared_ptr<cuda::Gpu>> gpu = cuda::Gpu::open(engine.ordinal());
+  if (!gpu.ok()) return nullptr;
+  const cuda::Gpu::Scope scope(**gpu);
+  size_t free = 0, total = 0;
+  if ((*gpu)->driver().cuMemGetInfo_v2(&free, &total)) return nullptr;
+  return total - free;
+}
+
+Json describe_json(const runtime::Engine& engine, const backends::MemoryUse& memory, const std::vector<Shape>& shapes) {
   const plan::Plan& plan = engine.plan();
   Json json = {{"name", plan.name},
                {"vivace", plan.origin.library_version},
                {"device", plan.origin.device},
                {"machine", plan.origin.machine},
+               {"runs_on", engine.place()},
                {"threads", engine.threads()},
                {"notice", engine.notice()},
                {"inputs", Json::array()},
@@ -109,7 +132,8 @@ Json describe_json(const runtime::Engine& engine, const backends::MemoryUse& mem
                  {"weight_bytes", memory.constant_bytes},
                  {"packed_weight_bytes", memory.weights.packed_bytes},
                  {"activation_bytes", memory.arena_bytes},
-                 {"largest_live_bytes", memory.largest_live}}},
+                 {"largest_live_bytes", memory.largest_live},
+                 {"gpu_used_bytes", gpu_bytes(engine)}}},
                {"options", plan.options},
                {"layers", Json::array()}};
   for (size_t i = 0; i < engine.inputs().size(); ++i) {
@@ -123,6 +147,7 @@ Json describe_json(const runtime::Engine& engine, const backends::MemoryUse& mem
   for (const runtime::TensorSpec& spec : engine.outputs())
     json["outputs"].push_back(json_of(spec.name, spec.type, spec.dims));
   const plan::Program& program = engine.executor().program();
+  const Result<cpu::ConcreteGraph> at = cpu::concretize(*program.graph, shapes);
   size_t i = 0;
   for (const auto& node : program.graph->nodes()) {
     const size_t weights = memory.weights.by_node[i];
@@ -132,6 +157,7 @@ Json describe_json(const runtime::Engine& engine, const backends::MemoryUse& mem
                               {"weight_bytes", weights}, {"output_bytes", output_bytes(*node)},
                               {"inputs", names_of(node->inputs())}, {"outputs", names_of(node->outputs())},
                               {"shapes", shapes_text(*node)}});
+    add_work(json["layers"].back(), *node, at);
   }
   return json;
 }
@@ -280,7 +306,7 @@ Result<std::string> describe(const runtime::Engine& engine, vivace_format format
   std::vector<Shape> optimum;
   for (const plan::ShapeRange& range : engine.ranges()) optimum.push_back(range.opt);
   VIVACE_ASSIGN(const backends::MemoryUse memory, engine.memory_use(optimum));
-  return format == VIVACE_TEXT ? describe_text(engine, memory) : dump(describe_json(engine, memory));
+  return format == VIVACE_TEXT ? describe_text(engine, memory) : dump(describe_json(engine, memory, optimum));
 }
 
 }  // namespace vivace::api

@@ -46,7 +46,18 @@ Result<Tensor> copy_of(const Tensor& tensor) {
   return copy;
 }
 
-namespace {
+Result<std::vector<Shape>> shapes_of(const runtime::Engine& engine, const vivace_tensor* const* inputs, size_t count) {
+  std::vector<Shape> shapes;
+  if (!inputs) {
+    for (const plan::ShapeRange& range : engine.ranges()) shapes.push_back(range.opt);
+    return shapes;
+  }
+  if (count != engine.inputs().size())
+    return Status(Code::invalid_argument, "the engine has " + std::to_string(engine.inputs().size()) + " inputs, not " + std::to_string(count));
+  VIVACE_ASSIGN(const std::vector<TensorView> views, views_of(inputs, count));
+  for (const TensorView& view : views) shapes.push_back(view.shape);
+  return shapes;
+}
 
 Result<Shape> shape_of(vivace_dtype dtype, int32_t rank, const int64_t* shape) {
   if (dtype <= VIVACE_UNDEFINED || static_cast<int>(dtype) >= kDTypeCount)
@@ -56,6 +67,8 @@ Result<Shape> shape_of(vivace_dtype dtype, int32_t rank, const int64_t* shape) {
   if (!checked_elements(made)) return Status(Code::invalid_argument, "a tensor cannot have shape " + to_string(made));
   return made;
 }
+
+namespace {
 
 Result<std::string*> element(const vivace_tensor& tensor, int64_t index) {
   if (tensor.tensor.type() != DType::string) return Status(Code::invalid_argument, "the tensor holds no strings");

@@ -3,16 +3,19 @@
 #include <set>
 
 #include "backends/cpu/tactic.h"
+#include "backends/cuda/tactic.h"
 
 namespace vivace::builder {
 
-plan::Program with_layer_outputs(const plan::Program& program) {
+plan::Program with_layer_outputs(const plan::Program& program, const std::string& device) {
   plan::Program made = program;
   made.graph = program.graph->clone();
   ir::Graph& graph = *made.graph;
   std::set<std::string> names;
   for (size_t i = 0; i < graph.outputs().size(); ++i) names.insert(graph.output_name(i));
-  const cpu::Tactic& reorder = *cpu::find_tactic("reorder");
+  const bool on_gpu = device.starts_with("cuda");
+  const std::string reorder = on_gpu ? "cuda_reorder" : "reorder";
+  const int version = on_gpu ? cuda::find_tactic(reorder)->version : cpu::find_tactic(reorder)->version;
   for (const ir::Node* node : graph.node_list()) {
     if (node->op == "vivace.Reorder") continue;  // the value it brings into another layout is there as it is
     for (ir::Value* value : node->outputs()) {
@@ -28,7 +31,7 @@ plan::Program with_layer_outputs(const plan::Program& program) {
       plain->type = value->type;
       plain->type.channel_block = 0;
       graph.mark_output(plain, value->name);
-      made.choices.push_back({std::string(reorder.name), reorder.version, "", {}, 0});
+      made.choices.push_back({reorder, version, "", {}, 0});
     }
   }
   return made;

@@ -58,6 +58,10 @@ Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions opti
   VIVACE_ASSIGN(const cuda::Target target,
                 target_for(plan, options.device, options.threads > 0 ? options.threads : planned));
   engine->threads_ = target.host.threads;
+  if (target.gpu) {
+    engine->ordinal_ = target.gpu->ordinal;
+    engine->place_ = target.gpu->ordinal < 0 ? target.gpu->architecture() : "cuda:" + std::to_string(target.gpu->ordinal);
+  }
   engine->memory_limit_ = options.memory_limit ? options.memory_limit : plan.memory_limit;
 
   plan::Program program = options.adapt ? options.adapt(plan.program) : plan.program;

@@ -45,8 +45,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// Why the plan was lowered again on load; empty where it was not.
   const std::string& notice() const { return notice_; }
   int threads() const { return threads_; }
+  /// Where it runs: "cpu", "cuda:0".
+  const std::string& place() const { return place_; }
+  /// The GPU's number among those of this machine; -1 on the CPU.
+  int ordinal() const { return ordinal_; }
   /// Bytes of weights and arena at these input shapes.
   Result<backends::MemoryUse> memory_use(const std::vector<Shape>& inputs) const;
+  /// ok, invalid_argument (count), shape_mismatch.
+  Status check_shapes(const std::vector<Shape>& inputs) const;
   /// Shapes of the outputs for these inputs, without running; empty ones depend on data.
   Result<std::vector<std::optional<Shape>>> output_shapes(const std::vector<Shape>& inputs) const;
 
@@ -65,7 +71,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   friend class Context;
   Engine() = default;
   Status check_inputs(const std::vector<TensorView>& inputs) const;
-  Status check_shapes(const std::vector<Shape>& shapes) const;
   Status check_count(size_t inputs) const;
   Status check_shape(size_t input, const Shape& shape) const;
   Status account(size_t old_bytes, size_t new_bytes);
@@ -73,8 +78,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   plan::Plan plan_;
   std::shared_ptr<const backends::Executor> executor_;
   std::vector<TensorSpec> inputs_, outputs_;
-  std::string notice_;
-  int threads_ = 1;
+  std::string notice_, place_ = "cpu";
+  int threads_ = 1, ordinal_ = -1;
   uint64_t memory_limit_ = 0;
   std::mutex mutex_;                            // guards what follows
   std::vector<std::unique_ptr<Context>> idle_;  // the pool of run()

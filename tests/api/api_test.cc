@@ -21,6 +21,9 @@ using vivace::Plan;
 using vivace::Tensor;
 using vivace::Value;
 
+// A GPU of host memory that runs no kernel, in place of any that is here.
+const bool null_device = setenv("VIVACE_CUDA", "null", 1) == 0;
+
 // y = relu(x * w) with x [batch, 2] and w = [[1, -1], [1, 1]].
 Network small_network() {
   Network network("small");
@@ -253,6 +256,54 @@ TEST(Api, ContextsProfile) {
   ASSERT_FALSE(layers.empty());
   EXPECT_EQ(layers[0].runs, 3);
   EXPECT_FALSE(layers[0].tactic.empty());
+}
+
+// The null device runs no kernel, but copies: a network without layers gives its input.
+TEST(Api, RunsOnDeviceMemoryAndStreams) {
+  Network network("same");
+  const Value x = network.add_input("x", VIVACE_F32, {-1, 2}, {"batch"});
+  network.mark_output(network.add("Identity", {x}), "y");
+  Config config;
+  config.device("cuda").effort(0).timing_cache("").shape("x", {1, 2}, {3, 2}, {16, 2});
+  const Engine engine(vivace::build(network, config));
+  EXPECT_EQ(engine.device(), "cuda:0");
+  const std::vector<float> values = {1, 2, 3, 4, 5, 6};
+  for (const vivace_place place : {VIVACE_ON_DEVICE, VIVACE_PINNED}) {
+    const std::vector<Tensor> inputs = one(engine.allocate(place, VIVACE_F32, {3, 2}));
+    std::copy(values.begin(), values.end(), inputs[0].data<float>());  // whose memory is the host's
+    ASSERT_EQ(engine.output_shape(inputs, 0), (vivace::Shape{3, 2}));
+    const std::vector<Tensor> outputs = one(engine.allocate(place, VIVACE_F32, {3, 2}));
+    vivace::Context context(engine);
+    for (int run = 0; run < 3; ++run) {  // queued, recorded, replayed
+      std::fill_n(outputs[0].data<float>(), 6, 0.0f);
+      context.enqueue(inputs, outputs, nullptr);
+      engine.wait(nullptr);
+      EXPECT_EQ(outputs[0].values<float>(), values) << run;
+    }
+  }
+  vivace::Context context(engine);
+  const std::vector<Tensor> inputs = one(rows(3));
+  EXPECT_GE(context.time(inputs, 3, true).minimum, 0);
+  const auto enqueue = [&](Tensor from, Tensor to) {
+    const std::vector<Tensor> a = one(std::move(from)), b = one(std::move(to));
+    context.enqueue(a, b, nullptr);
+  };
+  EXPECT_EQ(status_of([&] { enqueue(rows(3), Tensor(VIVACE_F32, {2, 2})); }, "'y' has shape 3x2"), VIVACE_SHAPE_MISMATCH);
+  EXPECT_EQ(status_of([&] { enqueue(rows(17), Tensor(VIVACE_F32, {17, 2})); }, "17x2"), VIVACE_SHAPE_MISMATCH);
+  EXPECT_EQ(status_of([&] { enqueue(Tensor(VIVACE_I32, {3, 2}), Tensor(VIVACE_F32, {3, 2})); }, "not i32"), VIVACE_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([&] { context.enqueue({}, {}, nullptr); }, "1 inputs"), VIVACE_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([&] { context.time(inputs, 0, false); }), VIVACE_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([&] { engine.allocate(static_cast<vivace_place>(3), VIVACE_F32, {1}); }), VIVACE_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([&] { engine.allocate(VIVACE_PINNED, VIVACE_STRING, {1}); }), VIVACE_INVALID_ARGUMENT);
+}
+
+TEST(Api, StreamsNeedAGpu) {
+  const Engine engine(vivace::build(small_network(), small_config()));
+  EXPECT_EQ(engine.device(), "cpu");
+  vivace::Context context(engine);
+  const std::vector<Tensor> inputs = one(rows(3)), outputs = one(engine.allocate(VIVACE_PINNED, VIVACE_F32, {3, 2}));
+  EXPECT_EQ(status_of([&] { context.enqueue(inputs, outputs, nullptr); }, "needs a GPU"), VIVACE_UNSUPPORTED);
+  EXPECT_EQ(status_of([&] { context.time(inputs, 3, false); }, "needs a GPU"), VIVACE_UNSUPPORTED);
 }
 
 TEST(Api, ManyThreadsShareAnEngine) {

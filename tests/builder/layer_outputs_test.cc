@@ -54,7 +54,7 @@ plan::Plan plan_of(const Model& model) {
 // The values between the layers, by name.
 std::map<std::string, Tensor> values_of(plan::Plan plan, const Tensor& x) {
   const size_t own = plan.program.graph->outputs().size();
-  plan.program = with_layer_outputs(plan.program);
+  plan.program = with_layer_outputs(plan.program, plan.origin.device);
   plan.portable.reset();
   const auto engine = runtime::Engine::load(std::move(plan));
   EXPECT_TRUE(engine.ok()) << engine.status().message();
@@ -113,7 +113,7 @@ TEST(LayerOutputs, ShowTheFirstBadLayerOfADynamicModel) { expect_first_bad_layer
 TEST(LayerOutputs, LeaveTheProgramAsItWas) {
   const plan::Plan plan = plan_of(kStatic);
   const std::string before = ir::print(*plan.program.graph);
-  const plan::Program shown = with_layer_outputs(plan.program);
+  const plan::Program shown = with_layer_outputs(plan.program, plan.origin.device);
   EXPECT_EQ(ir::print(*plan.program.graph), before);
   ASSERT_EQ(shown.choices.size(), shown.graph->nodes().size());
   for (size_t i = 0; i < plan.program.choices.size(); ++i)

@@ -66,6 +66,10 @@ struct BenchCommand {
   long iterations = 0;
   int streams = 1;
   bool json = false, profile = false, strict = false;
+  bool check = false;  // outputs and memory, too
+  // What a layer's floor is computed from.
+  double terabytes_per_second = 4.0;
+  double teraflops = 0;  // 0: by the engine's precision
   BuildOptions build;
   InputOptions input;
 };
@@ -78,7 +82,7 @@ struct CompareCommand {
   std::string model, plan;
   std::string against = "auto";  // auto, reference, onnxruntime
   std::string python = "python3";
-  double tolerance = 1e-4;
+  double tolerance = 0;  // 0: as the precision has it
   bool json = false;
   BuildOptions build;
   InputOptions input;

@@ -92,13 +92,17 @@ int main(int argc, char** argv) {
   add_input_options(*command, bench.input);
   command->add_option("--warm-up", bench.warm_up, "Seconds to run before measuring");
   command->add_option("--duration", bench.duration, "Seconds to measure for");
-  command->add_option("--iterations", bench.iterations, "Runs to measure, in place of --duration");
+  command->add_option("--iterations,--runs", bench.iterations, "Runs of each stream to measure, in place of --duration");
   command->add_option("--streams", bench.streams, "Parallel runs, each with --threads threads")->check(CLI::Range(1, 1024));
-  command->add_flag("--profile", bench.profile, "Time each layer");
+  command->add_flag("--profile", bench.profile, "Time each layer; on a GPU beside what its bytes and products take at least");
+  command->add_flag("--check", bench.check, "Compare all outputs bit by bit, and see whether memory grows; exit code 4 where so");
+  command->add_option("--bandwidth", bench.terabytes_per_second, "Of --profile: TB/s of the GPU's memory")->check(CLI::PositiveNumber);
+  command->add_option("--peak", bench.teraflops, "Of --profile: TFLOP/s (default: 790 for f16 and bf16, 60 for f32)")->check(CLI::PositiveNumber);
   command->add_flag("--json", bench.json, "Print the result as JSON");
   command->add_flag("--strict", bench.strict, "Refuse a plan of another version or machine");
   add_build_options(*command, bench.build);
-  command->footer("Example: vivace bench model.plan --streams 4 --threads 1 --duration 10");
+  command->footer("Example: vivace bench model.plan --streams 4 --threads 1 --duration 10\n"
+                  "A soak:  vivace bench model.plan --streams 8 --runs 10000 --check");
   command->callback([&] { code = run(bench); });
 
   InspectCommand inspect;
@@ -119,7 +123,8 @@ int main(int argc, char** argv) {
   command->add_option("--against", compare.against, "What to compare with; auto: the reference kernels, and ONNX Runtime where --python has it")
       ->check(CLI::IsMember({"auto", "reference", "onnxruntime"}));
   command->add_option("--python", compare.python, "The Python that has the package onnxruntime");
-  command->add_option("--tolerance", compare.tolerance, "Largest max|difference| / max|output| to accept");
+  command->add_option("--tolerance", compare.tolerance, "Largest max|difference| / max|output| to accept (default: 1e-4, with --precision fp16 1e-2, bf16 5e-2)")
+      ->check(CLI::PositiveNumber);
   command->add_flag("--json", compare.json, "Print the result as JSON");
   add_input_options(*command, compare.input);
   add_build_options(*command, compare.build);

@@ -21,7 +21,7 @@ Loaded load() {
   Loaded loaded;
   const char* wish = std::getenv("VIVACE_CUDA");
   if (wish && std::string_view(wish) == "off") {
-    loaded.reason = "VIVACE_CUDA is off";
+    loaded.reason = "VIVACE_CUDA is off; unset it to use GPUs";
     return loaded;
   }
   if (wish && std::string_view(wish) == "null") {
@@ -30,7 +30,8 @@ Loaded load() {
   }
   void* file = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   if (!file) {
-    loaded.reason = "NVIDIA's driver (libcuda.so.1) is not here";
+    loaded.reason = "NVIDIA's driver (libcuda.so.1) is not here; it comes with nvidia.com/drivers, and into a container with "
+                    "`docker run --gpus all`";
     return loaded;
   }
   const char* missing = nullptr;
@@ -46,7 +47,7 @@ Loaded load() {
   else if (const Error error = d.cuInit(0))
     loaded.reason = d.status(error, "cuInit").message();
   else if (d.cuDeviceGetCount(&count) || count == 0)
-    loaded.reason = "NVIDIA's driver finds no GPU";
+    loaded.reason = "NVIDIA's driver finds no GPU; nvidia-smi lists those there are, CUDA_VISIBLE_DEVICES may hide them";
   return loaded;
 }
 

@@ -55,6 +55,7 @@ static_assert(sizeof(LaunchConfig) == 56);
   F(cuDevicePrimaryCtxRelease_v2, (DeviceHandle device))                                                   \
   F(cuCtxPushCurrent_v2, (ContextHandle * context))                                                        \
   F(cuCtxPopCurrent_v2, (ContextHandle * *context))                                                        \
+  F(cuMemGetInfo_v2, (size_t * free, size_t* total))                                                       \
   F(cuMemAlloc_v2, (DevicePointer * pointer, size_t bytes))                                                \
   F(cuMemFree_v2, (DevicePointer pointer))                                                                 \
   F(cuMemAllocHost_v2, (void** pointer, size_t bytes))                                                     \

@@ -1,0 +1,109 @@
+// What a GPU spends its time on.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "bench.h"
+
+namespace tool {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double kHalfTeraflops = 790, kFullTeraflops = 60;  // of an H100 or H200, dense
+constexpr int kFewRuns = 20, kMostRuns = 2000;
+constexpr double kShareOfDuration = 0.5;  // what the two measurements may take
+
+Json in_milliseconds(const vivace_device_times& times) {
+  return {{"min", times.minimum * 1e3}, {"median", times.median * 1e3}, {"mean", times.mean * 1e3}};
+}
+
+// "f16[1,64,56,56]/64 ... -> f16[...]": what the layer writes.
+bool writes_half(const std::string& shapes) {
+  const size_t arrow = shapes.find("-> ");
+  const std::string written = arrow == std::string::npos ? "" : shapes.substr(arrow + 3);
+  return written.rfind("f16", 0) == 0 || written.rfind("bf16", 0) == 0;
+}
+
+}  // namespace
+
+Json gpu_times(const vivace::Engine& engine, const BenchCommand& command) {
+  const std::vector<vivace::Tensor> inputs = make_inputs(engine.inputs(), command.input, command.build.shapes);
+  vivace::Context context(engine, command.build.threads);
+  Json json;
+  try {
+    const double estimate = std::max(context.time(inputs, kFewRuns, false).median, 1e-6);
+    const double wanted = command.iterations > 0 ? static_cast<double>(command.iterations)
+                                                 : kShareOfDuration * command.duration / estimate;
+    const int runs = static_cast<int>(std::clamp<double>(wanted, kFewRuns, kMostRuns));
+    json["runs"] = runs;
+    json["warm"] = in_milliseconds(context.time(inputs, runs, false));
+    json["flushed"] = in_milliseconds(context.time(inputs, runs, true));
+  } catch (const vivace::Error& error) {
+    if (error.status() != VIVACE_UNSUPPORTED) throw;
+    json["reason"] = error.what();
+  }
+  return json;
+}
+
+Json layer_table(const vivace::Engine& engine, const BenchCommand& command,
+                 const std::vector<vivace::LayerTime>& layers) {
+  std::map<std::string, Json> described;
+  const Json description = Json::parse(engine.inspect(VIVACE_JSON));
+  for (const Json& layer : description["layers"]) described[layer["name"].get<std::string>()] = layer;
+  const bool on_gpu = engine.device() != "cpu";
+  Json table = Json::array();
+  for (const vivace::LayerTime& layer : layers) {
+    Json row = {{"name", layer.name},
+                {"op", layer.op},
+                {"tactic", layer.tactic},
+                {"ms", layer.seconds / static_cast<double>(std::max<int64_t>(layer.runs, 1)) * 1e3}};
+    const Json& known = described[layer.name];
+    if (known.is_object() && known["bytes"].is_number()) {
+      const double bytes = known["bytes"].get<double>(), flops = known["flops"].get<double>();
+      row["bytes"] = bytes;
+      row["flops"] = flops;
+      if (on_gpu) {
+        const double teraflops = command.teraflops > 0                             ? command.teraflops
+                                 : writes_half(known["shapes"].get<std::string>()) ? kHalfTeraflops
+                                                                                   : kFullTeraflops;
+        row["floor_ms"] = std::max(bytes / (command.terabytes_per_second * 1e12), flops / (teraflops * 1e12)) * 1e3;
+      }
+    }
+    table.push_back(std::move(row));
+  }
+  return table;
+}
+
+std::string layer_text(const Json& layers, bool on_gpu) {
+  double total = 0, floors = 0;
+  for (const Json& layer : layers) {
+    total += layer["ms"].get<double>();
+    if (layer.contains("floor_ms")) floors += layer["floor_ms"].get<double>();
+  }
+  std::string text = fmt::format("\n{:>10} {:>6} ", "ms", "share");
+  if (on_gpu) text += fmt::format("{:>10} {:>6} {:>9} {:>9} ", "floor ms", "floor", "MB", "GFLOP");
+  text += fmt::format(" {:24} {:32} {}\n", "operator", "tactic", "layer");
+  for (const Json& layer : layers) {
+    const double milliseconds = layer["ms"].get<double>();
+    text += fmt::format("{:10.4f} {:5.1f}% ", milliseconds, total > 0 ? 100 * milliseconds / total : 0);
+    if (on_gpu && layer.contains("floor_ms")) {
+      const double floor = layer["floor_ms"].get<double>();
+      text +=
+          fmt::format("{:10.4f} {:5.1f}% {:9.3f} {:9.3f} ", floor, milliseconds > 0 ? 100 * floor / milliseconds : 0,
+                      layer["bytes"].get<double>() / 1e6, layer["flops"].get<double>() / 1e9);
+    } else if (on_gpu) {
+      text += fmt::format("{:>10} {:>6} {:>9} {:>9} ", "-", "-", "-", "-");
+    }
+    text += fmt::format(" {:24} {:32} {}\n", layer["op"].get<std::string>(), layer["tactic"].get<std::string>(),
+                        layer["name"].get<std::string>());
+  }
+  text += fmt::format("{:10.4f} {:>6} ", total, "all");
+  if (on_gpu) text += fmt::format("{:10.4f} {:5.1f}%", floors, total > 0 ? 100 * floors / total : 0);
+  return text + "\n";
+}
+
+}  // namespace tool
