@@ -136,6 +136,11 @@ INSTANTIATE_TEST_SUITE_P(
                "(%x: f32[2,13,9,7]) { %y = vivace.Reorder(%x) {channel_block=16, to=10} return %y }"},
         Golden{"reorder_to_plain.cu", "cuda_reorder", "",
                "(%x: bf16[2,13,9,7]/24) { %y = vivace.Reorder(%x) {channel_block=0} return %y }"},
+        Golden{
+            "pool_last.cu", "cuda_pool", "",
+            "(%x: f32[1,8,9,9]) { %a = Conv(%x, const f32[44,8,1,1] random(1)) %y = MaxPool(%a) {kernel_shape=[3,3], "
+            "strides=[2,2], pads=[1,1,1,1]} return %y }",
+            DType::f16},
         Golden{"copy.cu", "cuda_copy", "", "(%x: f16[5,6,7]) { %y = Transpose(%x) {perm=[2,0,1]} return %y }"},
         Golden{"conv_transposed.cu", "cuda_conv_transposed", "",
                "(%x: f32[1,4,5,5]) { %y = ConvTranspose(%x, const f32[4,3,3,3] random(1)) {group=2, strides=[2,2], "

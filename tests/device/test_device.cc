@@ -70,6 +70,21 @@ constexpr const char* kMoreCases[] = {
     "(%x: f32[2,6,5,7]) { %y = ConvTranspose(%x, const f32[6,4,3,2] random(1), const f32[8] random(2)) {group=2, "
     "strides=[2,3], pads=[1,0,0,1], dilations=[1,2], output_padding=[1,2]} return %y }",
     "(%x: f32[1,3,9]) { %y = ConvTranspose(%x, const f32[3,5,4] random(1)) {strides=[2], pads=[1,1]} return %y }",
+    "(%x: f32[2,13,9,7]) { %a = vivace.Reorder(%x) {channel_block=16, to=10} %y = vivace.Reorder(%a) {channel_block=0, "
+    "to=1} return %y }",
+    "(%x: f32[1,200,33,1]) { %a = vivace.Reorder(%x) {channel_block=200, to=16} %b = vivace.Reorder(%a) "
+    "{channel_block=208} %y = vivace.Reorder(%b) {channel_block=0} return %y }",
+    "(%x: f32[2,70,1,1]) { %a = vivace.Reorder(%x) {channel_block=72, to=10} %y = vivace.Reorder(%a) {channel_block=0, "
+    "to=1} return %y }",
+    "(%x: f32[2,3,17]) { %y = MaxPool(%x) {kernel_shape=[4], strides=[3], pads=[1,2], ceil_mode=1} return %y }",
+    "(%x: f32[1,3,5,6,7]) { %y = AveragePool(%x) {kernel_shape=[3,2,3], strides=[2,1,2], pads=[1,0,1,1,1,0], "
+    "dilations=[1,2,1]} return %y }",
+    "(%x: f32[2,3,7,6]) { %y, %i = MaxPool(%x) {kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], storage_order=1} "
+    "return %y, %i }",
+    "(%x: f32[1,35,9,8]) { %y = LpPool(%x) {kernel_shape=[2,3], strides=[2,1], pads=[1,1,0,1], p=3} return %y }",
+    "(%x: f32[1,35,8,8]) { %y = AveragePool(%x) {kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], ceil_mode=1, "
+    "count_include_pad=1} return %y }",
+    "(%x: f32[1,45,15,14]) { %y = MaxPool(%x) {kernel_shape=[3,3], strides=[2,2], ceil_mode=1} return %y }",
     "(%x: i64[5,6]) { %y = Transpose(%x) return %y }",
     "(%x: f16[5,6], %z: f16[5,3]) { %y = Concat(%x, %z) {axis=1} return %y }",
 };
