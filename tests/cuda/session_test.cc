@@ -1,10 +1,14 @@
 // Sessions on the null device: the schedule, callers' buffers and streams.
 #include <algorithm>
 
+#include "backends/cuda/host.h"
+#include "backends/cuda/instance.h"
+#include "backends/cuda/lower.h"
 #include "backends/cuda/null_driver.h"
 #include "backends/cuda/queue.h"
 #include "builder/builder.h"
 #include "cuda/graphs.h"
+#include "passes/precision.h"
 #include "runtime/engine.h"
 
 namespace vivace::cuda {
@@ -106,6 +110,79 @@ TEST(Enqueue, IsTimedWhereTheGpuRunsEverything) {
   }
   const Opened opened = open(text, false);
   EXPECT_EQ(opened.session->time(*opened.instance, {x.view()}, 10, false).status().code(), Code::unsupported);
+}
+
+// Nodes without a kernel run on the CPU also in types of fewer bits and with channels last, and in parts of pixels.
+class Fallback : public testing::TestWithParam<DType> {};
+
+TEST_P(Fallback, RunsAnyLayoutOnTheCpu) {
+  const std::shared_ptr<ir::Graph> graph = graph_of(
+      "(%x: f32[2,3,9,7], %i: i64[2]) { %a = Conv(%x, const f32[5,3,3,3] random(1), const f32[5] random(2)) {pads=[1,1,"
+      "1,1]} %b = Relu(%a) %c = Conv(%b, const f32[12,5,1,1] random(3)) %d = Concat(%b, %c) {axis=1} %e = MaxPool(%d) "
+      "{kernel_shape=[2,2]} %f = Conv(%e, const f32[4,17,1,1] random(4)) %g = Softmax(%f) {axis=1} %h = CumSum(%g, "
+      "const i64[] {3}) %y = Gather(%h, %i) {axis=1} return %y, %e }");
+  const std::vector<Tensor> arguments = {ir::random_tensor(DType::f32, {2, 3, 9, 7}, 5), Tensor::of<int64_t>({3, 0})};
+  const Result<std::vector<Tensor>> expected = ops::run_graph_reference(*graph, arguments);
+  ASSERT_TRUE(expected.ok());
+  ASSERT_TRUE(passes::lower_precision(*graph, GetParam()).ok());
+  ASSERT_TRUE(lower(*graph, GetParam()).ok());
+  const Result<cpu::ConcreteGraph> at = cpu::concretize(*graph, {{2, 3, 9, 7}, {2}});
+  ASSERT_TRUE(at.ok());
+  const std::shared_ptr<const Executor> executor =
+      *Executor::create(program_of(graph, *at, false), described(), cpu::this_machine(2));
+  const auto instance = executor->instance({{2, 3, 9, 7}, {2}});
+  ASSERT_TRUE(instance.ok()) << instance.status().message();
+  const std::unique_ptr<backends::Session> session = *executor->session(2, {});
+  std::vector<Tensor> outputs;
+  for (int run = 0; run < 2; ++run) {
+    const Status status = session->run(**instance, {arguments[0].view(), arguments[1].view()}, outputs);
+    ASSERT_TRUE(status.ok()) << status.message();
+  }
+  const double tolerance = GetParam() == DType::f16 ? 4e-3 : 3e-2;
+  for (size_t i = 0; i < expected->size(); ++i) {
+    ASSERT_EQ(outputs[i].type(), DType::f32);
+    for (int64_t k = 0; k < outputs[i].count(); ++k)
+      ASSERT_NEAR(outputs[i].as<float>()[k], (*expected)[i].as<float>()[k], tolerance) << i << ", " << k;
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Cuda, Fallback, testing::Values(DType::f16, DType::bf16),
+                         [](const auto& info) { return to_string(info.param); });
+
+TEST(Host, LeavesTheRestOfWiderPixelsAlone) {
+  // Three channels, rounded up to a unit, of pixels of 16.
+  const std::shared_ptr<ir::Graph> graph = graph_of("(%x: f16[1,3,1,2]) { %y = Relu(%x) return %y }");
+  const Result<cpu::ConcreteGraph> at = cpu::concretize(*graph, {{1, 3, 1, 2}});
+  ASSERT_TRUE(at.ok());
+  Problem problem = cpu::problem_of(**graph->nodes().begin(), *at);
+  problem.inputs[0].channel_block = problem.outputs[0].channel_block = 16;
+  EXPECT_EQ(span_bytes(problem.outputs[0]), (16 + 8) * sizeof(Float16));
+  EXPECT_TRUE(is_interleaved(problem.outputs[0]));
+  const Result<cpu::Bound> bound = bind_on_host(problem, cpu::this_machine(1));
+  ASSERT_TRUE(bound.ok()) << bound.status().message();
+  std::vector<Float16> x(24, Float16(9)), y(24, Float16(7));
+  for (const size_t pixel : {0, 16})
+    for (size_t c = 0; c < 3; ++c) x[pixel + c] = static_cast<float>(c) - 1.0f;
+  std::vector<std::byte> workspace(bound->workspace);
+  ThreadPool pool(1);
+  void* inputs[] = {x.data()};
+  void* outputs[] = {y.data()};
+  ASSERT_TRUE(bound->run({inputs, outputs, workspace.data(), pool}).ok());
+  const std::vector<float> expected = {0, 0, 1, 0, 0, 0, 0, 0, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 1, 0, 0, 0, 0, 0};
+  for (size_t k = 0; k < expected.size(); ++k) EXPECT_EQ(static_cast<float>(y[k]), expected[k]) << k;
+}
+
+TEST(Placement, EveryTensorOfTheGpuStartsWhereWideLoadsMay) {
+  const std::shared_ptr<ir::Graph> graph = graph_of(
+      "(%x: f32[6,3]) { %a, %b = Split(%x, const i64[2] {2, 4}) {axis=0} %c = Neg(%a) %d = Neg(%b) %y = Concat(%c, "
+      "%d) {axis=0} return %y }");
+  const Result<cpu::ConcreteGraph> at = cpu::concretize(*graph, {{6, 3}});
+  ASSERT_TRUE(at.ok());
+  const std::vector<size_t> none(graph->node_list().size(), 0);
+  EXPECT_TRUE(cpu::place_values(*graph, *at, none).is_view[0]);  // 24 bytes
+  const cpu::Placement placement = cpu::place_values(*graph, *at, none, kBufferAlignment);
+  EXPECT_EQ(placement.is_view, (std::vector<bool>{false, false, false, false}));
+  for (const ir::Value* v : graph->values())
+    EXPECT_EQ(placement.places[static_cast<size_t>(v->id())].offset % kBufferAlignment, 0u);
 }
 
 TEST(Queue, OnlyAKernelThatWaitsStartsEarlyAndOnlyAfterAKernel) {

@@ -32,7 +32,8 @@ std::optional<size_t> contiguous_offset(const ir::Type& type, int axis, int64_t 
 // Groups of values whose addresses are fixed relative to each other.
 class Groups {
  public:
-  Groups(const ir::Graph& graph, const ConcreteGraph& at) : at_(at), of_(static_cast<size_t>(graph.value_id_limit())) {
+  Groups(const ir::Graph& graph, const ConcreteGraph& at, size_t alignment)
+      : at_(at), alignment_(static_cast<int64_t>(alignment)), of_(static_cast<size_t>(graph.value_id_limit())) {
     for (const ir::Value* v : graph.values()) {
       const ir::Type* type = at.type(v);
       if (!type || type->dtype == DType::string) continue;
@@ -112,7 +113,8 @@ class Groups {
     bool fixed = false;  // its memory is the user's or a constant: nothing may be written there
   };
 
-  static bool fits(const Group& into, const Group& from, int64_t shift) {
+  bool fits(const Group& into, const Group& from, int64_t shift) const {
+    if (shift % alignment_ != 0) return false;
     for (const Written& a : into.written)
       for (const Written& b : from.written)
         if (a.offset < b.offset + shift + b.bytes && b.offset + shift < a.offset + a.bytes) return false;
@@ -136,6 +138,7 @@ class Groups {
   }
 
   const ConcreteGraph& at_;
+  int64_t alignment_;
   std::vector<Member> of_;
   std::vector<Group> groups_;
 };
@@ -228,12 +231,13 @@ bool join(const ir::Node& node, const ConcreteGraph& at, Groups& groups) {
 
 }  // namespace
 
-Placement place_values(const ir::Graph& graph, const ConcreteGraph& at, const std::vector<size_t>& workspace_bytes) {
+Placement place_values(const ir::Graph& graph, const ConcreteGraph& at, const std::vector<size_t>& workspace_bytes,
+                       size_t alignment) {
   const std::vector<ir::Node*> nodes = graph.node_list();
   Placement placement;
   placement.places.resize(static_cast<size_t>(graph.value_id_limit()));
   placement.is_view.assign(nodes.size(), false);
-  Groups groups(graph, at);
+  Groups groups(graph, at, alignment);
   const auto runs = [&](size_t i) { return at.concrete(*nodes[i]) && !at.settled(*nodes[i]); };
   // Long concatenations first (they come last), so that shorter ones of the same parts find them in line.
   for (size_t i = nodes.size(); i-- > 0;)

@@ -29,7 +29,8 @@ struct Placement {
 
 /// `workspace_bytes` by node order. Values that are not concrete get Base::run.
 /// Reshapes, contiguous slices and splits share their input's memory; inputs of a contiguous concatenation are made
-/// directly in its output.
-Placement place_values(const ir::Graph& graph, const ConcreteGraph& at, const std::vector<size_t>& workspace_bytes);
+/// directly in its output; all that at multiples of `alignment` only, up to kAlignment.
+Placement place_values(const ir::Graph& graph, const ConcreteGraph& at, const std::vector<size_t>& workspace_bytes,
+                       size_t alignment = 1);
 
 }  // namespace vivace::cpu

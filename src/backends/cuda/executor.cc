@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "backends/cuda/compiler.h"
+#include "backends/cuda/host.h"
 #include "backends/cuda/image.h"
 #include "backends/cuda/instance.h"
 #include "backends/cuda/session.h"
@@ -116,22 +117,6 @@ Result<bool> Executor::bind_kernels(size_t i, const Problem& problem, Step& step
   return true;
 }
 
-Status Executor::bind_host(const Problem& problem, Step& step) const {
-  step.on_host = true;
-  for (const cpu::Tactic* tactic : cpu::all_tactics()) {
-    if (!tactic->runs(problem.node->op) || !tactic->supports(problem, host_)) continue;
-    const std::string configuration = tactic->configurations ? tactic->configurations(problem, host_).front() : "";
-    std::vector<Tensor> packed;
-    if (tactic->prepare) {
-      VIVACE_ASSIGN(packed, tactic->prepare(problem, configuration, host_));
-    }
-    VIVACE_ASSIGN(step.bound, tactic->bind(problem, configuration, packed, host_));
-    step.workspace = step.bound.workspace;
-    return {};
-  }
-  return {Code::internal, problem.node->describe() + ": no tactic can run it at this shape: " + problem.key()};
-}
-
 Result<std::shared_ptr<const backends::Instance>> Executor::instance(const std::vector<Shape>& inputs) const {
   {
     const std::lock_guard lock(mutex_);
@@ -168,13 +153,15 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
     }
     if (!on_gpu) {
       steps[i] = {};
-      VIVACE_TRY(bind_host(problem, steps[i]));
+      steps[i].on_host = true;
+      VIVACE_ASSIGN(steps[i].bound, bind_on_host(problem, host_));
+      steps[i].workspace = steps[i].bound.workspace;
       made->any_on_host = true;
     }
     steps[i].node = i;
     workspaces[i] = steps[i].workspace;
   }
-  const cpu::Placement placement = cpu::place_values(graph(), at, workspaces);
+  const cpu::Placement placement = cpu::place_values(graph(), at, workspaces, kBufferAlignment);
 
   // The session's memory: inputs, outputs, arena.
   for (const ir::Value* v : graph().inputs()) {
@@ -203,6 +190,11 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
     if (counted.insert(tensor.data()).second) made->memory.weights.read_bytes += tensor.bytes();
   };
   made->memory.weights.by_node.resize(nodes_.size());
+  const auto info_of = [&](const ir::Value* v) {
+    const ir::Type& type = *at.type(v);
+    return TensorInfo{type.dtype, *type.shape(), type.channel_block, nullptr};
+  };
+  const auto span_of = [&](const ir::Value* v) { return span_bytes(info_of(v)); };
   const auto address_of = [&](const ir::Value* v, bool on_gpu) -> Result<Address> {
     Address address;
     if (!v) return address;
@@ -239,15 +231,15 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
       VIVACE_ASSIGN(const Address address, address_of(v, !step.on_host));
       step.inputs.push_back(address);
       if (v && address.host && v->is_constant()) count(i, v->constant());
-      if (v && step.on_host && !address.host)
-        step.downloads.push_back({address, byte_size(at.type(v)->dtype, elements(*at.type(v)->shape()))});
+      if (v && step.on_host && !address.host) step.downloads.push_back({address, span_of(v)});
     }
     for (const ir::Value* v : node.outputs()) {
       VIVACE_ASSIGN(const Address address, address_of(v, !step.on_host));
       step.outputs.push_back(address);
       const cpu::Base base = placement.places[index(v)].base;
-      if (step.on_host && base != cpu::Base::none)
-        step.uploads.push_back({address, byte_size(at.type(v)->dtype, elements(*at.type(v)->shape()))});
+      if (!step.on_host || base == cpu::Base::none) continue;
+      step.uploads.push_back({address, span_of(v)});
+      if (is_interleaved(info_of(v))) step.downloads.push_back(step.uploads.back());  // what stands between stays
     }
     for (Step::Kernels& k : step.kernels) {
       std::vector<Address>& arguments = step.arguments.emplace_back();

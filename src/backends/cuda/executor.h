@@ -37,7 +37,6 @@ class Executor final : public backends::Executor {
   Result<std::shared_ptr<const Instance>> make_instance(const std::vector<Shape>& inputs) const;
   /// Fills in the step's kernels; false where the node has to run on the CPU.
   Result<bool> bind_kernels(size_t node, const Problem& problem, Step& step) const;
-  Status bind_host(const Problem& problem, Step& step) const;
   Result<std::shared_ptr<Kernel>> kernel(const Launch& launch, const plan::Choice& choice) const;
   /// The tensor's copy on the GPU, made once.
   Result<DevicePointer> upload(const Tensor& tensor) const;

@@ -12,6 +12,9 @@
 
 namespace vivace::cuda {
 
+/// Every tensor starts at a multiple of this: that of the widest loads and stores of kernels.
+constexpr size_t kBufferAlignment = 16;
+
 /// An address known once a run's bases are.
 struct Address {
   enum class Base : uint8_t { none, session, input, output, fault, fixed };

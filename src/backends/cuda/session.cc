@@ -16,7 +16,6 @@ namespace {
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 constexpr size_t kKeptRecordings = 32;
-constexpr size_t kBufferAlignment = 16;  // of the widest loads and stores of kernels
 constexpr int kWarmUps = 5;
 
 // Where the inputs and outputs of a run are on the GPU.
@@ -212,7 +211,8 @@ class Session final : public backends::Session {
     return 0;
   }
   void* host(const Address& a) const {
-    return a.host ? const_cast<void*>(a.host) : static_cast<void*>(mirror_.host() + a.home);
+    if (a.host || a.base == Address::Base::none) return const_cast<void*>(a.host);
+    return mirror_.host() + a.home;
   }
   // The session's own inputs and outputs.
   Bases homes(const Instance& i) const {
@@ -313,9 +313,7 @@ class Session final : public backends::Session {
   }
   Status run_host(const Step& step) {
     std::vector<void*> pointers;
-    const ir::Node& node = *nodes_[step.node];
-    for (size_t k = 0; k < step.inputs.size(); ++k)
-      pointers.push_back(node.inputs()[k] ? host(step.inputs[k]) : nullptr);
+    for (const Address& a : step.inputs) pointers.push_back(host(a));
     for (const Address& a : step.outputs) pointers.push_back(host(a));
     return step.bound.run(
         {pointers.data(), pointers.data() + step.inputs.size(), mirror_.host() + step.workspace, pool_});
