@@ -165,6 +165,19 @@ Status time_all(std::map<std::string, Work>& works, const std::map<std::string, 
   return {};
 }
 
+// What runs a body on the CPU: the first of its tactics that supports each node.
+plan::Program host_program(std::shared_ptr<ir::Graph> graph) {
+  plan::Program program;
+  const std::vector<ir::Node*> nodes = graph->node_list();
+  program.choices.resize(nodes.size());
+  for (size_t i = 0; i < nodes.size(); ++i)
+    for (const auto& [name, attribute] : nodes[i]->attributes)
+      if (const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&attribute))
+        program.bodies[{i, name}] = host_program(*body);
+  program.graph = std::move(graph);
+  return program;
+}
+
 }  // namespace
 
 Result<plan::Program> make_cuda_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& shapes,
@@ -178,10 +191,7 @@ Result<plan::Program> make_cuda_program(std::shared_ptr<ir::Graph> graph, const 
   std::vector<std::string> keys(nodes.size());
   for (size_t i = 0; i < nodes.size(); ++i) {
     const ir::Node& node = *nodes[i];
-    if (cpu::has_subgraph(node))
-      return Status(Code::unsupported,
-                    node.describe() + ": control flow does not run on the GPU yet; build for device cpu");
-    if (at.settled(node) || !at.concrete(node) || cpu::is_alias(node)) continue;
+    if (cpu::has_subgraph(node) || at.settled(node) || !at.concrete(node) || cpu::is_alias(node)) continue;
     const cuda::Problem problem = cpu::problem_of(node, at);
     // A rule that names the node makes it a problem of its own.
     const std::string forced = forced_for(node, config);
@@ -201,6 +211,14 @@ Result<plan::Program> make_cuda_program(std::shared_ptr<ir::Graph> graph, const 
     layer.view = at.settled(node) || cpu::is_alias(node);
     plan::Choice choice;
     choice.tactic = cuda::kHost;
+    for (const auto& [name, attribute] : node.attributes)
+      if (const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&attribute))
+        program.bodies[{i, name}] = host_program(*body);
+    if (!at.settled(node) && cpu::is_known_late(node, at)) {
+      layer.fallback = true;
+      report.notes.push_back("'" + layer.name + "' (" + node.op + ") runs on the CPU: " +
+                             (cpu::has_subgraph(node) ? "it is control flow" : "its shapes depend on data"));
+    }
     if (!keys[i].empty()) {
       const Work& work = works[keys[i]];
       layer.shapes = shapes_text(work.problem);

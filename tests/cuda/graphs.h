@@ -24,6 +24,14 @@ inline Device described() {
   return device.ok() ? *device : Device();
 }
 
+// What runs a body on the CPU.
+inline plan::Program body_of(const std::shared_ptr<ir::Graph>& graph) {
+  plan::Program program;
+  program.graph = graph;
+  program.choices.resize(graph->node_list().size());
+  return program;
+}
+
 // All nodes on the CPU, or with the first row that supports them and no machine code, which the null device does not
 // need.
 inline plan::Program program_of(const std::shared_ptr<ir::Graph>& graph, const cpu::ConcreteGraph& at, bool on_gpu) {
@@ -41,6 +49,9 @@ inline plan::Program program_of(const std::shared_ptr<ir::Graph>& graph, const c
           if (tactic->configurations)
             choice.configuration = tactic->configurations(cpu::problem_of(*node, at), described()).front();
         }
+    for (const auto& [name, attribute] : node->attributes)
+      if (const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&attribute))
+        program.bodies[{program.choices.size(), name}] = body_of(*body);
     program.choices.push_back(choice);
   }
   return program;

@@ -64,6 +64,14 @@ TEST(Enqueue, SaysWhichBufferIsTooSmall) {
   EXPECT_EQ(status.message(), "the engine has 1 inputs, not 0");
 }
 
+TEST(Enqueue, RefusesOutputsOfUnknownSize) {
+  const Opened opened = open("(%x: f32[2,3]) { %y = NonZero(%x) return %y }", true);
+  float x[6], y[6];
+  const Status status = opened.session->enqueue(*opened.instance, {{x, 24}}, {{y, 24}}, nullptr);
+  EXPECT_EQ(status.code(), Code::unsupported);
+  EXPECT_NE(status.message().find("output 'y'"), std::string::npos);
+}
+
 TEST(Enqueue, WorksWhileTheStreamIsCapturedUnlessTheCpuHasToRun) {
   const Driver& d = null_driver();
   auto* const stream = reinterpret_cast<StreamHandle*>(16);

@@ -16,7 +16,6 @@ size_t index(const ir::Value* v) { return static_cast<size_t>(v->id()); }
 
 Shape concrete_shape(const ir::Type& type) { return *type.shape(); }
 
-// Strings are objects that the arena cannot hold.
 bool holds_strings(const ir::Node& node, const ConcreteGraph& at) {
   const auto is_string = [&](const ir::Value* v) { return v && at.type(v) && at.type(v)->dtype == DType::string; };
   return std::any_of(node.inputs().begin(), node.inputs().end(), is_string) ||
@@ -67,6 +66,10 @@ bool has_subgraph(const ir::Node& node) {
   for (const auto& [name, attribute] : node.attributes)
     if (std::holds_alternative<std::shared_ptr<ir::Graph>>(attribute)) return true;
   return false;
+}
+
+bool is_known_late(const ir::Node& node, const ConcreteGraph& at) {
+  return !at.concrete(node) || has_subgraph(node) || holds_strings(node, at);
 }
 
 class Executor::Instance final : public backends::Instance {
@@ -164,9 +167,7 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
   std::vector<Ready> ready(nodes_.size());
   std::vector<size_t> workspaces(nodes_.size(), 0);
   WeightCount weights(nodes_.size());
-  const auto when_known = [&](const ir::Node& node) {
-    return !at.concrete(node) || has_subgraph(node) || holds_strings(node, at);
-  };
+  const auto when_known = [&](const ir::Node& node) { return is_known_late(node, at); };
   // Outputs without elements need no work, and the dimensions beside a 0 may be too large to walk.
   const auto makes_nothing = [&](const ir::Node& node) {
     return std::all_of(node.outputs().begin(), node.outputs().end(),

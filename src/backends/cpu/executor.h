@@ -58,6 +58,10 @@ class Executor final : public backends::Executor {
   MemoryUse memory_use(const backends::Instance& instance) const override;
   Result<std::unique_ptr<backends::Session>> session(int threads, MemorySource source) const override;
 
+  /// Runs a node whose shapes are known only now, or which runs subgraphs, by its reference kernel.
+  /// @param values  by value id: those of the node's inputs that are no constants; gets its outputs
+  Status run_when_known(size_t node, std::vector<Tensor>& values, ThreadPool& pool) const;
+
  private:
   class Instance;
   class Session;
@@ -72,7 +76,6 @@ class Executor final : public backends::Executor {
     Bound bound;
   };
   Result<Ready> bind(size_t node, const Problem& problem) const;
-  Status run_when_known(size_t node, std::vector<Tensor>& values, ThreadPool& pool) const;
   Result<std::vector<Tensor>> run_tensors(const std::vector<Tensor>& inputs, ThreadPool& pool) const;
 
   plan::Program program_;
@@ -85,5 +88,9 @@ class Executor final : public backends::Executor {
 
 /// Whether the node runs a program of its own (If, Loop, Scan).
 bool has_subgraph(const ir::Node& node);
+
+/// Whether Executor::run_when_known() has to run it: shapes are known only while running, it runs subgraphs, or it
+/// holds strings, which are objects that an arena cannot hold.
+bool is_known_late(const ir::Node& node, const ConcreteGraph& at);
 
 }  // namespace vivace::cpu

@@ -48,6 +48,9 @@ Result<std::shared_ptr<const Executor>> Executor::create(plan::Program program, 
                         std::to_string(choice.version) + ", this library has " +
                         (tactic ? "version " + std::to_string(tactic->version) : "no such tactic"));
   }
+  plan::Program host_program{made->program_.graph, std::vector<plan::Choice>(made->nodes_.size()),
+                             made->program_.bodies};
+  VIVACE_ASSIGN(made->on_host_, cpu::Executor::create(std::move(host_program), host));
   VIVACE_ASSIGN(made->gpu_, Gpu::open(device.ordinal));
   return std::shared_ptr<const Executor>(std::move(made));
 }
@@ -141,10 +144,10 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
   for (size_t i = 0; i < nodes_.size(); ++i) {
     const ir::Node& node = *nodes_[i];
     if (at.settled(node)) continue;
-    if (!at.concrete(node))
-      return Status(Code::unsupported, node.describe() +
-                                           ": its shapes are known only while running, which the GPU "
-                                           "cannot do yet; build for device cpu");
+    if (cpu::is_known_late(node, at)) {
+      steps[i].on_host = steps[i].known_late = made->any_on_host = made->run_values = true;
+      continue;
+    }
     if (makes_nothing(node, at)) continue;
     const Problem problem = cpu::problem_of(node, at);
     bool on_gpu = false;
@@ -166,17 +169,16 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
   // The session's memory: inputs, outputs, arena.
   for (const ir::Value* v : graph().inputs()) {
     made->inputs.push_back(made->bytes);
-    made->input_bytes.push_back(byte_size(at.type(v)->dtype, elements(*at.type(v)->shape())));
+    const ir::Type& type = *at.type(v);
+    made->input_bytes.push_back(type.dtype == DType::string ? 0 : byte_size(type.dtype, elements(*type.shape())));
     made->bytes += aligned(made->input_bytes.back());
   }
   for (const ir::Value* v : graph().outputs()) {
     const ir::Type* type = at.type(v);
-    if (!type)
-      return Status(Code::unsupported, "output '" + v->name +
-                                           "': its shape is known only while running, which the GPU "
-                                           "cannot do yet; build for device cpu");
+    const bool placed = type && type->dtype != DType::string;
+    made->run_values = made->run_values || !placed;
     made->outputs.push_back(made->bytes);
-    made->output_bytes.push_back(byte_size(type->dtype, elements(*type->shape())));
+    made->output_bytes.push_back(placed ? byte_size(type->dtype, elements(*type->shape())) : 0);
     made->bytes += aligned(made->output_bytes.back());
   }
   const size_t arena = made->bytes;
@@ -209,7 +211,10 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
       case cpu::Base::output:
         address = {Address::Base::output, i, place.offset, made->outputs[i] + place.offset, 0, nullptr};
         break;
-      case cpu::Base::run: return Status(Code::internal, "value '" + v->name + "' has no place");
+      case cpu::Base::run:
+        address.base = Address::Base::run;
+        address.index = i;
+        break;
       case cpu::Base::constant: {
         const Tensor& tensor = at.values[i];
         address.host = static_cast<const std::byte*>(tensor.data()) + place.offset;
@@ -224,20 +229,22 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
   };
   for (size_t i = 0; i < nodes_.size(); ++i) {
     const ir::Node& node = *nodes_[i];
-    if (at.settled(node) || placement.is_view[i] || makes_nothing(node, at)) continue;
     Step& step = steps[i];
+    if (at.settled(node) || placement.is_view[i] || (!step.known_late && makes_nothing(node, at))) continue;
+    step.node = i;
     step.workspace = arena + placement.workspaces[i];
     for (const ir::Value* v : node.inputs()) {
       VIVACE_ASSIGN(const Address address, address_of(v, !step.on_host));
       step.inputs.push_back(address);
       if (v && address.host && v->is_constant()) count(i, v->constant());
-      if (v && step.on_host && !address.host) step.downloads.push_back({address, span_of(v)});
+      if (v && step.on_host && !address.host && address.base != Address::Base::run)
+        step.downloads.push_back({address, span_of(v)});
     }
     for (const ir::Value* v : node.outputs()) {
       VIVACE_ASSIGN(const Address address, address_of(v, !step.on_host));
       step.outputs.push_back(address);
-      const cpu::Base base = placement.places[index(v)].base;
-      if (!step.on_host || base == cpu::Base::none) continue;
+      const Address::Base base = address.base;
+      if (!step.on_host || base == Address::Base::none || base == Address::Base::run) continue;
       step.uploads.push_back({address, span_of(v)});
       if (is_interleaved(info_of(v))) step.downloads.push_back(step.uploads.back());  // what stands between stays
     }
@@ -281,7 +288,8 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
 }
 
 std::optional<Shape> Executor::output_shape(const backends::Instance& instance, size_t i) const {
-  return static_cast<const Instance&>(instance).at.type(graph().outputs()[i])->shape();
+  const ir::Type* type = static_cast<const Instance&>(instance).at.type(graph().outputs()[i]);
+  return type ? type->shape() : std::nullopt;
 }
 
 backends::MemoryUse Executor::memory_use(const backends::Instance& instance) const {
@@ -289,7 +297,7 @@ backends::MemoryUse Executor::memory_use(const backends::Instance& instance) con
 }
 
 Result<std::unique_ptr<backends::Session>> Executor::session(int threads, backends::MemorySource source) const {
-  return open_session(gpu_, graph(), device_.l2_bytes, threads, std::move(source));
+  return open_session(gpu_, on_host_, device_.l2_bytes, threads, std::move(source));
 }
 
 }  // namespace vivace::cuda

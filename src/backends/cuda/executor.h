@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "backends/common/executor.h"
-#include "backends/cpu/placement.h"
+#include "backends/cpu/executor.h"
 #include "backends/cuda/driver.h"
 #include "backends/cuda/tactic.h"
 
@@ -19,8 +19,7 @@ struct Step;
 class Executor final : public backends::Executor {
  public:
   /// @param host  how nodes without a kernel run
-  /// version_mismatch where a tactic is missing or has another version, unsupported for programs with control flow,
-  /// device_unavailable where the GPU is not here.
+  /// version_mismatch where a tactic is missing or has another version, device_unavailable where the GPU is not here.
   static Result<std::shared_ptr<const Executor>> create(plan::Program program, const Device& device,
                                                         const cpu::Machine& host);
 
@@ -45,6 +44,7 @@ class Executor final : public backends::Executor {
   Device device_;
   cpu::Machine host_;
   std::shared_ptr<Gpu> gpu_;
+  std::shared_ptr<const cpu::Executor> on_host_;  // of the same graph: what runs nodes known late
   std::vector<ir::Node*> nodes_;
   mutable std::mutex mutex_;  // guards what follows
   mutable std::map<std::vector<Shape>, std::shared_ptr<const Instance>> instances_;

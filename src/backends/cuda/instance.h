@@ -17,7 +17,7 @@ constexpr size_t kBufferAlignment = 16;
 
 /// An address known once a run's bases are.
 struct Address {
-  enum class Base : uint8_t { none, session, input, output, fault, fixed };
+  enum class Base : uint8_t { none, session, input, output, fault, fixed, run };  // run: a tensor of this run
   Base base = Base::none;
   size_t index = 0;   // which input or output
   size_t offset = 0;  // bytes from the base
@@ -42,6 +42,7 @@ struct Step {
   std::vector<std::vector<Address>> arguments;  // of each kernel
   // Where the node runs on the CPU:
   bool on_host = false;
+  bool known_late = false;  // by cpu::Executor::run_when_known
   cpu::Bound bound;
   std::vector<Address> inputs, outputs;
   std::vector<Bytes> downloads, uploads;
@@ -64,6 +65,7 @@ struct Instance final : backends::Instance {
   size_t bytes = 0;                                        // of the session's memory
   size_t host_bytes = 0;  // of its mirror on the CPU: inputs and outputs, all where a node runs on the CPU
   bool any_on_host = false;
+  bool run_values = false;  // some tensors are made while running: outputs, or what nodes known late read and write
   backends::MemoryUse memory;
 };
 

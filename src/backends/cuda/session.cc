@@ -13,6 +13,7 @@ namespace vivace::cuda {
 
 namespace {
 
+size_t id_of(const ir::Value* v) { return static_cast<size_t>(v->id()); }
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 constexpr size_t kKeptRecordings = 32;
@@ -26,10 +27,12 @@ struct Bases {
 
 class Session final : public backends::Session {
  public:
-  Session(std::shared_ptr<Gpu> gpu, const ir::Graph& graph, size_t l2_bytes, int threads, backends::MemorySource source)
+  Session(std::shared_ptr<Gpu> gpu, std::shared_ptr<const cpu::Executor> host, size_t l2_bytes, int threads,
+          backends::MemorySource source)
       : gpu_(std::move(gpu)),
-        graph_(graph),
-        nodes_(graph.node_list()),
+        on_host_(std::move(host)),
+        graph_(on_host_->graph()),
+        nodes_(graph_.node_list()),
         l2_bytes_(l2_bytes),
         pool_(threads),
         source_(std::move(source)) {}
@@ -97,10 +100,15 @@ class Session final : public backends::Session {
     VIVACE_TRY(complaint(i));
     outputs.resize(graph_.outputs().size());
     for (size_t k = 0; k < outputs.size(); ++k) {
-      const ir::Type& type = *i.at.type(graph_.outputs()[k]);
-      if (outputs[k].valid() && outputs[k].type() == type.dtype && outputs[k].shape() == *type.shape()) continue;
-      VIVACE_ASSIGN(outputs[k], Tensor::allocate(type.dtype, *type.shape()));
+      const ir::Type* type = i.at.type(graph_.outputs()[k]);
+      if (!type) continue;  // made while running
+      if (outputs[k].valid() && outputs[k].type() == type->dtype && outputs[k].shape() == *type->shape()) continue;
+      VIVACE_ASSIGN(outputs[k], Tensor::allocate(type->dtype, *type->shape()));
     }
+    values_.assign(i.run_values ? i.at.types.size() : 0, Tensor());
+    if (i.run_values)
+      for (size_t k = 0; k < inputs.size(); ++k)
+        values_[id_of(graph_.inputs()[k])] = Tensor::wrap(inputs[k].type, inputs[k].shape, inputs[k].data, nullptr);
     for (size_t k = 0; k < inputs.size(); ++k)
       if (i.input_bytes[k] > 0) std::memcpy(mirror_.host() + i.inputs[k], inputs[k].data, i.input_bytes[k]);
     const Run run{i, homes(i), {}, true};
@@ -112,8 +120,12 @@ class Session final : public backends::Session {
     }
     VIVACE_CUDA(driver(), cuStreamSynchronize(stream_));
     VIVACE_TRY(complaint(i));
-    for (size_t k = 0; k < outputs.size(); ++k)
-      if (outputs[k].bytes() > 0) std::memcpy(outputs[k].data(), mirror_.host() + i.outputs[k], outputs[k].bytes());
+    for (size_t k = 0; k < outputs.size(); ++k) {
+      if (i.output_bytes[k] > 0) std::memcpy(outputs[k].data(), mirror_.host() + i.outputs[k], i.output_bytes[k]);
+      const ir::Value* v = graph_.outputs()[k];
+      if (i.run_values && (!i.at.type(v) || i.at.type(v)->dtype == DType::string)) VIVACE_TRY(give(i, v, outputs[k]));
+    }
+    values_.clear();
     return {};
   }
 
@@ -127,8 +139,13 @@ class Session final : public backends::Session {
     if (capturing && i.any_on_host)
       return {Code::unsupported,
               "a node runs on the CPU, which cannot be captured into a graph; queue the run without capturing"};
+    for (const ir::Value* v : graph_.outputs())
+      if (!i.at.type(v) || i.at.type(v)->dtype == DType::string)
+        return {Code::unsupported,
+                "output '" + v->name + "' has a size that depends on the data, or strings; use run(), which makes it"};
     VIVACE_TRY(make_room(i, i.any_on_host ? i.host_bytes : 0));
     VIVACE_TRY(complaint(i));
+    values_.assign(i.run_values ? i.at.types.size() : 0, Tensor());
     Run run{i, homes(i), {}, false};
     VIVACE_TRY(bind(inputs, i.input_bytes, "input", run.given.inputs, run.bases.inputs,
                     [&](size_t k) -> const std::string& { return graph_.inputs()[k]->name; }));
@@ -201,7 +218,8 @@ class Session final : public backends::Session {
   const Driver& driver() const { return gpu_->driver(); }
   DevicePointer device(const Address& a, const Bases& bases) const {
     switch (a.base) {
-      case Address::Base::none: return 0;
+      case Address::Base::none:
+      case Address::Base::run: return 0;
       case Address::Base::session: return address_ + a.offset;
       case Address::Base::input: return bases.inputs[a.index] + a.offset;
       case Address::Base::output: return bases.outputs[a.index] + a.offset;
@@ -311,12 +329,53 @@ class Session final : public backends::Session {
       VIVACE_TRY(queue.to_device(device(b.at, run.bases), mirror_.host() + b.at.home, b.bytes));
     return {};
   }
-  Status run_host(const Step& step) {
+  Status run_host(const Instance& i, const Step& step) {
+    if (step.known_late) return run_when_known(i, step);
     std::vector<void*> pointers;
     for (const Address& a : step.inputs) pointers.push_back(host(a));
     for (const Address& a : step.outputs) pointers.push_back(host(a));
     return step.bound.run(
         {pointers.data(), pointers.data() + step.inputs.size(), mirror_.host() + step.workspace, pool_});
+  }
+
+  Status run_when_known(const Instance& i, const Step& step) {
+    const ir::Node& node = *nodes_[step.node];
+    for (size_t k = 0; k < node.inputs().size(); ++k) {
+      const ir::Value* v = node.inputs()[k];
+      if (!v || step.inputs[k].base == Address::Base::run) continue;
+      const Tensor* constant = i.at.value(v);
+      const ir::Type& type = *i.at.type(v);
+      if (type.dtype == DType::string && !constant) continue;  // an input
+      values_[id_of(v)] = constant ? *constant : Tensor::wrap(type.dtype, *type.shape(), host(step.inputs[k]), nullptr);
+    }
+    VIVACE_TRY(on_host_->run_when_known(step.node, values_, pool_));
+    for (size_t k = 0; k < node.outputs().size(); ++k) {  // where the shape was known all the same, there is a place
+      const Address& place = step.outputs[k];
+      if (place.base == Address::Base::run || place.base == Address::Base::none) continue;
+      const ir::Value* v = node.outputs()[k];
+      const Tensor& made = values_[id_of(v)];
+      const Shape expected = *i.at.type(v)->shape();
+      if (made.shape() != expected)
+        return {Code::internal, node.describe() + ": output '" + v->name + "' has shape " +
+                                    vivace::to_string(made.shape()) + ", expected " + vivace::to_string(expected)};
+      if (made.bytes() > 0) std::memcpy(host(place), made.data(), made.bytes());
+    }
+    return {};
+  }
+
+  // An output that this run made, or that is an input or constant of strings.
+  Status give(const Instance& i, const ir::Value* v, Tensor& to) const {
+    const Tensor& made = i.at.value(v) ? *i.at.value(v) : values_[id_of(v)];
+    if (made.owner() && !i.at.value(v)) {
+      to = made;
+      return {};
+    }
+    VIVACE_ASSIGN(to, Tensor::allocate(made.type(), made.shape()));
+    if (made.type() == DType::string)
+      std::copy_n(made.as<std::string>(), made.count(), to.as<std::string>());
+    else if (made.bytes() > 0)
+      std::memcpy(to.data(), made.data(), made.bytes());
+    return {};
   }
 
   // Everything into the stream; `between` runs a step of the CPU, whose inputs have been downloaded.
@@ -338,7 +397,7 @@ class Session final : public backends::Session {
     Queue queue(*gpu_, stream);
     return queue_steps(run, queue, [&](const Step& step) -> Status {
       VIVACE_TRY(queue.wait());
-      return run_host(step);
+      return run_host(run.instance, step);
     });
   }
 
@@ -381,7 +440,7 @@ class Session final : public backends::Session {
       if (!step.on_host) continue;
       VIVACE_TRY(recording.launch(next++, stream));
       VIVACE_CUDA(driver(), cuStreamSynchronize(stream));
-      VIVACE_TRY(run_host(step));
+      VIVACE_TRY(run_host(run.instance, step));
     }
     return recording.launch(next, stream);
   }
@@ -401,7 +460,7 @@ class Session final : public backends::Session {
         const double start = now();
         VIVACE_TRY(download(step, run, queue));
         VIVACE_TRY(queue.wait());
-        VIVACE_TRY(run_host(step));
+        VIVACE_TRY(run_host(run.instance, step));
         VIVACE_TRY(upload(step, run, queue));
         VIVACE_TRY(queue.wait());
         on_host[k] = now() - start;
@@ -421,6 +480,7 @@ class Session final : public backends::Session {
   }
 
   std::shared_ptr<Gpu> gpu_;
+  std::shared_ptr<const cpu::Executor> on_host_;
   const ir::Graph& graph_;
   std::vector<ir::Node*> nodes_;
   size_t l2_bytes_;
@@ -437,13 +497,15 @@ class Session final : public backends::Session {
   Memory mirror_;  // the same places in pinned memory of the host
   Memory faults_;  // a word for each node, in pinned memory of the host
   std::vector<Known> known_;
+  std::vector<Tensor> values_;  // by value id: tensors of this run, whose sizes were not known before, or of strings
 };
 
 }  // namespace
 
-Result<std::unique_ptr<backends::Session>> open_session(std::shared_ptr<Gpu> gpu, const ir::Graph& graph,
-                                                        size_t l2_bytes, int threads, backends::MemorySource source) {
-  auto made = std::make_unique<Session>(std::move(gpu), graph, l2_bytes, threads, std::move(source));
+Result<std::unique_ptr<backends::Session>> open_session(std::shared_ptr<Gpu> gpu,
+                                                        std::shared_ptr<const cpu::Executor> host, size_t l2_bytes,
+                                                        int threads, backends::MemorySource source) {
+  auto made = std::make_unique<Session>(std::move(gpu), std::move(host), l2_bytes, threads, std::move(source));
   VIVACE_TRY(made->open());
   return std::unique_ptr<backends::Session>(std::move(made));
 }

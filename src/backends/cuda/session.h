@@ -3,14 +3,16 @@
 
 #include <memory>
 
+#include "backends/cpu/executor.h"
 #include "backends/cuda/instance.h"
 
 namespace vivace::cuda {
 
-/// @param graph  the program's; it outlives the session
+/// @param host  of the program's graph: runs nodes that are known late
 /// @param l2_bytes  of the GPU's cache
 /// @param threads  of the CPU, for nodes that run there
-Result<std::unique_ptr<backends::Session>> open_session(std::shared_ptr<Gpu> gpu, const ir::Graph& graph,
-                                                        size_t l2_bytes, int threads, backends::MemorySource source);
+Result<std::unique_ptr<backends::Session>> open_session(std::shared_ptr<Gpu> gpu,
+                                                        std::shared_ptr<const cpu::Executor> host, size_t l2_bytes,
+                                                        int threads, backends::MemorySource source);
 
 }  // namespace vivace::cuda
