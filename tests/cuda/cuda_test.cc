@@ -112,6 +112,8 @@ INSTANTIATE_TEST_SUITE_P(
                "(%x: f32[1,6,9,9]) { %y = Conv(%x, const f32[12,1,3,3] random(1)) {group=6, dilations=[2,1]} return "
                "%y }",
                DType::f16},
+        Golden{"conv_mma_groups.cu", "cuda_conv_mma", "64x32 warps 4x1x2 cluster 1 group 2 stages 3 warp groups",
+               "(%x: f32[2,64,9,9]) { %y = Conv(%x, const f32[30,64,1,1] random(1)) return %y }", DType::bf16},
         Golden{"conv_direct.cu", "cuda_conv_direct", "",
                "(%x: f32[1,4,9]) { %y = Conv(%x, const f32[4,1,3] random(1)) {group=4} return %y }"},
         Golden{"matmul_rows.cu", "cuda_matmul_rows", "",

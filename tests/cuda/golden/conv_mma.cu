@@ -60,7 +60,8 @@ constexpr int kGroup = 1;
 constexpr int kStages = 3;
 constexpr int kOnce = 1;
 constexpr int kAhead = 3;
-constexpr int kReceivedAt = 128;
+constexpr int kBiasAt = 128;
+constexpr int kReceivedAt = 256;
 constexpr int kRingAt = 9216;
 
 __device__ __forceinline__ unsigned shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
@@ -132,6 +133,7 @@ __device__ __forceinline__ void cluster_wait() {}
 __device__ __forceinline__ unsigned remote_address(unsigned at, int) { return at; }
 __device__ __forceinline__ void store_remote(unsigned, float4) {}
 #endif
+#define WARP_GROUPS 0
 __device__ __forceinline__ float activate(float x) { return x != x ? x : fmaxf(x, 0.0f); }
 __device__ __forceinline__ float finish(float sum, float bias, float residual) { return activate(sum + bias + residual); }
 
@@ -167,6 +169,8 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   if (kCluster > 1) cluster_arrive();
 #pragma unroll 1
   for (int s = 0; s < kAhead && s < steps; ++s) load_weights(s);
+  float* const offsets = (float*)(memory + kBiasAt);
+  for (int i = tid; i < kN; i += kThreads) offsets[i] = bias[n0 + i];
 
   // A thread loads 16-byte piece `piece` of rows tid / 8 + j * kRows.
   const int piece = tid & 7, row0 = tid >> 3;
@@ -233,6 +237,9 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
 #pragma unroll 1
   for (int step = 0; step < steps; ++step) {
     wait_copies<kAhead - 1>();
+#if WARP_GROUPS
+    show_to_group();
+#endif
     wait_barrier(base + step % kStages * 8, step / kStages & 1);
     __syncthreads();
     if (!kOnce) {
@@ -250,6 +257,15 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     const unsigned a = ring + step % kStages * kStage, b = a + kStageA;
     const int left_over = (kDepth - (chunk0 + step * kGroup) * 64 + 15) / 16;
     const int limit = min(min(kGroup, chunks - step * kGroup) * 4, left_over);
+#if WARP_GROUPS
+    open_group();
+#pragma unroll 4
+    for (int q = wk; q < limit; q += kWarpsK) {
+      const unsigned g = q >> 2, at = (q & 3) * 32;
+      multiply_group(sums[0], a + (g * kM + wm / 4 * 64) * 128 + at, b + g * kN * 128 + at);
+    }
+    close_group();
+#else
 #pragma unroll 4
     for (int q = wk; q < limit; q += kWarpsK) {
       const int g = q >> 2, h = (q & 3) * 2;
@@ -269,6 +285,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
 #pragma unroll
         for (int j = 0; j < kJ; ++j) multiply(sums[i][j], fa[i], fb[j][0], fb[j][1]);
     }
+#endif
   }
   wait_copies<0>();
   __syncthreads();
@@ -302,7 +319,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     Vector<T, 8> out;
 #pragma unroll
     for (int e = 0; e < 8; ++e) {
-      const float made = finish(v[e], bias[n + e], kResidual ? to_float(r.v[e]) : 0.0f);
+      const float made = finish(v[e], offsets[n - n0 + e], kResidual ? to_float(r.v[e]) : 0.0f);
       out.v[e] = from_float<T>(kTrueOutChannels % 8 == 0 || n + e < kTrueOutChannels ? made : 0.0f);
     }
     *(Vector<T, 8>*)(y + (size_t)m * kOutPitch + n) = out;

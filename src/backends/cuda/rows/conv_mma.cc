@@ -102,6 +102,8 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   if (kCluster > 1) cluster_arrive();
 #pragma unroll 1
   for (int s = 0; s < kAhead && s < steps; ++s) load_weights(s);
+  float* const offsets = (float*)(memory + kBiasAt);
+  for (int i = tid; i < kN; i += kThreads) offsets[i] = bias[n0 + i];
 
   // A thread loads 16-byte piece `piece` of rows tid / 8 + j * kRows.
   const int piece = tid & 7, row0 = tid >> 3;
@@ -168,6 +170,9 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
 #pragma unroll 1
   for (int step = 0; step < steps; ++step) {
     wait_copies<kAhead - 1>();
+#if WARP_GROUPS
+    show_to_group();
+#endif
     wait_barrier(base + step % kStages * 8, step / kStages & 1);
     __syncthreads();
     if (!kOnce) {
@@ -185,6 +190,15 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     const unsigned a = ring + step % kStages * kStage, b = a + kStageA;
     const int left_over = (kDepth - (chunk0 + step * kGroup) * 64 + 15) / 16;
     const int limit = min(min(kGroup, chunks - step * kGroup) * 4, left_over);
+#if WARP_GROUPS
+    open_group();
+#pragma unroll 4
+    for (int q = wk; q < limit; q += kWarpsK) {
+      const unsigned g = q >> 2, at = (q & 3) * 32;
+      multiply_group(sums[0], a + (g * kM + wm / 4 * 64) * 128 + at, b + g * kN * 128 + at);
+    }
+    close_group();
+#else
 #pragma unroll 4
     for (int q = wk; q < limit; q += kWarpsK) {
       const int g = q >> 2, h = (q & 3) * 2;
@@ -204,6 +218,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
 #pragma unroll
         for (int j = 0; j < kJ; ++j) multiply(sums[i][j], fa[i], fb[j][0], fb[j][1]);
     }
+#endif
   }
   wait_copies<0>();
   __syncthreads();
@@ -237,7 +252,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     Vector<T, 8> out;
 #pragma unroll
     for (int e = 0; e < 8; ++e) {
-      const float made = finish(v[e], bias[n + e], kResidual ? to_float(r.v[e]) : 0.0f);
+      const float made = finish(v[e], offsets[n - n0 + e], kResidual ? to_float(r.v[e]) : 0.0f);
       out.v[e] = from_float<T>(kTrueOutChannels % 8 == 0 || n + e < kTrueOutChannels ? made : 0.0f);
     }
     *(Vector<T, 8>*)(y + (size_t)m * kOutPitch + n) = out;
@@ -279,17 +294,21 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
 }
 )";
 
+constexpr int64_t kBiasAt = 128;  // after the barriers of up to 16 stages
+
 // A tile and how it is shared. `group` chunks are loaded at once, `stages` such steps are in shared memory.
 struct Tile {
   int m, n, warps_m, warps_n, warps_k, cluster, group, stages;
+  bool warp_groups = false;  // products by groups of four warps, from shared memory; Hopper only
 
   std::string text() const {
     char made[96];
     std::snprintf(made, sizeof(made), "%dx%d warps %dx%dx%d cluster %d group %d stages %d", m, n, warps_m, warps_n,
                   warps_k, cluster, group, stages);
-    return made;
+    return std::string(made) + (warp_groups ? " warp groups" : "");
   }
   static bool parse(const std::string& text, Tile& t) {
+    t.warp_groups = text.ends_with(" warp groups");
     return std::sscanf(text.c_str(), "%dx%d warps %dx%dx%d cluster %d group %d stages %d", &t.m, &t.n, &t.warps_m,
                        &t.warps_n, &t.warps_k, &t.cluster, &t.group, &t.stages) == 8;
   }
@@ -302,7 +321,8 @@ struct Tile {
     const int64_t items = m * n / 8, own = (items + cluster - 1) / cluster;
     return cluster > 1 ? own * cluster * 32 : 0;
   }
-  int64_t ring_at() const { return (128 + received_bytes() + 1023) / 1024 * 1024; }
+  int64_t received_at() const { return kBiasAt + n * 4; }
+  int64_t ring_at() const { return (received_at() + received_bytes() + 1023) / 1024 * 1024; }
   int64_t shared_bytes() const {
     const int64_t ring = int64_t{stages} * group * (m + n) * 128, parts = int64_t{warps_k} * m * (n + 4) * 4;
     return ring_at() + std::max(ring, parts);
@@ -310,19 +330,24 @@ struct Tile {
   int64_t blocks(const Conv& c) const { return int64_t{tiles(c.pixels(), m)} * tiles(c.out_channels, n) * cluster; }
   bool fits(const Conv& c, const Device& device) const {
     return shared_bytes() <= static_cast<int64_t>(device.shared_bytes) && (cluster == 1 || device.major >= 9) &&
-           c.chunks() >= cluster && tiles(c.pixels(), m) <= 65535;
+           (!warp_groups || device.major == 9) && c.chunks() >= cluster && tiles(c.pixels(), m) <= 65535;
   }
 };
 
 constexpr struct {
   int m, n, warps_m, warps_n, warps_k;
+  bool warp_groups = false;
 } kShapes[] = {
-    {16, 32, 1, 2, 2},   {16, 64, 1, 2, 2},  {16, 64, 1, 4, 1},  {16, 128, 1, 4, 1},  {32, 32, 1, 1, 4},
-    {32, 32, 1, 2, 2},   {32, 32, 2, 2, 1},  {32, 64, 1, 2, 2},  {32, 64, 1, 2, 4},   {32, 64, 2, 2, 1},
-    {64, 16, 2, 1, 2},   {64, 16, 4, 1, 1},  {64, 32, 2, 1, 2},  {64, 32, 2, 1, 4},   {64, 32, 2, 2, 1},
-    {64, 64, 2, 2, 1},   {64, 64, 2, 2, 2},  {112, 64, 1, 2, 2}, {112, 32, 1, 2, 2},  {128, 32, 4, 1, 1},
-    {128, 32, 4, 1, 2},  {128, 64, 4, 2, 1}, {64, 128, 2, 4, 1}, {128, 128, 4, 2, 1}, {256, 64, 4, 2, 1},
-    {128, 256, 2, 4, 1}, {128, 16, 4, 1, 1},
+    {16, 32, 1, 2, 2},        {16, 64, 1, 2, 2},         {16, 64, 1, 4, 1},         {16, 128, 1, 4, 1},
+    {32, 32, 1, 1, 4},        {32, 32, 1, 2, 2},         {32, 32, 2, 2, 1},         {32, 64, 1, 2, 2},
+    {32, 64, 1, 2, 4},        {32, 64, 2, 2, 1},         {64, 16, 2, 1, 2},         {64, 16, 4, 1, 1},
+    {64, 32, 2, 1, 2},        {64, 32, 2, 1, 4},         {64, 32, 2, 2, 1},         {64, 64, 2, 2, 1},
+    {64, 64, 2, 2, 2},        {112, 64, 1, 2, 2},        {112, 32, 1, 2, 2},        {128, 32, 4, 1, 1},
+    {128, 32, 4, 1, 2},       {128, 64, 4, 2, 1},        {64, 128, 2, 4, 1},        {128, 128, 4, 2, 1},
+    {256, 64, 4, 2, 1},       {128, 256, 2, 4, 1},       {128, 16, 4, 1, 1},        {64, 16, 4, 1, 2, true},
+    {64, 32, 4, 1, 1, true},  {64, 32, 4, 1, 2, true},   {64, 32, 4, 1, 4, true},   {64, 64, 4, 1, 1, true},
+    {64, 64, 4, 1, 2, true},  {64, 96, 4, 1, 1, true},   {64, 128, 4, 1, 1, true},  {64, 128, 4, 1, 2, true},
+    {128, 64, 8, 1, 1, true}, {128, 128, 8, 1, 1, true}, {128, 256, 8, 1, 1, true}, {64, 256, 4, 1, 1, true},
 };
 
 double estimate_tile(const Conv& c, const Tile& t, const Device& device) {
@@ -337,7 +362,9 @@ double estimate_tile(const Conv& c, const Tile& t, const Device& device) {
   const double per_multiprocessor = std::ceil(blocks / device.multiprocessors);
   const double waves = std::ceil(per_multiprocessor / static_cast<double>(beside));
   const double together = std::min(per_multiprocessor, static_cast<double>(beside));
-  const double products = depth * t.m * t.n * 2 / (std::min(4.0, warps * together / 2) * 512) * together;
+  // A multiprocessor makes 4 x 512 products a cycle by warp groups, little more than half of it by warps.
+  const double products =
+      depth * t.m * t.n / (std::min(1.0, warps * together / 8) * (t.warp_groups ? 1800 : 1100)) * together;
   const double loads = bytes * together / 45.0;
   const double start = 1800 + (t.cluster > 1 ? 700 + t.cluster * 25 : 0) + (t.warps_k > 1 ? 100 : 0);
   const double overlap =
@@ -351,7 +378,7 @@ std::vector<Tile> tiles_for(const Conv& c, const Device& device) {
     if (shape.n > 16 && shape.n >= 2 * c.out_channels) continue;
     if (shape.m > 16 && shape.m >= 2 * c.pixels()) continue;
     for (const int cluster : {1, 2, 4, 8}) {
-      Tile t{shape.m, shape.n, shape.warps_m, shape.warps_n, shape.warps_k, cluster, 1, 1};
+      Tile t{shape.m, shape.n, shape.warps_m, shape.warps_n, shape.warps_k, cluster, 1, 1, shape.warp_groups};
       if (cluster > 1 && t.blocks(c) > 3 * device.multiprocessors) continue;
       const int64_t chunks = (c.chunks() + cluster - 1) / cluster;
       if (chunks < 1 || (cluster > 1 && chunks * 2 < t.warps_k)) continue;
@@ -397,7 +424,8 @@ double estimate(const Problem& p, const std::string& configuration, const Device
 
 Result<Tile> tile_of(const Problem& p, const Conv& c, const std::string& configuration, const Device& device) {
   Tile t{};
-  if (!Tile::parse(configuration, t) || t.m < 16 || t.n < 16 || t.group < 1 || t.stages < 1 || !t.fits(c, device))
+  if (!Tile::parse(configuration, t) || t.m < 16 || t.n < 16 || t.group < 1 || t.stages < 1 || t.stages > 16 ||
+      !t.fits(c, device))
     return Status(Code::corrupt_file, p.node->describe() + ": unknown configuration '" + configuration + "'");
   return t;
 }
@@ -452,8 +480,11 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   s.constant("kM", t.m).constant("kN", t.n).constant("kWarpsM", t.warps_m).constant("kWarpsN", t.warps_n);
   s.constant("kWarpsK", t.warps_k).constant("kCluster", t.cluster).constant("kGroup", t.group);
   s.constant("kStages", t.stages).constant("kOnce", t.once(c)).constant("kAhead", t.once(c) ? t.stages : t.stages - 1);
-  s.constant("kReceivedAt", 128).constant("kRingAt", t.ring_at());
-  s.add(mma_functions()).add(finish_function(p.attributes())).add(kKernel);
+  s.constant("kBiasAt", kBiasAt).constant("kReceivedAt", t.received_at()).constant("kRingAt", t.ring_at());
+  s.add(mma_functions());
+  s.add(t.warp_groups ? "#define WARP_GROUPS 1\n" + group_functions(t.n, p.outputs[0].type)
+                      : "#define WARP_GROUPS 0\n");
+  s.add(finish_function(p.attributes())).add(kKernel);
   launch.source = s.text();
   return job_of_one(std::move(launch));
 }
