@@ -179,7 +179,7 @@ class Bench {
     VIVACE_ASSIGN(const Memory workspace, Memory::allocate(gpu_, Memory::Kind::device, o.job.workspace + 256));
     for (size_t k = 0; k < o.job.launches.size(); ++k) {
       const Launch& l = o.job.launches[k];
-      VIVACE_ASSIGN(std::shared_ptr<Kernel> kernel, Kernel::load(gpu_, o.code[k], l.name, l.shared_bytes));
+      VIVACE_ASSIGN(std::shared_ptr<Kernel> kernel, Kernel::load(gpu_, o.code[k], l.name, l.shared_bytes, l.cluster));
       kernels.push_back(std::move(kernel));
       std::vector<DevicePointer>& values = arguments.emplace_back();
       for (const Argument& a : l.arguments) {
