@@ -144,9 +144,13 @@ __device__ __forceinline__ unsigned long long operand(unsigned at) {
 __device__ __forceinline__ void open_group() {
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
-__device__ __forceinline__ void close_group() {
+template <int n> __device__ __forceinline__ void wait_group() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(n) : "memory");
+}
+// Goes on with at most n stages under way.
+template <int n> __device__ __forceinline__ void close_group() {
   asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
-  asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+  wait_group<n>();
 }
 __device__ __forceinline__ void show_to_group() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 __device__ __forceinline__ void multiply_group(float (*c)[4], unsigned a, unsigned b) {
@@ -308,7 +312,8 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     wait_barrier(base + step % kStages * 8, step / kStages & 1);
     __syncthreads();
     if (!kOnce) {
-      // Into the place of the step before this one, which all warps have left.
+      // Into the place of a step that all warps have left: the one before this, or where products are still under way
+      // (warp groups) the one before that.
       const int next = step + kAhead;
       if (next < steps) {
         load_weights(next);
@@ -344,16 +349,22 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     }
   }
 #else
+#if !WARP_GROUPS
     const int left_over = (kDepth - (chunk0 + step * kGroup) * 64 + 15) / 16;
     const int limit = min(min(kGroup, chunks - step * kGroup) * 4, left_over);
+#endif
 #if WARP_GROUPS
+    // Whole chunks, of zeros past the end: the same way for all threads, else the products wait for one another.
+    const int count = min(kGroup, chunks - step * kGroup);
     open_group();
-#pragma unroll 4
-    for (int q = wk; q < limit; q += kWarpsK) {
-      const unsigned g = q >> 2, at = (q & 3) * 32;
-      multiply_group(sums[0], a + (g * kM + wm / 4 * 64) * 128 + at, b + g * kN * 128 + at);
-    }
-    close_group();
+#pragma unroll 1
+    for (int g = 0; g < count; ++g)
+#pragma unroll
+      for (int q = 0; q < 4 / kWarpsK; ++q) {
+        const unsigned at = (wk * (4 / kWarpsK) + q) * 32;
+        multiply_group(sums[0], a + (g * kM + wm / 4 * 64) * 128 + at, b + g * kN * 128 + at);
+      }
+    close_group<kOnce ? 0 : 1>();
 #else
 #pragma unroll 4
     for (int q = wk; q < limit; q += kWarpsK) {
@@ -376,6 +387,9 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     }
 #endif
   }
+#endif
+#if WARP_GROUPS
+  wait_group<0>();
 #endif
   wait_copies<0>();
   __syncthreads();

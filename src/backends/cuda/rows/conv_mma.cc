@@ -221,7 +221,8 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     wait_barrier(base + step % kStages * 8, step / kStages & 1);
     __syncthreads();
     if (!kOnce) {
-      // Into the place of the step before this one, which all warps have left.
+      // Into the place of a step that all warps have left: the one before this, or where products are still under way
+      // (warp groups) the one before that.
       const int next = step + kAhead;
       if (next < steps) {
         load_weights(next);
@@ -257,16 +258,22 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     }
   }
 #else
+#if !WARP_GROUPS
     const int left_over = (kDepth - (chunk0 + step * kGroup) * 64 + 15) / 16;
     const int limit = min(min(kGroup, chunks - step * kGroup) * 4, left_over);
+#endif
 #if WARP_GROUPS
+    // Whole chunks, of zeros past the end: the same way for all threads, else the products wait for one another.
+    const int count = min(kGroup, chunks - step * kGroup);
     open_group();
-#pragma unroll 4
-    for (int q = wk; q < limit; q += kWarpsK) {
-      const unsigned g = q >> 2, at = (q & 3) * 32;
-      multiply_group(sums[0], a + (g * kM + wm / 4 * 64) * 128 + at, b + g * kN * 128 + at);
-    }
-    close_group();
+#pragma unroll 1
+    for (int g = 0; g < count; ++g)
+#pragma unroll
+      for (int q = 0; q < 4 / kWarpsK; ++q) {
+        const unsigned at = (wk * (4 / kWarpsK) + q) * 32;
+        multiply_group(sums[0], a + (g * kM + wm / 4 * 64) * 128 + at, b + g * kN * 128 + at);
+      }
+    close_group<kOnce ? 0 : 1>();
 #else
 #pragma unroll 4
     for (int q = wk; q < limit; q += kWarpsK) {
@@ -289,6 +296,9 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     }
 #endif
   }
+#endif
+#if WARP_GROUPS
+  wait_group<0>();
 #endif
   wait_copies<0>();
   __syncthreads();
@@ -397,6 +407,8 @@ struct Tile {
     return (share + group - 1) / group;
   }
   bool once(const Conv& c) const { return steps(c) <= stages; }
+  /// Steps whose loads are under way before the first products.
+  int ahead(const Conv& c) const { return once(c) ? stages : stages - (warp_groups ? 2 : 1); }
   /// Rows of 128 bytes that a chunk has of the image, and of the weights.
   int64_t image_rows(const Conv& c) const {
     if (!patch()) return m;
@@ -422,7 +434,7 @@ struct Tile {
   bool fits(const Conv& c, const Device& device) const {
     return shared_bytes(c) <= static_cast<int64_t>(device.shared_bytes) && (cluster == 1 || device.major >= 9) &&
            (!warp_groups || (device.major == 9 && !patch())) && (!patch() || group == 1) && chunks(c) >= cluster &&
-           tiles_m(c) <= 65535;
+           tiles_m(c) <= 65535 && ahead(c) > 0;
   }
 };
 
@@ -430,16 +442,21 @@ constexpr struct {
   int m, n, warps_m, warps_n, warps_k;
   bool warp_groups = false;
 } kShapes[] = {
-    {16, 32, 1, 2, 2},        {16, 64, 1, 2, 2},         {16, 64, 1, 4, 1},         {16, 128, 1, 4, 1},
-    {32, 32, 1, 1, 4},        {32, 32, 1, 2, 2},         {32, 32, 2, 2, 1},         {32, 64, 1, 2, 2},
-    {32, 64, 1, 2, 4},        {32, 64, 2, 2, 1},         {64, 16, 2, 1, 2},         {64, 16, 4, 1, 1},
-    {64, 32, 2, 1, 2},        {64, 32, 2, 1, 4},         {64, 32, 2, 2, 1},         {64, 64, 2, 2, 1},
-    {64, 64, 2, 2, 2},        {112, 64, 1, 2, 2},        {112, 32, 1, 2, 2},        {128, 32, 4, 1, 1},
-    {128, 32, 4, 1, 2},       {128, 64, 4, 2, 1},        {64, 128, 2, 4, 1},        {128, 128, 4, 2, 1},
-    {256, 64, 4, 2, 1},       {128, 256, 2, 4, 1},       {128, 16, 4, 1, 1},        {64, 16, 4, 1, 2, true},
-    {64, 32, 4, 1, 1, true},  {64, 32, 4, 1, 2, true},   {64, 32, 4, 1, 4, true},   {64, 64, 4, 1, 1, true},
-    {64, 64, 4, 1, 2, true},  {64, 96, 4, 1, 1, true},   {64, 128, 4, 1, 1, true},  {64, 128, 4, 1, 2, true},
-    {128, 64, 8, 1, 1, true}, {128, 128, 8, 1, 1, true}, {128, 256, 8, 1, 1, true}, {64, 256, 4, 1, 1, true},
+    {16, 16, 1, 1, 4},          {16, 16, 1, 1, 8},         {16, 32, 1, 1, 4},          {16, 32, 1, 2, 2},
+    {16, 64, 1, 2, 2},          {16, 64, 1, 2, 4},         {16, 64, 1, 4, 1},          {16, 128, 1, 4, 1},
+    {32, 16, 1, 1, 4},          {32, 16, 1, 1, 8},         {32, 32, 1, 1, 4},          {32, 32, 1, 1, 8},
+    {32, 32, 1, 2, 2},          {32, 32, 2, 2, 1},         {32, 64, 1, 2, 2},          {32, 64, 1, 2, 4},
+    {32, 64, 1, 2, 8},          {32, 64, 2, 2, 1},         {64, 16, 2, 1, 2},          {64, 16, 4, 1, 1},
+    {64, 32, 2, 1, 2},          {64, 32, 2, 1, 4},         {64, 32, 2, 1, 8},          {64, 32, 2, 2, 1},
+    {64, 64, 2, 2, 1},          {64, 64, 2, 2, 2},         {64, 64, 2, 2, 4},          {112, 32, 1, 2, 2},
+    {112, 64, 1, 2, 2},         {112, 64, 1, 4, 2},        {128, 16, 4, 1, 1},         {128, 32, 4, 1, 1},
+    {128, 32, 4, 1, 2},         {128, 64, 4, 2, 1},        {64, 128, 2, 4, 1},         {128, 128, 4, 2, 1},
+    {256, 64, 4, 2, 1},         {128, 256, 2, 4, 1},       {64, 16, 4, 1, 2, true},    {64, 32, 4, 1, 1, true},
+    {64, 32, 4, 1, 2, true},    {64, 32, 4, 1, 4, true},   {64, 64, 4, 1, 1, true},    {64, 64, 4, 1, 2, true},
+    {64, 64, 4, 1, 4, true},    {64, 96, 4, 1, 1, true},   {64, 128, 4, 1, 1, true},   {64, 128, 4, 1, 2, true},
+    {64, 256, 4, 1, 1, true},   {128, 32, 8, 1, 1, true},  {128, 64, 8, 1, 1, true},   {128, 64, 8, 1, 2, true},
+    {128, 96, 8, 1, 1, true},   {128, 128, 8, 1, 1, true}, {128, 192, 8, 1, 1, true},  {128, 256, 8, 1, 1, true},
+    {192, 128, 12, 1, 1, true}, {256, 64, 16, 1, 1, true}, {256, 128, 16, 1, 1, true},
 };
 
 double estimate_tile(const Conv& c, const Tile& t, const Device& device) {
@@ -485,7 +502,7 @@ std::vector<Tile> tiles_for(const Conv& c, const Device& device) {
   for (const auto& shape : kShapes) {
     if (shape.n > 16 && shape.n >= 2 * c.out_channels) continue;
     if (shape.m > 16 && shape.m >= 2 * c.pixels()) continue;
-    for (const int cluster : {1, 2, 4, 8}) {
+    for (const int cluster : {1, 2, 4, 8, 16}) {
       Tile t{shape.m, shape.n, shape.warps_m, shape.warps_n, shape.warps_k, cluster, 1, 1, shape.warp_groups};
       if (cluster > 1 && t.blocks(c) > 3 * device.multiprocessors) continue;
       const int64_t share = (t.chunks(c) + cluster - 1) / cluster;
@@ -494,7 +511,7 @@ std::vector<Tile> tiles_for(const Conv& c, const Device& device) {
       t.group = static_cast<int>((share + 3) / 4);
       t.stages = std::max(2, static_cast<int>((share + t.group - 1) / t.group));
       if (t.fits(c, device)) add(t);
-      for (const auto& [group, stages] : {std::pair{1, 4}, {2, 3}, {1, 6}}) {
+      for (const auto& [group, stages] : {std::pair{1, 4}, {2, 3}, {1, 6}, {2, 4}}) {
         t.group = group, t.stages = stages;
         if (t.steps(c) > stages && t.fits(c, device)) add(t);
       }
@@ -512,7 +529,7 @@ std::vector<Tile> tiles_for(const Conv& c, const Device& device) {
     }
   }
   std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  constexpr size_t kMost = 48;
+  constexpr size_t kMost = 64;
   std::vector<Tile> best;
   for (size_t i = 0; i < all.size() && i < kMost; ++i) best.push_back(all[i].second);
   return best;
@@ -598,7 +615,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   s.constant("kResidual", p.has(3)).constant("kResidualPitch", c.residual_pitch);
   s.constant("kM", t.m).constant("kN", t.n).constant("kWarpsM", t.warps_m).constant("kWarpsN", t.warps_n);
   s.constant("kWarpsK", t.warps_k).constant("kCluster", t.cluster).constant("kGroup", t.group);
-  s.constant("kStages", t.stages).constant("kOnce", t.once(c)).constant("kAhead", t.once(c) ? t.stages : t.stages - 1);
+  s.constant("kStages", t.stages).constant("kOnce", t.once(c)).constant("kAhead", t.ahead(c));
   s.constant("kBiasAt", kBiasAt).constant("kReceivedAt", t.received_at()).constant("kRingAt", t.ring_at());
   s.constant("kImageRows", t.image_rows(c));
   if (t.patch()) s.constant("kTileH", t.tile_h).constant("kTileW", t.tile_w);

@@ -94,9 +94,13 @@ __device__ __forceinline__ unsigned long long operand(unsigned at) {
 __device__ __forceinline__ void open_group() {
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
-__device__ __forceinline__ void close_group() {
+template <int n> __device__ __forceinline__ void wait_group() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(n) : "memory");
+}
+// Goes on with at most n stages under way.
+template <int n> __device__ __forceinline__ void close_group() {
   asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
-  asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+  wait_group<n>();
 }
 __device__ __forceinline__ void show_to_group() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 __device__ __forceinline__ void multiply_group(float (*c)[4], unsigned a, unsigned b) {
