@@ -111,6 +111,7 @@ INSTANTIATE_TEST_SUITE_P(
         Golden{"conv_direct_last.cu", "cuda_conv_direct_last", "",
                "(%x: f32[1,6,9,9]) { %y = Conv(%x, const f32[12,1,3,3] random(1)) {group=6, dilations=[2,1]} return "
                "%y }",
+               DType::f16},
         Golden{"conv_mma_patch.cu", "cuda_conv_mma", "32x64 warps 1x2x2 cluster 2 group 1 stages 2 patch 4x8",
                "(%x: f32[1,200,7,8]) { %y = Conv(%x, const f32[60,200,3,3] random(1)) {pads=[1,1,1,1]} return %y }",
                DType::f16},
