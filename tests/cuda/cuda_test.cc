@@ -16,6 +16,7 @@
 #include "backends/cuda/source.h"
 #include "builder/builder.h"
 #include "cuda/graphs.h"
+#include "element_cases.h"
 #include "ir/text.h"
 #include "ops/operator.h"
 #include "passes/precision.h"
@@ -89,6 +90,10 @@ INSTANTIATE_TEST_SUITE_P(
             "pointwise.cu", "cuda_pointwise", "",
             "(%x: f32[2,3,4], %z: f32[3,1]) { %y = vivace.Pointwise(%x, %z) {program=\"t0 = mul x0 x1; t1 = clip t0 0 "
             "6; gelu t1\"} return %y }"},
+        Golden{"pointwise_channels_last.cu", "cuda_pointwise", "",
+               "(%x: f32[2,20,5,7]) { %a = Conv(%x, const f32[20,20,1,1] random(1)) %b = GlobalAveragePool(%a) %y = "
+               "Mul(%a, %b) return %y }",
+               DType::f16},
         Golden{"conv_implicit.cu", "cuda_conv_implicit", "64",
                "(%x: f32[1,6,9,9], %r: f32[1,8,5,5]) { %y = vivace.FusedConv(%x, const f32[8,3,3,3] random(1), const "
                "f32[8] random(2), %r) {group=2, pads=[1,1,1,1], strides=[2,2], activation=\"relu\"} return %y }"},
@@ -224,6 +229,7 @@ TEST_P(Compiles, EveryRowThatSupportsIt) {
 std::vector<const char*> some_cases() {
   std::vector<const char*> cases;
   for (size_t i = 0; i < std::size(kBackendCases); i += 3) cases.push_back(kBackendCases[i]);
+  for (size_t i = 0; i < std::size(kElementCases); i += 9) cases.push_back(kElementCases[i]);
   return cases;
 }
 INSTANTIATE_TEST_SUITE_P(Cuda, Compiles, testing::ValuesIn(some_cases()));
