@@ -22,7 +22,6 @@
 #include "base/threads.h"
 #include "device/graph_test.h"
 #include "device/row_test.h"
-#include "element_cases.h"
 
 namespace vivace::cuda {
 namespace {
@@ -63,6 +62,16 @@ constexpr const char* kMoreCases[] = {
     "(%x: f32[8,1000]) { %y = Gemm(%x, const f32[301,1000] random(1)) {transB=1} return %y }",
     "(%x: f32[129,257]) { %y = MatMul(%x, const f32[257,131] random(1)) return %y }",
     "(%x: f32[3,65,33], %z: f32[3,33,67]) { %y = MatMul(%x, %z) return %y }",
+    "(%x: f32[2,1,129,200], %z: f32[3,200,72]) { %y = MatMul(%x, %z) return %y }",
+    "(%x: f32[70,36], %z: f32[5,36,257]) { %y = MatMul(%x, %z) return %y }",
+    "(%x: f32[2,20,65], %z: f32[2,33,20]) { %y = vivace.FusedMatMul(%x, %z) {trans_a=1, trans_b=1, scale=2.0} return "
+    "%y }",
+    "(%x: f32[197,768], %r: f32[197,264]) { %y = vivace.FusedMatMul(%x, const f32[264,768] random(1), const f32[264] "
+    "random(2), %r) {trans_b=1, activation=\"relu\"} return %y }",
+    "(%x: f32[256,512]) { %y = vivace.FusedMatMul(%x, const f32[512,384] random(1), const f32[384] random(2)) "
+    "{activation=\"gelu\"} return %y }",
+    "(%x: f32[1,1001], %b: f32[129]) { %y = Gemm(%x, const f32[129,1001] random(1), %b) {transB=1} return %y }",
+    "(%x: f32[3,520], %z: f32[77,520]) { %y = Gemm(%x, %z) {transB=1} return %y }",
     "(%x: f32[2,3000]) { %y = Softmax(%x) return %y }",
     "(%x: f32[3,70000]) { %y = ReduceMean(%x, const i64[1] {1}) return %y }",
     "(%q: f32[2,4,130,64], %k: f32[2,4,517,64], %v: f32[2,4,517,64], %m: f32[1,1,130,517]) { %y = Attention(%q, %k, "
@@ -106,7 +115,6 @@ struct Options {
 std::vector<const char*> all_cases() {
   std::vector<const char*> cases(std::begin(kBackendCases), std::end(kBackendCases));
   cases.insert(cases.end(), std::begin(kMoreCases), std::end(kMoreCases));
-  cases.insert(cases.end(), std::begin(kElementCases), std::end(kElementCases));
   return cases;
 }
 

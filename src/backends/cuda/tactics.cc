@@ -12,6 +12,7 @@ namespace vivace::cuda {
   T(conv_implicit_tactic)   \
   T(conv_direct_tactic)     \
   T(conv_transposed_tactic) \
+  T(matmul_mma_tactic)      \
   T(matmul_rows_tactic)     \
   T(matmul_tiled_tactic)    \
   T(attention_tactic)       \

@@ -1,4 +1,36 @@
 // grid 2 x 5 x 1, block 256, shared 0, 5 arguments
+
+struct half { unsigned short bits; };
+struct bfloat { unsigned short bits; };
+template <class T, int n> struct alignas(sizeof(T) * n) Vector { T v[n]; };
+__device__ __forceinline__ float to_float(half x) {
+  float f;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(x.bits));
+  return f;
+}
+__device__ __forceinline__ float to_float(bfloat x) { return __uint_as_float((unsigned)x.bits << 16); }
+template <class T> __device__ __forceinline__ float to_float(T x) { return (float)x; }
+template <class T> __device__ __forceinline__ T from_float(float f) { return (T)f; }
+template <> __device__ __forceinline__ half from_float<half>(float f) {
+  half x;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+template <> __device__ __forceinline__ bfloat from_float<bfloat>(float f) {
+  bfloat x;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+#if __CUDA_ARCH__ >= 900
+__device__ __forceinline__ void allow_next() { asm volatile("griddepcontrol.launch_dependents;"); }
+__device__ __forceinline__ void wait() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+#else
+__device__ __forceinline__ void allow_next() {}
+__device__ __forceinline__ void wait() {}
+#endif
+__device__ __forceinline__ void begin() { allow_next(); wait(); }
+using T = float;
+using Mask = float;
 constexpr int kHeads = 2;
 constexpr int kKvHeads = 1;
 constexpr int kKeys = 7;
@@ -25,29 +57,33 @@ __device__ __forceinline__ float over_block(float v, F f) {
   for (int i = 1; i < 8; ++i) v = f(v, partial[i]);
   return v;
 }
+__device__ __forceinline__ float masked(bool keep) { return keep ? 0.0f : -__uint_as_float(0x7f800000u); }
+template <class M> __device__ __forceinline__ float masked(M value) { return to_float(value); }
 __device__ __forceinline__ float plus(float a, float b) { return a + b; }
 __device__ __forceinline__ float larger(float a, float b) { return a != a ? a : b != b ? b : fmaxf(a, b); }
 
-extern "C" __global__ void __launch_bounds__(256) attention(const float* __restrict__ q, const float* __restrict__ k,
-    const float* __restrict__ v, const float* __restrict__ mask, float* __restrict__ out) {
+extern "C" __global__ void __launch_bounds__(256) attention(const T* __restrict__ q, const T* __restrict__ k,
+    const T* __restrict__ v, const Mask* __restrict__ mask, T* __restrict__ out) {
   __shared__ float scores[kKeys], query[kDepth];
   const int batch = blockIdx.x / kHeads, head = blockIdx.x % kHeads, row = blockIdx.y;
   const int shared_head = head / (kHeads / kKvHeads);
   q += batch * kQBatch + head * kQHead + (long long)row * kQRow;
   k += batch * kKBatch + shared_head * kKHead;
   v += batch * kVBatch + shared_head * kVHead;
-  for (int d = threadIdx.x; d < kDepth; d += 256) query[d] = q[d];
+  begin();
+  for (int d = threadIdx.x; d < kDepth; d += 256) query[d] = to_float(q[d]);
   __syncthreads();
   const int seen = kCausal ? min(kKeys, row + kPosition + 1) : kKeys;
   const float least = -__uint_as_float(0x7f800000u);
   // A warp for each key: its lanes read neighbours.
   for (int key = threadIdx.x / 32; key < seen; key += 8) {
     float sum = 0;
-    for (int d = threadIdx.x % 32; d < kDepth; d += 32) sum += query[d] * k[(long long)key * kKRow + d];
+    for (int d = threadIdx.x % 32; d < kDepth; d += 32) sum += query[d] * to_float(k[(long long)key * kKRow + d]);
     for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
     if (threadIdx.x % 32 == 0) {
       sum *= kScale;
-      if (kMasked) sum += mask[batch * kMaskBatch + head * kMaskHead + (long long)row * kMaskQuery + key * kMaskKey];
+      if (kMasked)
+        sum += masked(mask[batch * kMaskBatch + head * kMaskHead + (long long)row * kMaskQuery + key * kMaskKey]);
       scores[key] = sum;
     }
   }
@@ -66,7 +102,7 @@ extern "C" __global__ void __launch_bounds__(256) attention(const float* __restr
   out += batch * kOutBatch + head * kOutHead + (long long)row * kOutRow;
   for (int d = threadIdx.x; d < kValues; d += 256) {
     float all = 0;
-    for (int key = 0; key < seen; ++key) all += scores[key] * v[(long long)key * kVRow + d];
-    out[d] = blind ? 0.0f : all / sum;
+    for (int key = 0; key < seen; ++key) all += scores[key] * to_float(v[(long long)key * kVRow + d]);
+    out[d] = from_float<T>(blind ? 0.0f : all / sum);
   }
 }

@@ -21,10 +21,10 @@ AttentionProblem::Strides strides_of_heads(const Shape& shape, int64_t heads, in
 
 }  // namespace
 
-Verdict attention_of(const Problem& p, AttentionProblem& a) {
+Verdict typed_attention_of(const Problem& p, DType type, AttentionProblem& a) {
   if (!all_row_major(p)) return no("row-major only");
   for (size_t i = 0; i < 3; ++i)
-    if (p.inputs[i].type != DType::f32) return no("f32 only");
+    if (p.inputs[i].type != type) return no(std::string(to_string(type)) + " only");
   if (p.has(4) || p.has(5)) return no("past keys and values");
   if (p.has(6)) return no("valid lengths");
   if (p.attributes().real("softcap") != 0) return no("softcap");
@@ -44,7 +44,8 @@ Verdict attention_of(const Problem& p, AttentionProblem& a) {
   a.scale = p.attributes().real("scale", 1 / std::sqrt(static_cast<float>(a.depth)));
   a.causal = p.attributes().integer("is_causal") != 0;
   if (!p.has(3)) return yes();
-  if (p.inputs[3].type != DType::f32) return no("the mask is not f32");
+  const DType masked = p.inputs[3].type;
+  if (masked != type && masked != DType::f32 && masked != DType::boolean) return no("a mask of another type");
   // Its dimensions broadcast to [batch, heads, queries, keys].
   const Shape& mask = p.inputs[3].shape;
   const Shape dense = strides_of(mask), full{a.batch, a.heads, a.queries, a.keys};
@@ -55,6 +56,11 @@ Verdict attention_of(const Problem& p, AttentionProblem& a) {
     *strides[axis] = mask[i] == 1 ? 0 : dense[i];
   }
   return yes();
+}
+
+Verdict attention_of(const Problem& p, AttentionProblem& a) {
+  if (p.has(3) && p.inputs[3].type != DType::f32) return no("the mask is not f32");
+  return typed_attention_of(p, DType::f32, a);
 }
 
 namespace {

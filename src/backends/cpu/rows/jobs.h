@@ -10,14 +10,20 @@
 
 namespace vivace::cpu {
 
-/// MatMul, Gemm, vivace.FusedMatMul in f32, in the terms of one: C = activation(scale * A B + bias) and so on.
+/// MatMul, Gemm, vivace.FusedMatMul, in the terms of one: C = activation(scale * A B + bias) and so on.
 struct Product {
   GemmProblem gemm;
+  int64_t a_column = 1;  // from one column of A to the next
   bool bias = false, residual = false;
 };
+/// All tensors of `type`.
+Verdict typed_product_of(const Problem& p, DType type, Product& product);
+/// In f32, columns of A contiguous.
 Verdict product_of(const Problem& p, Product& product);
 
-/// Attention without a cache, in f32: softmax(scale Q K^T + mask) V.
+/// Attention without a cache: softmax(scale Q K^T + mask) V. Q, K, V of `type`; the mask of `type`, f32 or boolean.
+Verdict typed_attention_of(const Problem& p, DType type, AttentionProblem& attention);
+/// All in f32.
 Verdict attention_of(const Problem& p, AttentionProblem& attention);
 
 /// Transpose, Slice, Split, Expand: for each output a copy of a strided part of input 0. Strides count elements.

@@ -1,21 +1,21 @@
-// Matrix products in f32: MatMul, Gemm and the fused form.
+// Matrix products: MatMul, Gemm and the fused form; the rows here are for f32.
 #include "backends/cpu/rows/jobs.h"
 
 namespace vivace::cpu {
 
 namespace {
 
-bool is_row(const TensorInfo& bias, int64_t n) {
-  return bias.type == DType::f32 && !bias.shape.empty() && bias.shape.back() == n && elements(bias.shape) == n;
+bool is_row(const TensorInfo& bias, DType type, int64_t n) {
+  return bias.type == type && !bias.shape.empty() && bias.shape.back() == n && elements(bias.shape) == n;
 }
 
 }  // namespace
 
-Verdict product_of(const Problem& p, Product& product) {
+Verdict typed_product_of(const Problem& p, DType type, Product& product) {
   GemmProblem& g = product.gemm;
   const TensorInfo &a = p.inputs[0], &b = p.inputs[1], &c = p.outputs[0];
   for (const TensorInfo* tensor : {&a, &b, &c})
-    if (tensor->type != DType::f32 || tensor->channel_block) return no("row-major f32 only");
+    if (tensor->type != type || tensor->channel_block) return no(std::string("row-major ") + to_string(type) + " only");
   const bool gemm = p.node->op == "Gemm", fused = p.node->op == "vivace.FusedMatMul";
   const auto flag = [&](const char* name) { return (gemm || fused) && p.attributes().integer(name) != 0; };
   const bool trans_a = flag(gemm ? "transA" : "trans_a"), trans_b = flag(gemm ? "transB" : "trans_b");
@@ -27,13 +27,13 @@ Verdict product_of(const Problem& p, Product& product) {
   g.m = trans_a ? as[ra - 1] : as[ra - 2];
   g.k = trans_a ? as[ra - 2] : as[ra - 1];
   g.n = trans_b ? bs[rb - 2] : bs[rb - 1];
-  if (trans_a && g.m != 1 && g.k != 1) return no("A is transposed");
   g.a_row = g.k;
+  if (trans_a && g.m != 1 && g.k != 1) g.a_row = 1, product.a_column = g.m;
   g.c_row = g.n;
   g.b_row = trans_b ? 1 : g.n;
   g.b_column = trans_b ? g.k : 1;
   const Shape a_batch(as.begin(), as.end() - 2), b_batch(bs.begin(), bs.end() - 2);
-  if (elements(b_batch) == 1) {
+  if (elements(b_batch) == 1 && (product.a_column == 1 || elements(a_batch) == 1)) {
     g.m *= elements(a_batch);  // one B for all: one tall A
   } else {
     const auto out = broadcast(a_batch, b_batch);
@@ -53,7 +53,7 @@ Verdict product_of(const Problem& p, Product& product) {
     }
   }
   product.bias = p.has(2);
-  if (product.bias && !is_row(p.inputs[2], g.n)) return no("the bias is not one number per column");
+  if (product.bias && !is_row(p.inputs[2], type, g.n)) return no("the bias is not one number per column");
   if (gemm) {
     if (product.bias && p.attributes().real("beta", 1) != 1) return no("beta is not 1");
     g.alpha = p.attributes().real("alpha", 1);
@@ -66,9 +66,14 @@ Verdict product_of(const Problem& p, Product& product) {
   g.activation_beta = epilogue.beta;
   g.residual_last = epilogue.residual_last;
   product.residual = p.has(3);
-  if (product.residual && (p.inputs[3].shape != c.shape || p.inputs[3].type != DType::f32))
+  if (product.residual && (p.inputs[3].shape != c.shape || p.inputs[3].type != type))
     return no("the residual has another shape");
   return yes();
+}
+
+Verdict product_of(const Problem& p, Product& product) {
+  if (Verdict verdict = typed_product_of(p, DType::f32, product); !verdict) return verdict;
+  return product.a_column == 1 ? yes() : no("A is transposed");
 }
 
 namespace {

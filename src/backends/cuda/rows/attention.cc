@@ -1,4 +1,4 @@
-// Attention in f32: a block for each query of each head, its scores in shared memory.
+// Attention of any floating-point type: a block for each query of each head, its scores in shared memory in f32.
 #include "backends/cuda/rows/rows.h"
 
 namespace vivace::cuda {
@@ -8,7 +8,9 @@ namespace {
 constexpr int64_t kSharedScores = 11 << 10;  // floats; 44 KB need no permission
 
 Verdict attention_in_shared(const Problem& p, cpu::AttentionProblem& a) {
-  if (const Verdict verdict = cpu::attention_of(p, a); !verdict) return verdict;
+  const DType type = p.outputs[0].type;
+  if (type != DType::f32 && type != DType::f16 && type != DType::bf16) return no("f32, f16 and bf16 only");
+  if (const Verdict verdict = cpu::typed_attention_of(p, type, a); !verdict) return verdict;
   if (a.keys + a.depth > kSharedScores) return no("more keys than shared memory holds");
   if (a.keys < 1 || a.queries > 65535 || a.batch * a.heads > INT32_MAX) return no("more queries than a grid takes");
   return yes();
@@ -26,29 +28,33 @@ __device__ __forceinline__ float over_block(float v, F f) {
   for (int i = 1; i < 8; ++i) v = f(v, partial[i]);
   return v;
 }
+__device__ __forceinline__ float masked(bool keep) { return keep ? 0.0f : -__uint_as_float(0x7f800000u); }
+template <class M> __device__ __forceinline__ float masked(M value) { return to_float(value); }
 __device__ __forceinline__ float plus(float a, float b) { return a + b; }
 __device__ __forceinline__ float larger(float a, float b) { return a != a ? a : b != b ? b : fmaxf(a, b); }
 
-extern "C" __global__ void __launch_bounds__(256) attention(const float* __restrict__ q, const float* __restrict__ k,
-    const float* __restrict__ v, const float* __restrict__ mask, float* __restrict__ out) {
+extern "C" __global__ void __launch_bounds__(256) attention(const T* __restrict__ q, const T* __restrict__ k,
+    const T* __restrict__ v, const Mask* __restrict__ mask, T* __restrict__ out) {
   __shared__ float scores[kKeys], query[kDepth];
   const int batch = blockIdx.x / kHeads, head = blockIdx.x % kHeads, row = blockIdx.y;
   const int shared_head = head / (kHeads / kKvHeads);
   q += batch * kQBatch + head * kQHead + (long long)row * kQRow;
   k += batch * kKBatch + shared_head * kKHead;
   v += batch * kVBatch + shared_head * kVHead;
-  for (int d = threadIdx.x; d < kDepth; d += 256) query[d] = q[d];
+  begin();
+  for (int d = threadIdx.x; d < kDepth; d += 256) query[d] = to_float(q[d]);
   __syncthreads();
   const int seen = kCausal ? min(kKeys, row + kPosition + 1) : kKeys;
   const float least = -__uint_as_float(0x7f800000u);
   // A warp for each key: its lanes read neighbours.
   for (int key = threadIdx.x / 32; key < seen; key += 8) {
     float sum = 0;
-    for (int d = threadIdx.x % 32; d < kDepth; d += 32) sum += query[d] * k[(long long)key * kKRow + d];
+    for (int d = threadIdx.x % 32; d < kDepth; d += 32) sum += query[d] * to_float(k[(long long)key * kKRow + d]);
     for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
     if (threadIdx.x % 32 == 0) {
       sum *= kScale;
-      if (kMasked) sum += mask[batch * kMaskBatch + head * kMaskHead + (long long)row * kMaskQuery + key * kMaskKey];
+      if (kMasked)
+        sum += masked(mask[batch * kMaskBatch + head * kMaskHead + (long long)row * kMaskQuery + key * kMaskKey]);
       scores[key] = sum;
     }
   }
@@ -67,8 +73,8 @@ extern "C" __global__ void __launch_bounds__(256) attention(const float* __restr
   out += batch * kOutBatch + head * kOutHead + (long long)row * kOutRow;
   for (int d = threadIdx.x; d < kValues; d += 256) {
     float all = 0;
-    for (int key = 0; key < seen; ++key) all += scores[key] * v[(long long)key * kVRow + d];
-    out[d] = blind ? 0.0f : all / sum;
+    for (int key = 0; key < seen; ++key) all += scores[key] * to_float(v[(long long)key * kVRow + d]);
+    out[d] = from_float<T>(blind ? 0.0f : all / sum);
   }
 }
 )";
@@ -80,6 +86,8 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
   Launch launch;
   launch.name = "attention";
   Source s;
+  s.add(prelude()).add(std::string("using T = ") + type_name(p.outputs[0].type) +
+                       ";\nusing Mask = " + type_name(p.inputs[p.has(3) ? 3 : 0].type) + ";\n");
   s.constant("kHeads", a.heads).constant("kKvHeads", a.kv_heads ? a.kv_heads : a.heads).constant("kKeys", a.keys);
   s.constant("kDepth", a.depth).constant("kValues", a.values).constant("kCausal", a.causal);
   s.constant("kPosition", a.position).constant("kMasked", p.has(3)).real("kScale", a.scale);
@@ -99,6 +107,7 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
   launch.grid[0] = static_cast<unsigned>(a.batch * a.heads);
   launch.grid[1] = static_cast<unsigned>(a.queries);
   launch.arguments = {input(0), input(1), input(2), input(p.has(3) ? 3 : 0), output()};
+  launch.waits = true;
   return job_of_one(std::move(launch));
 }
 
@@ -106,7 +115,7 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
 
 extern const Tactic attention_tactic{
     .name = "cuda_attention",
-    .version = 1,
+    .version = 2,
     .operators = {"Attention"},
     .supports = supports_job<cpu::AttentionProblem, attention_in_shared>,
     .estimate = estimate_flops<5>,

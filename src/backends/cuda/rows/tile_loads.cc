@@ -1,0 +1,38 @@
+#include "backends/cuda/rows/tile_loads.h"
+
+namespace vivace::cuda {
+
+std::string_view tile_functions() {
+  return R"(
+__device__ __forceinline__ void load_matrix_4_transposed(unsigned* r, unsigned from) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(from) : "memory");
+}
+template <int bytes> __device__ __forceinline__ void copy_few(unsigned to, const void* from, bool inside) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(to), "l"(from), "n"(bytes), "r"(inside ? bytes : 0)
+               : "memory");
+}
+__device__ __forceinline__ void store_16(unsigned to, unsigned a, unsigned b, unsigned c, unsigned d) {
+  asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(a), "r"(b), "r"(c), "r"(d) : "memory");
+}
+template <int kVector> __device__ __forceinline__ void copy_elements(unsigned to, const T* from, const T* any, int valid) {
+  if (kVector == 8) {
+    copy_16(to, valid > 0 ? from : any, valid > 0);
+  } else if (kVector == 1) {
+    unsigned w[4];
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      const unsigned low = valid > 2 * j ? from[2 * j].bits : 0, high = valid > 2 * j + 1 ? from[2 * j + 1].bits : 0;
+      w[j] = low | high << 16;
+    }
+    store_16(to, w[0], w[1], w[2], w[3]);
+  } else {
+    constexpr int kOnce = kVector == 4 ? 4 : 2;
+#pragma unroll
+    for (int j = 0; j < 8; j += kOnce) copy_few<kOnce * 2>(to + j * 2, valid > j ? from + j : any, valid > j);
+  }
+}
+)";
+}
+
+}  // namespace vivace::cuda
