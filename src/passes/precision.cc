@@ -76,8 +76,12 @@ class Lowering {
   Lowering(ir::Graph& graph, DType type) : graph_(graph), type_(type) {}
 
   Result<int> run() {
+    // Asked before any type changes: pointwise operators are known by their inputs and outputs being of one type.
+    std::set<const ir::Node*> halves;
+    for (const ir::Node* node : graph_.node_list())
+      if (takes_half(*node)) halves.insert(node);
     for (ir::Node* node : graph_.node_list()) {
-      const bool half = takes_half(*node);
+      const bool half = halves.contains(node);
       bool any = false;
       for (size_t i = 0; i < node->inputs().size(); ++i) {
         ir::Value* v = node->input(i);

@@ -16,6 +16,7 @@
 #include "backends/cuda/source.h"
 #include "builder/builder.h"
 #include "cuda/graphs.h"
+#include "element_cases.h"
 #include "ir/text.h"
 #include "ops/operator.h"
 #include "passes/precision.h"
@@ -89,6 +90,10 @@ INSTANTIATE_TEST_SUITE_P(
             "pointwise.cu", "cuda_pointwise", "",
             "(%x: f32[2,3,4], %z: f32[3,1]) { %y = vivace.Pointwise(%x, %z) {program=\"t0 = mul x0 x1; t1 = clip t0 0 "
             "6; gelu t1\"} return %y }"},
+        Golden{"pointwise_channels_last.cu", "cuda_pointwise", "",
+               "(%x: f32[2,20,5,7]) { %a = Conv(%x, const f32[20,20,1,1] random(1)) %b = GlobalAveragePool(%a) %y = "
+               "Mul(%a, %b) return %y }",
+               DType::f16},
         Golden{"conv_implicit.cu", "cuda_conv_implicit", "64",
                "(%x: f32[1,6,9,9], %r: f32[1,8,5,5]) { %y = vivace.FusedConv(%x, const f32[8,3,3,3] random(1), const "
                "f32[8] random(2), %r) {group=2, pads=[1,1,1,1], strides=[2,2], activation=\"relu\"} return %y }"},
@@ -112,6 +117,11 @@ INSTANTIATE_TEST_SUITE_P(
                "(%x: f32[1,6,9,9]) { %y = Conv(%x, const f32[12,1,3,3] random(1)) {group=6, dilations=[2,1]} return "
                "%y }",
                DType::f16},
+        Golden{"conv_mma_patch.cu", "cuda_conv_mma", "32x64 warps 1x2x2 cluster 2 group 1 stages 2 patch 4x8",
+               "(%x: f32[1,200,7,8]) { %y = Conv(%x, const f32[60,200,3,3] random(1)) {pads=[1,1,1,1]} return %y }",
+               DType::f16},
+        Golden{"conv_mma_groups.cu", "cuda_conv_mma", "64x32 warps 4x1x2 cluster 1 group 2 stages 3 warp groups",
+               "(%x: f32[2,64,9,9]) { %y = Conv(%x, const f32[30,64,1,1] random(1)) return %y }", DType::bf16},
         Golden{"conv_direct.cu", "cuda_conv_direct", "",
                "(%x: f32[1,4,9]) { %y = Conv(%x, const f32[4,1,3] random(1)) {group=4} return %y }"},
         Golden{"matmul_mma.cu", "cuda_matmul_mma", "32x32 warps 1x1x4 cluster 2 slots 2",
@@ -225,6 +235,7 @@ TEST_P(Compiles, EveryRowThatSupportsIt) {
 std::vector<const char*> some_cases() {
   std::vector<const char*> cases;
   for (size_t i = 0; i < std::size(kBackendCases); i += 3) cases.push_back(kBackendCases[i]);
+  for (size_t i = 0; i < std::size(kElementCases); i += 9) cases.push_back(kElementCases[i]);
   return cases;
 }
 INSTANTIATE_TEST_SUITE_P(Cuda, Compiles, testing::ValuesIn(some_cases()));

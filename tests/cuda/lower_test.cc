@@ -56,6 +56,14 @@ TEST(Lower, MergesCastsIntoReorders) {
   EXPECT_EQ(graph->outputs()[0]->type.channel_block, 0);
 }
 
+// Pointwise operators, too, take the type of what they follow.
+TEST(Lower, ScalesChannelsInTheTypeAndLayoutOfTheirImage) {
+  const auto graph = lowered(
+      "(%x: f32[1,8,5,5]) { %a = Conv(%x, const f32[12,8,3,3] random(1)) %b = GlobalAveragePool(%a) %c = Sigmoid(%b) "
+      "%y = Mul(%a, %c) return %y }");
+  EXPECT_EQ(ops_of(*graph), "vivace.Reorder Conv GlobalAveragePool Sigmoid Mul vivace.Reorder");
+}
+
 // What else reads the value in fewer bits keeps its Cast.
 TEST(Lower, KeepsACastThatIsUsedOtherwise) {
   const auto graph =

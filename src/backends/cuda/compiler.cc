@@ -60,7 +60,8 @@ Result<std::string> compile(const std::string& source, const std::string& name, 
   void* program = nullptr;
   if (n->nvrtcCreateProgram(&program, source.c_str(), (name + ".cu").c_str(), 0, nullptr, nullptr))
     return Status(Code::internal, "NVRTC takes no program");
-  const std::string target = "--gpu-architecture=" + architecture;
+  // Machine code is for one architecture anyway, so it may use what only that has: products by groups of warps.
+  const std::string target = "--gpu-architecture=" + architecture + (architecture == "sm_90" ? "a" : "");
   const std::array<const char*, 4> options = {target.c_str(), "--std=c++17", "--fmad=true",
                                               "--extra-device-vectorization"};
   const Error failed = n->nvrtcCompileProgram(program, static_cast<int>(options.size()), options.data());

@@ -60,8 +60,10 @@ constexpr int kGroup = 1;
 constexpr int kStages = 3;
 constexpr int kOnce = 1;
 constexpr int kAhead = 3;
-constexpr int kReceivedAt = 128;
+constexpr int kBiasAt = 128;
+constexpr int kReceivedAt = 256;
 constexpr int kRingAt = 9216;
+constexpr int kImageRows = 64;
 
 __device__ __forceinline__ unsigned shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
 __device__ __forceinline__ void copy_16(unsigned to, const void* from, bool inside) {
@@ -132,15 +134,26 @@ __device__ __forceinline__ void cluster_wait() {}
 __device__ __forceinline__ unsigned remote_address(unsigned at, int) { return at; }
 __device__ __forceinline__ void store_remote(unsigned, float4) {}
 #endif
+#define PATCH 0
+#define WARP_GROUPS 0
 __device__ __forceinline__ float activate(float x) { return x != x ? x : fmaxf(x, 0.0f); }
 __device__ __forceinline__ float finish(float sum, float bias, float residual) { return activate(sum + bias + residual); }
 
 constexpr int kWarps = kWarpsM * kWarpsN * kWarpsK, kThreads = 32 * kWarps;
 constexpr int kTileM = kM / kWarpsM, kTileN = kN / kWarpsN, kI = kTileM / 16, kJ = kTileN / 8;
-constexpr int kDepth = kKernelH * kKernelW * kInChannels, kChunks = (kDepth + 63) / 64;
-constexpr int kPixels = kBatch * kOutH * kOutW;
+constexpr int kTaps = kKernelH * kKernelW, kPixels = kBatch * kOutH * kOutW;
+#if PATCH
+// A step is 64 channels at all taps: the part of the image that a tile of kTileH x kTileW pixels sees is loaded once.
+constexpr int kPatchH = (kTileH - 1) * kStrideH + (kKernelH - 1) * kDilationH + 1;
+constexpr int kPatchW = (kTileW - 1) * kStrideW + (kKernelW - 1) * kDilationW + 1, kPatch = kPatchH * kPatchW;
+constexpr int kTilesH = (kOutH + kTileH - 1) / kTileH, kTilesW = (kOutW + kTileW - 1) / kTileW;
+constexpr int kChunks = (kInChannels + 63) / 64;
+#else
+constexpr int kDepth = kTaps * kInChannels, kChunks = (kDepth + 63) / 64;
+#endif
 constexpr int kRows = kThreads / 8, kLoads = (kM + kRows - 1) / kRows;
-constexpr int kStageA = kGroup * kM * 128, kStageB = kGroup * kN * 128, kStage = kStageA + kStageB;
+constexpr int kRowsA = kImageRows, kRowsB = PATCH ? kTaps * kN : kN;  // of a chunk
+constexpr int kStageA = kGroup * kRowsA * 128, kStageB = kGroup * kRowsB * 128, kStage = kStageA + kStageB;
 constexpr int kPartPitch = kN + 4;
 constexpr int kItems = kM * kN / 8, kOwn = (kItems + kCluster - 1) / kCluster, kFinishes = (kOwn + kThreads - 1) / kThreads;
 constexpr bool kPlain = kKernelH * kKernelW == 1 && kPadH == 0 && kPadW == 0;
@@ -152,24 +165,53 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5;
   const int wm = warp % kWarpsM, wn = warp / kWarpsM % kWarpsN, wk = warp / (kWarpsM * kWarpsN);
   const int rank = kCluster > 1 ? blockIdx.x % kCluster : 0, tile_n = blockIdx.x / kCluster;
-  const int m0 = blockIdx.y * kM, n0 = tile_n * kN;
+  const int n0 = tile_n * kN;
+#if PATCH
+  const int tile_y = blockIdx.y / kTilesW % kTilesH * kTileH, tile_x = blockIdx.y % kTilesW * kTileW;
+  const int image = blockIdx.y / (kTilesW * kTilesH);
+  // The pixel of the output that is row i of the tile; negative: none.
+  const auto pixel_of = [&](int i) {
+    const int h = tile_y + i / kTileW, w = tile_x + i % kTileW;
+    return i < kTileH * kTileW && h < kOutH && w < kOutW ? (image * kOutH + h) * kOutW + w : -1;
+  };
+#else
+  const int m0 = blockIdx.y * kM;
+  const auto pixel_of = [&](int i) { return m0 + i < kPixels ? m0 + i : -1; };
+#endif
   const int chunk0 = kChunks * rank / kCluster, chunks = kChunks * (rank + 1) / kCluster - chunk0;
   const int steps = (chunks + kGroup - 1) / kGroup;
   const unsigned base = shared_address(memory), ring = base + kRingAt;
-  const T* const weights = w + ((size_t)tile_n * kChunks + chunk0) * kN * 64;
+  const T* const weights = w + ((size_t)tile_n * kChunks + chunk0) * kRowsB * 64;
 
   const auto load_weights = [&](int step) {
     const int first = step * kGroup, count = min(kGroup, chunks - first);
-    copy_weights(ring + step % kStages * kStage + kStageA, weights + (size_t)first * kN * 64, count * kN * 128,
+    copy_weights(ring + step % kStages * kStage + kStageA, weights + (size_t)first * kRowsB * 64, count * kRowsB * 128,
                  base + step % kStages * 8);
   };
   open_barriers(base, kStages);
   if (kCluster > 1) cluster_arrive();
 #pragma unroll 1
   for (int s = 0; s < kAhead && s < steps; ++s) load_weights(s);
+  float* const offsets = (float*)(memory + kBiasAt);
+  for (int i = tid; i < kN; i += kThreads) offsets[i] = bias[n0 + i];
 
   // A thread loads 16-byte piece `piece` of rows tid / 8 + j * kRows.
   const int piece = tid & 7, row0 = tid >> 3;
+#if PATCH
+  const int top = tile_y * kStrideH - kPadH, left = tile_x * kStrideW - kPadW;
+  const auto load_step = [&](int step) {
+    const int c = (chunk0 + step) * 64 + piece * 8;
+    const unsigned to = ring + step % kStages * kStage;
+#pragma unroll 4
+    for (int r = row0; r < kPatch; r += kRows) {
+      const int h = top + r / kPatchW, v = left + r % kPatchW;
+      const bool inside = (kInChannels % 64 == 0 || c < kInChannels) && (unsigned)h < (unsigned)kInH && (unsigned)v < (unsigned)kInW;
+      copy_16(to + r * 128 + ((piece ^ (r & 7)) << 4),
+              inside ? x + (size_t)((image * kInH + h) * kInW + v) * kInPitch + c : x, inside);
+    }
+    commit_copies();
+  };
+#else
   int from[kLoads], top[kLoads], left[kLoads];
 #pragma unroll
   for (int j = 0; j < kLoads; ++j) {
@@ -183,7 +225,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   }
   const auto load_step = [&](int step) {
     const unsigned to = ring + step % kStages * kStage + row0 * 128;
-#pragma unroll
+#pragma unroll 2
     for (int g = 0; g < kGroup; ++g) {
       const int k = (chunk0 + step * kGroup + g) * 64 + piece * 8;
       if (kGroup > 1 && step * kGroup + g >= chunks) break;
@@ -201,6 +243,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     }
     commit_copies();
   };
+#endif
 
   wait();
 #pragma unroll 1
@@ -214,12 +257,12 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   const auto item = [&](int f) { return rank * kOwn + tid + f * kThreads; };
   const auto is_mine = [&](int f) {
     const int i = item(f);
-    return tid + f * kThreads < kOwn && i < kItems && m0 + i / (kN / 8) < kPixels && n0 + i % (kN / 8) * 8 < kOutChannels;
+    return tid + f * kThreads < kOwn && i < kItems && pixel_of(i / (kN / 8)) >= 0 && n0 + i % (kN / 8) * 8 < kOutChannels;
   };
   Vector<T, 8> added[kEarlyResidual ? kFinishes : 1];
   const auto residual_of = [&](int f) {
     const int i = item(f);
-    return *(const Vector<T, 8>*)(residual + (size_t)(m0 + i / (kN / 8)) * kResidualPitch + n0 + i % (kN / 8) * 8);
+    return *(const Vector<T, 8>*)(residual + (size_t)pixel_of(i / (kN / 8)) * kResidualPitch + n0 + i % (kN / 8) * 8);
   };
   if (kEarlyResidual)
 #pragma unroll
@@ -230,13 +273,25 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   float sums[kI][kJ][4] = {};
   const int a_row = wm * kTileM + (lane & 15), b_row = wn * kTileN + (lane & 7) + (lane >> 4 << 3);
   const int a_piece = lane >> 4, b_piece = lane >> 3 & 1;
+#if PATCH
+  int patch_row[kI];
+#pragma unroll
+  for (int i = 0; i < kI; ++i) {
+    const int r = a_row + i * 16 < kTileH * kTileW ? a_row + i * 16 : 0;
+    patch_row[i] = r / kTileW * kStrideH * kPatchW + r % kTileW * kStrideW;
+  }
+#endif
 #pragma unroll 1
   for (int step = 0; step < steps; ++step) {
     wait_copies<kAhead - 1>();
+#if WARP_GROUPS
+    show_to_group();
+#endif
     wait_barrier(base + step % kStages * 8, step / kStages & 1);
     __syncthreads();
     if (!kOnce) {
-      // Into the place of the step before this one, which all warps have left.
+      // Into the place of a step that all warps have left: the one before this, or where products are still under way
+      // (warp groups) the one before that.
       const int next = step + kAhead;
       if (next < steps) {
         load_weights(next);
@@ -248,8 +303,47 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
       commit_copies();
     }
     const unsigned a = ring + step % kStages * kStage, b = a + kStageA;
+#if PATCH
+    const int parts = min(4, (kInChannels - (chunk0 + step) * 64 + 15) / 16), limit = parts * kTaps;
+#pragma unroll 4
+    for (int q = wk; q < limit; q += kWarpsK) {
+      const int tap = q / parts, h = q % parts * 2;
+      const int shift = tap / kKernelW * kDilationH * kPatchW + tap % kKernelW * kDilationW;
+      unsigned fa[kI][4], fb[kJ][2];
+#pragma unroll
+      for (int i = 0; i < kI; ++i) {
+        const int r = patch_row[i] + shift;
+        load_matrix_4(fa[i], a + r * 128 + (((h + a_piece) ^ (r & 7)) << 4));
+      }
+#pragma unroll
+      for (int j = 0; j < kJ; j += 2) {
+        const int r = b_row + j * 8;
+        load_matrix_4(fb[j], b + (tap * kN + r) * 128 + (((h + b_piece) ^ (r & 7)) << 4));
+      }
+#pragma unroll
+      for (int i = 0; i < kI; ++i)
+#pragma unroll
+        for (int j = 0; j < kJ; ++j) multiply(sums[i][j], fa[i], fb[j][0], fb[j][1]);
+    }
+  }
+#else
+#if !WARP_GROUPS
     const int left_over = (kDepth - (chunk0 + step * kGroup) * 64 + 15) / 16;
     const int limit = min(min(kGroup, chunks - step * kGroup) * 4, left_over);
+#endif
+#if WARP_GROUPS
+    // Whole chunks, of zeros past the end: the same way for all threads, else the products wait for one another.
+    const int count = min(kGroup, chunks - step * kGroup);
+    open_group();
+#pragma unroll 1
+    for (int g = 0; g < count; ++g)
+#pragma unroll
+      for (int q = 0; q < 4 / kWarpsK; ++q) {
+        const unsigned at = (wk * (4 / kWarpsK) + q) * 32;
+        multiply_group(sums[0], a + (g * kM + wm / 4 * 64) * 128 + at, b + g * kN * 128 + at);
+      }
+    close_group<kOnce ? 0 : 1>();
+#else
 #pragma unroll 4
     for (int q = wk; q < limit; q += kWarpsK) {
       const int g = q >> 2, h = (q & 3) * 2;
@@ -269,7 +363,12 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
 #pragma unroll
         for (int j = 0; j < kJ; ++j) multiply(sums[i][j], fa[i], fb[j][0], fb[j][1]);
     }
+#endif
   }
+#endif
+#if WARP_GROUPS
+  wait_group<0>();
+#endif
   wait_copies<0>();
   __syncthreads();
 
@@ -297,12 +396,12 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     }
   };
   const auto store = [&](int f, const float* v) {
-    const int i = item(f), m = m0 + i / (kN / 8), n = n0 + i % (kN / 8) * 8;
+    const int i = item(f), m = pixel_of(i / (kN / 8)), n = n0 + i % (kN / 8) * 8;
     const Vector<T, 8> r = kResidual ? (kEarlyResidual ? added[kEarlyResidual ? f : 0] : residual_of(f)) : Vector<T, 8>();
     Vector<T, 8> out;
 #pragma unroll
     for (int e = 0; e < 8; ++e) {
-      const float made = finish(v[e], bias[n + e], kResidual ? to_float(r.v[e]) : 0.0f);
+      const float made = finish(v[e], offsets[n - n0 + e], kResidual ? to_float(r.v[e]) : 0.0f);
       out.v[e] = from_float<T>(kTrueOutChannels % 8 == 0 || n + e < kTrueOutChannels ? made : 0.0f);
     }
     *(Vector<T, 8>*)(y + (size_t)m * kOutPitch + n) = out;
@@ -321,7 +420,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   float* const received = (float*)(memory + kReceivedAt);
   cluster_wait();  // all blocks of the cluster run
   for (int i = tid; i < kItems; i += kThreads) {
-    if (m0 + i / (kN / 8) >= kPixels) continue;
+    if (pixel_of(i / (kN / 8)) < 0) continue;
     float v[8];
     part_of(i, v);
     const int owner = i / kOwn;

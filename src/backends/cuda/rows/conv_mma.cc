@@ -72,10 +72,19 @@ Result<Conv> job_of(const Problem& p) {
 constexpr const char* kKernel = R"(
 constexpr int kWarps = kWarpsM * kWarpsN * kWarpsK, kThreads = 32 * kWarps;
 constexpr int kTileM = kM / kWarpsM, kTileN = kN / kWarpsN, kI = kTileM / 16, kJ = kTileN / 8;
-constexpr int kDepth = kKernelH * kKernelW * kInChannels, kChunks = (kDepth + 63) / 64;
-constexpr int kPixels = kBatch * kOutH * kOutW;
+constexpr int kTaps = kKernelH * kKernelW, kPixels = kBatch * kOutH * kOutW;
+#if PATCH
+// A step is 64 channels at all taps: the part of the image that a tile of kTileH x kTileW pixels sees is loaded once.
+constexpr int kPatchH = (kTileH - 1) * kStrideH + (kKernelH - 1) * kDilationH + 1;
+constexpr int kPatchW = (kTileW - 1) * kStrideW + (kKernelW - 1) * kDilationW + 1, kPatch = kPatchH * kPatchW;
+constexpr int kTilesH = (kOutH + kTileH - 1) / kTileH, kTilesW = (kOutW + kTileW - 1) / kTileW;
+constexpr int kChunks = (kInChannels + 63) / 64;
+#else
+constexpr int kDepth = kTaps * kInChannels, kChunks = (kDepth + 63) / 64;
+#endif
 constexpr int kRows = kThreads / 8, kLoads = (kM + kRows - 1) / kRows;
-constexpr int kStageA = kGroup * kM * 128, kStageB = kGroup * kN * 128, kStage = kStageA + kStageB;
+constexpr int kRowsA = kImageRows, kRowsB = PATCH ? kTaps * kN : kN;  // of a chunk
+constexpr int kStageA = kGroup * kRowsA * 128, kStageB = kGroup * kRowsB * 128, kStage = kStageA + kStageB;
 constexpr int kPartPitch = kN + 4;
 constexpr int kItems = kM * kN / 8, kOwn = (kItems + kCluster - 1) / kCluster, kFinishes = (kOwn + kThreads - 1) / kThreads;
 constexpr bool kPlain = kKernelH * kKernelW == 1 && kPadH == 0 && kPadW == 0;
@@ -87,24 +96,53 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5;
   const int wm = warp % kWarpsM, wn = warp / kWarpsM % kWarpsN, wk = warp / (kWarpsM * kWarpsN);
   const int rank = kCluster > 1 ? blockIdx.x % kCluster : 0, tile_n = blockIdx.x / kCluster;
-  const int m0 = blockIdx.y * kM, n0 = tile_n * kN;
+  const int n0 = tile_n * kN;
+#if PATCH
+  const int tile_y = blockIdx.y / kTilesW % kTilesH * kTileH, tile_x = blockIdx.y % kTilesW * kTileW;
+  const int image = blockIdx.y / (kTilesW * kTilesH);
+  // The pixel of the output that is row i of the tile; negative: none.
+  const auto pixel_of = [&](int i) {
+    const int h = tile_y + i / kTileW, w = tile_x + i % kTileW;
+    return i < kTileH * kTileW && h < kOutH && w < kOutW ? (image * kOutH + h) * kOutW + w : -1;
+  };
+#else
+  const int m0 = blockIdx.y * kM;
+  const auto pixel_of = [&](int i) { return m0 + i < kPixels ? m0 + i : -1; };
+#endif
   const int chunk0 = kChunks * rank / kCluster, chunks = kChunks * (rank + 1) / kCluster - chunk0;
   const int steps = (chunks + kGroup - 1) / kGroup;
   const unsigned base = shared_address(memory), ring = base + kRingAt;
-  const T* const weights = w + ((size_t)tile_n * kChunks + chunk0) * kN * 64;
+  const T* const weights = w + ((size_t)tile_n * kChunks + chunk0) * kRowsB * 64;
 
   const auto load_weights = [&](int step) {
     const int first = step * kGroup, count = min(kGroup, chunks - first);
-    copy_weights(ring + step % kStages * kStage + kStageA, weights + (size_t)first * kN * 64, count * kN * 128,
+    copy_weights(ring + step % kStages * kStage + kStageA, weights + (size_t)first * kRowsB * 64, count * kRowsB * 128,
                  base + step % kStages * 8);
   };
   open_barriers(base, kStages);
   if (kCluster > 1) cluster_arrive();
 #pragma unroll 1
   for (int s = 0; s < kAhead && s < steps; ++s) load_weights(s);
+  float* const offsets = (float*)(memory + kBiasAt);
+  for (int i = tid; i < kN; i += kThreads) offsets[i] = bias[n0 + i];
 
   // A thread loads 16-byte piece `piece` of rows tid / 8 + j * kRows.
   const int piece = tid & 7, row0 = tid >> 3;
+#if PATCH
+  const int top = tile_y * kStrideH - kPadH, left = tile_x * kStrideW - kPadW;
+  const auto load_step = [&](int step) {
+    const int c = (chunk0 + step) * 64 + piece * 8;
+    const unsigned to = ring + step % kStages * kStage;
+#pragma unroll 4
+    for (int r = row0; r < kPatch; r += kRows) {
+      const int h = top + r / kPatchW, v = left + r % kPatchW;
+      const bool inside = (kInChannels % 64 == 0 || c < kInChannels) && (unsigned)h < (unsigned)kInH && (unsigned)v < (unsigned)kInW;
+      copy_16(to + r * 128 + ((piece ^ (r & 7)) << 4),
+              inside ? x + (size_t)((image * kInH + h) * kInW + v) * kInPitch + c : x, inside);
+    }
+    commit_copies();
+  };
+#else
   int from[kLoads], top[kLoads], left[kLoads];
 #pragma unroll
   for (int j = 0; j < kLoads; ++j) {
@@ -118,7 +156,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   }
   const auto load_step = [&](int step) {
     const unsigned to = ring + step % kStages * kStage + row0 * 128;
-#pragma unroll
+#pragma unroll 2
     for (int g = 0; g < kGroup; ++g) {
       const int k = (chunk0 + step * kGroup + g) * 64 + piece * 8;
       if (kGroup > 1 && step * kGroup + g >= chunks) break;
@@ -136,6 +174,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     }
     commit_copies();
   };
+#endif
 
   wait();
 #pragma unroll 1
@@ -149,12 +188,12 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   const auto item = [&](int f) { return rank * kOwn + tid + f * kThreads; };
   const auto is_mine = [&](int f) {
     const int i = item(f);
-    return tid + f * kThreads < kOwn && i < kItems && m0 + i / (kN / 8) < kPixels && n0 + i % (kN / 8) * 8 < kOutChannels;
+    return tid + f * kThreads < kOwn && i < kItems && pixel_of(i / (kN / 8)) >= 0 && n0 + i % (kN / 8) * 8 < kOutChannels;
   };
   Vector<T, 8> added[kEarlyResidual ? kFinishes : 1];
   const auto residual_of = [&](int f) {
     const int i = item(f);
-    return *(const Vector<T, 8>*)(residual + (size_t)(m0 + i / (kN / 8)) * kResidualPitch + n0 + i % (kN / 8) * 8);
+    return *(const Vector<T, 8>*)(residual + (size_t)pixel_of(i / (kN / 8)) * kResidualPitch + n0 + i % (kN / 8) * 8);
   };
   if (kEarlyResidual)
 #pragma unroll
@@ -165,13 +204,25 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   float sums[kI][kJ][4] = {};
   const int a_row = wm * kTileM + (lane & 15), b_row = wn * kTileN + (lane & 7) + (lane >> 4 << 3);
   const int a_piece = lane >> 4, b_piece = lane >> 3 & 1;
+#if PATCH
+  int patch_row[kI];
+#pragma unroll
+  for (int i = 0; i < kI; ++i) {
+    const int r = a_row + i * 16 < kTileH * kTileW ? a_row + i * 16 : 0;
+    patch_row[i] = r / kTileW * kStrideH * kPatchW + r % kTileW * kStrideW;
+  }
+#endif
 #pragma unroll 1
   for (int step = 0; step < steps; ++step) {
     wait_copies<kAhead - 1>();
+#if WARP_GROUPS
+    show_to_group();
+#endif
     wait_barrier(base + step % kStages * 8, step / kStages & 1);
     __syncthreads();
     if (!kOnce) {
-      // Into the place of the step before this one, which all warps have left.
+      // Into the place of a step that all warps have left: the one before this, or where products are still under way
+      // (warp groups) the one before that.
       const int next = step + kAhead;
       if (next < steps) {
         load_weights(next);
@@ -183,8 +234,47 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
       commit_copies();
     }
     const unsigned a = ring + step % kStages * kStage, b = a + kStageA;
+#if PATCH
+    const int parts = min(4, (kInChannels - (chunk0 + step) * 64 + 15) / 16), limit = parts * kTaps;
+#pragma unroll 4
+    for (int q = wk; q < limit; q += kWarpsK) {
+      const int tap = q / parts, h = q % parts * 2;
+      const int shift = tap / kKernelW * kDilationH * kPatchW + tap % kKernelW * kDilationW;
+      unsigned fa[kI][4], fb[kJ][2];
+#pragma unroll
+      for (int i = 0; i < kI; ++i) {
+        const int r = patch_row[i] + shift;
+        load_matrix_4(fa[i], a + r * 128 + (((h + a_piece) ^ (r & 7)) << 4));
+      }
+#pragma unroll
+      for (int j = 0; j < kJ; j += 2) {
+        const int r = b_row + j * 8;
+        load_matrix_4(fb[j], b + (tap * kN + r) * 128 + (((h + b_piece) ^ (r & 7)) << 4));
+      }
+#pragma unroll
+      for (int i = 0; i < kI; ++i)
+#pragma unroll
+        for (int j = 0; j < kJ; ++j) multiply(sums[i][j], fa[i], fb[j][0], fb[j][1]);
+    }
+  }
+#else
+#if !WARP_GROUPS
     const int left_over = (kDepth - (chunk0 + step * kGroup) * 64 + 15) / 16;
     const int limit = min(min(kGroup, chunks - step * kGroup) * 4, left_over);
+#endif
+#if WARP_GROUPS
+    // Whole chunks, of zeros past the end: the same way for all threads, else the products wait for one another.
+    const int count = min(kGroup, chunks - step * kGroup);
+    open_group();
+#pragma unroll 1
+    for (int g = 0; g < count; ++g)
+#pragma unroll
+      for (int q = 0; q < 4 / kWarpsK; ++q) {
+        const unsigned at = (wk * (4 / kWarpsK) + q) * 32;
+        multiply_group(sums[0], a + (g * kM + wm / 4 * 64) * 128 + at, b + g * kN * 128 + at);
+      }
+    close_group<kOnce ? 0 : 1>();
+#else
 #pragma unroll 4
     for (int q = wk; q < limit; q += kWarpsK) {
       const int g = q >> 2, h = (q & 3) * 2;
@@ -204,7 +294,12 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
 #pragma unroll
         for (int j = 0; j < kJ; ++j) multiply(sums[i][j], fa[i], fb[j][0], fb[j][1]);
     }
+#endif
   }
+#endif
+#if WARP_GROUPS
+  wait_group<0>();
+#endif
   wait_copies<0>();
   __syncthreads();
 
@@ -232,12 +327,12 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     }
   };
   const auto store = [&](int f, const float* v) {
-    const int i = item(f), m = m0 + i / (kN / 8), n = n0 + i % (kN / 8) * 8;
+    const int i = item(f), m = pixel_of(i / (kN / 8)), n = n0 + i % (kN / 8) * 8;
     const Vector<T, 8> r = kResidual ? (kEarlyResidual ? added[kEarlyResidual ? f : 0] : residual_of(f)) : Vector<T, 8>();
     Vector<T, 8> out;
 #pragma unroll
     for (int e = 0; e < 8; ++e) {
-      const float made = finish(v[e], bias[n + e], kResidual ? to_float(r.v[e]) : 0.0f);
+      const float made = finish(v[e], offsets[n - n0 + e], kResidual ? to_float(r.v[e]) : 0.0f);
       out.v[e] = from_float<T>(kTrueOutChannels % 8 == 0 || n + e < kTrueOutChannels ? made : 0.0f);
     }
     *(Vector<T, 8>*)(y + (size_t)m * kOutPitch + n) = out;
@@ -256,7 +351,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   float* const received = (float*)(memory + kReceivedAt);
   cluster_wait();  // all blocks of the cluster run
   for (int i = tid; i < kItems; i += kThreads) {
-    if (m0 + i / (kN / 8) >= kPixels) continue;
+    if (pixel_of(i / (kN / 8)) < 0) continue;
     float v[8];
     part_of(i, v);
     const int owner = i / kOwn;
@@ -279,65 +374,106 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
 }
 )";
 
+constexpr int64_t kBiasAt = 128;  // after the barriers of up to 16 stages
+
 // A tile and how it is shared. `group` chunks are loaded at once, `stages` such steps are in shared memory.
 struct Tile {
   int m, n, warps_m, warps_n, warps_k, cluster, group, stages;
+  bool warp_groups = false;    // products by groups of four warps, from shared memory; Hopper only
+  int tile_h = 0, tile_w = 0;  // > 0: the pixels of a tile, at most m, whose part of the image is loaded once
 
   std::string text() const {
     char made[96];
     std::snprintf(made, sizeof(made), "%dx%d warps %dx%dx%d cluster %d group %d stages %d", m, n, warps_m, warps_n,
                   warps_k, cluster, group, stages);
-    return made;
+    std::string all = made;
+    if (tile_h) all += " patch " + std::to_string(tile_h) + "x" + std::to_string(tile_w);
+    return all + (warp_groups ? " warp groups" : "");
   }
   static bool parse(const std::string& text, Tile& t) {
-    return std::sscanf(text.c_str(), "%dx%d warps %dx%dx%d cluster %d group %d stages %d", &t.m, &t.n, &t.warps_m,
-                       &t.warps_n, &t.warps_k, &t.cluster, &t.group, &t.stages) == 8;
+    t.warp_groups = text.ends_with(" warp groups");
+    if (std::sscanf(text.c_str(), "%dx%d warps %dx%dx%d cluster %d group %d stages %d", &t.m, &t.n, &t.warps_m,
+                    &t.warps_n, &t.warps_k, &t.cluster, &t.group, &t.stages) != 8)
+      return false;
+    const size_t at = text.find(" patch ");
+    if (at == std::string::npos) return true;
+    return std::sscanf(text.c_str() + at, " patch %dx%d", &t.tile_h, &t.tile_w) == 2 && t.tile_h > 0 && t.tile_w > 0 &&
+           t.tile_h * t.tile_w <= t.m;
   }
+  bool patch() const { return tile_h > 0; }
+  int64_t chunks(const Conv& c) const { return patch() ? (c.in_channels + kChunk - 1) / kChunk : c.chunks(); }
   int64_t steps(const Conv& c) const {
-    const int64_t chunks = (c.chunks() + cluster - 1) / cluster;
-    return (chunks + group - 1) / group;
+    const int64_t share = (chunks(c) + cluster - 1) / cluster;
+    return (share + group - 1) / group;
   }
   bool once(const Conv& c) const { return steps(c) <= stages; }
+  /// Steps whose loads are under way before the first products.
+  int ahead(const Conv& c) const { return once(c) ? stages : stages - (warp_groups ? 2 : 1); }
+  /// Rows of 128 bytes that a chunk has of the image, and of the weights.
+  int64_t image_rows(const Conv& c) const {
+    if (!patch()) return m;
+    const int64_t h = (tile_h - 1) * c.stride_h + (c.kernel_h - 1) * c.dilation_h + 1;
+    const int64_t w = (tile_w - 1) * c.stride_w + (c.kernel_w - 1) * c.dilation_w + 1;
+    return (h * w + 7) / 8 * 8;
+  }
+  int64_t weight_rows(const Conv& c) const { return patch() ? c.kernel_h * c.kernel_w * n : n; }
   int64_t received_bytes() const {
     const int64_t items = m * n / 8, own = (items + cluster - 1) / cluster;
     return cluster > 1 ? own * cluster * 32 : 0;
   }
-  int64_t ring_at() const { return (128 + received_bytes() + 1023) / 1024 * 1024; }
-  int64_t shared_bytes() const {
-    const int64_t ring = int64_t{stages} * group * (m + n) * 128, parts = int64_t{warps_k} * m * (n + 4) * 4;
-    return ring_at() + std::max(ring, parts);
+  int64_t received_at() const { return kBiasAt + n * 4; }
+  int64_t ring_at() const { return (received_at() + received_bytes() + 1023) / 1024 * 1024; }
+  int64_t shared_bytes(const Conv& c) const {
+    const int64_t ring = stages * group * (image_rows(c) + weight_rows(c)) * 128;
+    return ring_at() + std::max(ring, int64_t{warps_k} * m * (n + 4) * 4);
   }
-  int64_t blocks(const Conv& c) const { return int64_t{tiles(c.pixels(), m)} * tiles(c.out_channels, n) * cluster; }
+  int64_t tiles_m(const Conv& c) const {
+    return patch() ? c.batch * tiles(c.out_h, tile_h) * tiles(c.out_w, tile_w) : tiles(c.pixels(), m);
+  }
+  int64_t blocks(const Conv& c) const { return tiles_m(c) * tiles(c.out_channels, n) * cluster; }
   bool fits(const Conv& c, const Device& device) const {
-    return shared_bytes() <= static_cast<int64_t>(device.shared_bytes) && (cluster == 1 || device.major >= 9) &&
-           c.chunks() >= cluster && tiles(c.pixels(), m) <= 65535;
+    return shared_bytes(c) <= static_cast<int64_t>(device.shared_bytes) && (cluster == 1 || device.major >= 9) &&
+           (!warp_groups || (device.major == 9 && !patch())) && (!patch() || group == 1) && chunks(c) >= cluster &&
+           tiles_m(c) <= 65535 && ahead(c) > 0;
   }
 };
 
 constexpr struct {
   int m, n, warps_m, warps_n, warps_k;
+  bool warp_groups = false;
 } kShapes[] = {
-    {16, 32, 1, 2, 2},   {16, 64, 1, 2, 2},  {16, 64, 1, 4, 1},  {16, 128, 1, 4, 1},  {32, 32, 1, 1, 4},
-    {32, 32, 1, 2, 2},   {32, 32, 2, 2, 1},  {32, 64, 1, 2, 2},  {32, 64, 1, 2, 4},   {32, 64, 2, 2, 1},
-    {64, 16, 2, 1, 2},   {64, 16, 4, 1, 1},  {64, 32, 2, 1, 2},  {64, 32, 2, 1, 4},   {64, 32, 2, 2, 1},
-    {64, 64, 2, 2, 1},   {64, 64, 2, 2, 2},  {112, 64, 1, 2, 2}, {112, 32, 1, 2, 2},  {128, 32, 4, 1, 1},
-    {128, 32, 4, 1, 2},  {128, 64, 4, 2, 1}, {64, 128, 2, 4, 1}, {128, 128, 4, 2, 1}, {256, 64, 4, 2, 1},
-    {128, 256, 2, 4, 1}, {128, 16, 4, 1, 1},
+    {16, 16, 1, 1, 4},          {16, 16, 1, 1, 8},         {16, 32, 1, 1, 4},          {16, 32, 1, 2, 2},
+    {16, 64, 1, 2, 2},          {16, 64, 1, 2, 4},         {16, 64, 1, 4, 1},          {16, 128, 1, 4, 1},
+    {32, 16, 1, 1, 4},          {32, 16, 1, 1, 8},         {32, 32, 1, 1, 4},          {32, 32, 1, 1, 8},
+    {32, 32, 1, 2, 2},          {32, 32, 2, 2, 1},         {32, 64, 1, 2, 2},          {32, 64, 1, 2, 4},
+    {32, 64, 1, 2, 8},          {32, 64, 2, 2, 1},         {64, 16, 2, 1, 2},          {64, 16, 4, 1, 1},
+    {64, 32, 2, 1, 2},          {64, 32, 2, 1, 4},         {64, 32, 2, 1, 8},          {64, 32, 2, 2, 1},
+    {64, 64, 2, 2, 1},          {64, 64, 2, 2, 2},         {64, 64, 2, 2, 4},          {112, 32, 1, 2, 2},
+    {112, 64, 1, 2, 2},         {112, 64, 1, 4, 2},        {128, 16, 4, 1, 1},         {128, 32, 4, 1, 1},
+    {128, 32, 4, 1, 2},         {128, 64, 4, 2, 1},        {64, 128, 2, 4, 1},         {128, 128, 4, 2, 1},
+    {256, 64, 4, 2, 1},         {128, 256, 2, 4, 1},       {64, 16, 4, 1, 2, true},    {64, 32, 4, 1, 1, true},
+    {64, 32, 4, 1, 2, true},    {64, 32, 4, 1, 4, true},   {64, 64, 4, 1, 1, true},    {64, 64, 4, 1, 2, true},
+    {64, 64, 4, 1, 4, true},    {64, 96, 4, 1, 1, true},   {64, 128, 4, 1, 1, true},   {64, 128, 4, 1, 2, true},
+    {64, 256, 4, 1, 1, true},   {128, 32, 8, 1, 1, true},  {128, 64, 8, 1, 1, true},   {128, 64, 8, 1, 2, true},
+    {128, 96, 8, 1, 1, true},   {128, 128, 8, 1, 1, true}, {128, 192, 8, 1, 1, true},  {128, 256, 8, 1, 1, true},
+    {192, 128, 12, 1, 1, true}, {256, 64, 16, 1, 1, true}, {256, 128, 16, 1, 1, true},
 };
 
 double estimate_tile(const Conv& c, const Tile& t, const Device& device) {
   // Cycles of a block: a start, its loads at a share of L2's speed, its products at a share of the tensor cores' speed,
   // the sums of a cluster. Blocks run in waves, as many beside each other as shared memory lets.
   const double warps = t.warps_m * t.warps_n * t.warps_k;
-  const double depth = static_cast<double>(t.steps(c) * t.group * kChunk);
-  const double bytes = depth * (t.m + t.n) * 2;
+  const double depth = static_cast<double>(t.steps(c) * t.group * kChunk * (t.patch() ? c.kernel_h * c.kernel_w : 1));
+  const double bytes = static_cast<double>(t.steps(c) * t.group * (t.image_rows(c) + t.weight_rows(c))) * 128;
   const auto beside =
-      std::clamp<int64_t>(static_cast<int64_t>(device.shared_bytes) / std::max<int64_t>(t.shared_bytes(), 1), 1, 4);
+      std::clamp<int64_t>(static_cast<int64_t>(device.shared_bytes) / std::max<int64_t>(t.shared_bytes(c), 1), 1, 4);
   const double blocks = static_cast<double>(t.blocks(c));
   const double per_multiprocessor = std::ceil(blocks / device.multiprocessors);
   const double waves = std::ceil(per_multiprocessor / static_cast<double>(beside));
   const double together = std::min(per_multiprocessor, static_cast<double>(beside));
-  const double products = depth * t.m * t.n * 2 / (std::min(4.0, warps * together / 2) * 512) * together;
+  // A multiprocessor makes 4 x 512 products a cycle by warp groups, little more than half of it by warps.
+  const double products =
+      depth * t.m * t.n / (std::min(1.0, warps * together / 8) * (t.warp_groups ? 1800 : 1100)) * together;
   const double loads = bytes * together / 45.0;
   const double start = 1800 + (t.cluster > 1 ? 700 + t.cluster * 25 : 0) + (t.warps_k > 1 ? 100 : 0);
   const double overlap =
@@ -345,29 +481,55 @@ double estimate_tile(const Conv& c, const Tile& t, const Device& device) {
   return (waves * overlap + start + (waves - 1) * 500 + t.m * t.n / (warps * 32) * 4.0) / 1.7e9;
 }
 
+// Shapes of at most m pixels that waste few of the image's and of the tile's.
+std::vector<std::pair<int, int>> patches(const Conv& c, int m) {
+  std::vector<std::pair<int, int>> all;
+  for (const int64_t parts : {1, 2, 3, 4, 5, 6, 7, 8, 14, 16, 28}) {
+    const int64_t w = (c.out_w + parts - 1) / parts;
+    if (w > m || (parts > 1 && w < 7)) continue;
+    const int64_t h = std::min(c.out_h, m / w);
+    const auto covered = static_cast<double>(tiles(c.out_h, h) * tiles(c.out_w, w) * int64_t{m});
+    if (static_cast<double>(c.out_h * c.out_w) < 0.7 * covered) continue;
+    all.emplace_back(static_cast<int>(h), static_cast<int>(w));
+  }
+  return all;
+}
+
 std::vector<Tile> tiles_for(const Conv& c, const Device& device) {
   std::vector<std::pair<double, Tile>> all;
+  const auto add = [&](const Tile& t) { all.emplace_back(estimate_tile(c, t, device), t); };
+  const bool sees_patches = c.kernel_h * c.kernel_w > 1;
   for (const auto& shape : kShapes) {
     if (shape.n > 16 && shape.n >= 2 * c.out_channels) continue;
     if (shape.m > 16 && shape.m >= 2 * c.pixels()) continue;
-    for (const int cluster : {1, 2, 4, 8}) {
-      Tile t{shape.m, shape.n, shape.warps_m, shape.warps_n, shape.warps_k, cluster, 1, 1};
+    for (const int cluster : {1, 2, 4, 8, 16}) {
+      Tile t{shape.m, shape.n, shape.warps_m, shape.warps_n, shape.warps_k, cluster, 1, 1, shape.warp_groups};
       if (cluster > 1 && t.blocks(c) > 3 * device.multiprocessors) continue;
-      const int64_t chunks = (c.chunks() + cluster - 1) / cluster;
-      if (chunks < 1 || (cluster > 1 && chunks * 2 < t.warps_k)) continue;
+      const int64_t share = (t.chunks(c) + cluster - 1) / cluster;
+      if (cluster > 1 && share * 2 < t.warps_k) continue;
       // Everything at once where it fits, in up to four steps; a ring otherwise.
-      t.group = static_cast<int>((chunks + 3) / 4);
-      t.stages = static_cast<int>((chunks + t.group - 1) / t.group);
-      if (t.stages == 1) t.stages = 2;
-      if (t.fits(c, device) && t.shared_bytes() <= 200 << 10) all.emplace_back(estimate_tile(c, t, device), t);
-      for (const auto& [group, stages] : {std::pair{1, 4}, {2, 3}, {1, 6}}) {
+      t.group = static_cast<int>((share + 3) / 4);
+      t.stages = std::max(2, static_cast<int>((share + t.group - 1) / t.group));
+      if (t.fits(c, device)) add(t);
+      for (const auto& [group, stages] : {std::pair{1, 4}, {2, 3}, {1, 6}, {2, 4}}) {
         t.group = group, t.stages = stages;
-        if (t.steps(c) > stages && t.fits(c, device)) all.emplace_back(estimate_tile(c, t, device), t);
+        if (t.steps(c) > stages && t.fits(c, device)) add(t);
+      }
+      if (!sees_patches || shape.warp_groups) continue;
+      t.group = 1;
+      for (const auto& [h, w] : patches(c, shape.m)) {
+        t.tile_h = h, t.tile_w = w;
+        for (const int stages : {1, 2, 3, 4, 8}) {
+          // As many stages as there are steps, or a ring of fewer.
+          t.stages = stages;
+          if (stages > t.steps(c) || (stages == 1 && t.steps(c) > 1)) continue;
+          if (t.fits(c, device)) add(t);
+        }
       }
     }
   }
   std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  constexpr size_t kMost = 48;
+  constexpr size_t kMost = 64;
   std::vector<Tile> best;
   for (size_t i = 0; i < all.size() && i < kMost; ++i) best.push_back(all[i].second);
   return best;
@@ -397,19 +559,21 @@ double estimate(const Problem& p, const std::string& configuration, const Device
 
 Result<Tile> tile_of(const Problem& p, const Conv& c, const std::string& configuration, const Device& device) {
   Tile t{};
-  if (!Tile::parse(configuration, t) || t.m < 16 || t.n < 16 || t.group < 1 || t.stages < 1 || !t.fits(c, device))
+  if (!Tile::parse(configuration, t) || t.m < 16 || t.n < 16 || t.group < 1 || t.stages < 1 || t.stages > 16 ||
+      !t.fits(c, device))
     return Status(Code::corrupt_file, p.node->describe() + ": unknown configuration '" + configuration + "'");
   return t;
 }
 
-// Weights as [N / n][chunks][n][64], sums in the order tap, channel; the 16-byte pieces of row r are exchanged by r & 7
-// so that neither copies nor ldmatrix meet bank conflicts. Then the bias in f32.
+// Weights as [N / n][chunks][n][64], sums in the order tap, channel, or for patches [N / n][chunks][tap][n][64]; the
+// 16-byte pieces of row r are exchanged by r & 7 so that neither copies nor ldmatrix meet bank conflicts. Then the bias
+// in f32.
 Result<std::vector<Tensor>> prepare(const Problem& p, const std::string& configuration, const Device& device) {
   VIVACE_ASSIGN(const Conv c, job_of(p));
   VIVACE_ASSIGN(const Tile t, tile_of(p, c, configuration, device));
   const Tensor& w = *p.inputs[1].constant;
-  const int64_t blocks_n = tiles(c.out_channels, t.n), chunks = c.chunks();
-  VIVACE_ASSIGN(Tensor packed, Tensor::allocate(w.type(), {blocks_n, chunks, t.n, kChunk}));
+  const int64_t blocks_n = tiles(c.out_channels, t.n), chunks = t.chunks(c), rows = t.weight_rows(c);
+  VIVACE_ASSIGN(Tensor packed, Tensor::allocate(w.type(), {blocks_n, chunks, rows, kChunk}));
   const auto* from = w.as<const uint16_t>();
   auto* to = packed.as<uint16_t>();
   std::fill_n(to, packed.count(), uint16_t{0});
@@ -418,9 +582,9 @@ Result<std::vector<Tensor>> prepare(const Problem& p, const std::string& configu
     const int64_t row = n % t.n;
     for (int64_t tap = 0; tap < taps; ++tap)
       for (int64_t ch = 0; ch < channels; ++ch) {
-        const int64_t k = tap * c.in_channels + ch, piece = (k % kChunk / 8) ^ (row & 7);
-        to[((n / t.n * chunks + k / kChunk) * t.n + row) * kChunk + piece * 8 + k % 8] =
-            from[(n * channels + ch) * taps + tap];
+        const int64_t k = t.patch() ? ch : tap * c.in_channels + ch, piece = (k % kChunk / 8) ^ (row & 7);
+        const int64_t at = (n / t.n * chunks + k / kChunk) * rows + (t.patch() ? tap * t.n : 0) + row;
+        to[at * kChunk + piece * 8 + k % 8] = from[(n * channels + ch) * taps + tap];
       }
   }
   VIVACE_ASSIGN(Tensor bias, bias_in_f32(p, 2, blocks_n * t.n));
@@ -435,9 +599,9 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   launch.waits = true;
   launch.cluster = static_cast<unsigned>(t.cluster);
   launch.grid[0] = tiles(c.out_channels, t.n) * launch.cluster;
-  launch.grid[1] = tiles(c.pixels(), t.m);
+  launch.grid[1] = static_cast<unsigned>(t.tiles_m(c));
   launch.block = static_cast<unsigned>(32 * t.warps_m * t.warps_n * t.warps_k);
-  launch.shared_bytes = static_cast<unsigned>(t.shared_bytes());
+  launch.shared_bytes = static_cast<unsigned>(t.shared_bytes(c));
   launch.arguments = {input(0), packed(0), packed(1), input(p.has(3) ? 3 : 0), output()};
   Source s;
   s.add(prelude());
@@ -451,9 +615,14 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   s.constant("kResidual", p.has(3)).constant("kResidualPitch", c.residual_pitch);
   s.constant("kM", t.m).constant("kN", t.n).constant("kWarpsM", t.warps_m).constant("kWarpsN", t.warps_n);
   s.constant("kWarpsK", t.warps_k).constant("kCluster", t.cluster).constant("kGroup", t.group);
-  s.constant("kStages", t.stages).constant("kOnce", t.once(c)).constant("kAhead", t.once(c) ? t.stages : t.stages - 1);
-  s.constant("kReceivedAt", 128).constant("kRingAt", t.ring_at());
-  s.add(mma_functions()).add(finish_function(p.attributes())).add(kKernel);
+  s.constant("kStages", t.stages).constant("kOnce", t.once(c)).constant("kAhead", t.ahead(c));
+  s.constant("kBiasAt", kBiasAt).constant("kReceivedAt", t.received_at()).constant("kRingAt", t.ring_at());
+  s.constant("kImageRows", t.image_rows(c));
+  if (t.patch()) s.constant("kTileH", t.tile_h).constant("kTileW", t.tile_w);
+  s.add(mma_functions()).add(t.patch() ? "#define PATCH 1\n" : "#define PATCH 0\n");
+  s.add(t.warp_groups ? "#define WARP_GROUPS 1\n" + group_functions(t.n, p.outputs[0].type)
+                      : "#define WARP_GROUPS 0\n");
+  s.add(finish_function(p.attributes())).add(kKernel);
   launch.source = s.text();
   return job_of_one(std::move(launch));
 }

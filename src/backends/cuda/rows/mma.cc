@@ -78,6 +78,38 @@ __device__ __forceinline__ void store_remote(unsigned, float4) {}
 )";
 }
 
+std::string group_functions(int n, DType type) {
+  const std::string element = type == DType::bf16 ? "bf16" : "f16";
+  std::string places, operands;
+  for (int i = 0; i < n / 2; ++i) {
+    places += (i ? ", %" : "%") + std::to_string(i);
+    operands += (i ? ", " : "") + ("\"+f\"(c[" + std::to_string(i / 4)) + "][" + std::to_string(i % 4) + "])";
+  }
+  const std::string a = std::to_string(n / 2), b = std::to_string(n / 2 + 1);
+  return R"(
+// Rows of 128 bytes, eight of them 1024 bytes apart from the next eight, pieces exchanged over 128 bytes.
+__device__ __forceinline__ unsigned long long operand(unsigned at) {
+  return (1ull << 62) | (64ull << 32) | (1ull << 16) | ((at & 0x3ffff) >> 4);
+}
+__device__ __forceinline__ void open_group() {
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+template <int n> __device__ __forceinline__ void wait_group() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(n) : "memory");
+}
+// Goes on with at most n stages under way.
+template <int n> __device__ __forceinline__ void close_group() {
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+  wait_group<n>();
+}
+__device__ __forceinline__ void show_to_group() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+__device__ __forceinline__ void multiply_group(float (*c)[4], unsigned a, unsigned b) {
+  asm volatile("{.reg .pred p; setp.eq.b32 p, 0, 0; wgmma.mma_async.sync.aligned.m64n)" +
+         std::to_string(n) + "k16.f32." + element + "." + element + " {" + places + "}, %" + a + ", %" + b +
+         ", p, 1, 1, 0, 0;}\"\n               : " + operands +
+         "\n               : \"l\"(operand(a)), \"l\"(operand(b)));\n}\n";
+}
+
 Result<Tensor> bias_in_f32(const Problem& p, size_t i, int64_t count) {
   VIVACE_ASSIGN(Tensor made, Tensor::allocate(DType::f32, {count}));
   std::fill_n(made.as<float>(), count, 0.0f);

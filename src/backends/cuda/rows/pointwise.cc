@@ -1,129 +1,244 @@
-// Pointwise operators and their fused chains: one expression per instruction, one thread per element.
+// Pointwise operators and their fused chains: one thread per few neighbours, which are loaded and stored at once where
+// the layouts allow it.
+#include <numeric>
+
 #include "backends/cpu/pointwise_plan.h"
-#include "backends/cuda/rows/rows.h"
-#include "ops/pointwise_nodes.h"
+#include "backends/cuda/lower.h"
+#include "backends/cuda/rows/elementwise.h"
 
 namespace vivace::cuda {
 
 namespace {
 
-std::string expression(const PointwiseInstruction& i, const std::vector<std::string>& names) {
-  const auto arg = [&](int k) { return names[static_cast<size_t>(i.operand[k])]; };
-  const auto compare = [&](const char* op) { return "(" + arg(0) + op + arg(1) + ") ? 1.0f : 0.0f"; };
-  const auto call = [&](const char* name) { return std::string(name) + "(" + arg(0) + ")"; };
-  const std::string alpha = literal(i.alpha), beta = literal(i.beta);
-  const auto x = [&] { return arg(0); };
-  switch (i.op) {
-    case PointwiseOp::constant: return alpha;
-    case PointwiseOp::add: return arg(0) + " + " + arg(1);
-    case PointwiseOp::sub: return arg(0) + " - " + arg(1);
-    case PointwiseOp::mul: return arg(0) + " * " + arg(1);
-    case PointwiseOp::div: return arg(0) + " / " + arg(1);
-    case PointwiseOp::pow: return "powf(" + arg(0) + ", " + arg(1) + ")";
-    case PointwiseOp::max: return "larger(" + arg(0) + ", " + arg(1) + ")";
-    case PointwiseOp::min: return "smaller(" + arg(0) + ", " + arg(1) + ")";
-    case PointwiseOp::less: return compare(" < ");
-    case PointwiseOp::less_equal: return compare(" <= ");
-    case PointwiseOp::greater: return compare(" > ");
-    case PointwiseOp::greater_equal: return compare(" >= ");
-    case PointwiseOp::equal: return compare(" == ");
-    case PointwiseOp::not_equal: return compare(" != ");
-    case PointwiseOp::logical_and: return "(" + arg(0) + " != 0 && " + arg(1) + " != 0) ? 1.0f : 0.0f";
-    case PointwiseOp::logical_or: return "(" + arg(0) + " != 0 || " + arg(1) + " != 0) ? 1.0f : 0.0f";
-    case PointwiseOp::fma: return "fmaf(" + arg(0) + ", " + arg(1) + ", " + arg(2) + ")";
-    case PointwiseOp::where: return arg(0) + " != 0 ? " + arg(1) + " : " + arg(2);
-    case PointwiseOp::logical_not: return x() + " != 0 ? 0.0f : 1.0f";
-    case PointwiseOp::neg: return "-" + x();
-    case PointwiseOp::abs: return call("fabsf");
-    case PointwiseOp::sign: return x() + " > 0 ? 1.0f : " + x() + " < 0 ? -1.0f : " + x();
-    case PointwiseOp::reciprocal: return "1 / " + x();
-    case PointwiseOp::sqrt: return call("sqrtf");
-    case PointwiseOp::rsqrt: return "1 / sqrtf(" + x() + ")";
-    case PointwiseOp::square: return x() + " * " + x();
-    case PointwiseOp::floor: return call("floorf");
-    case PointwiseOp::ceil: return call("ceilf");
-    case PointwiseOp::round: return call("rintf");
-    case PointwiseOp::exp: return call("expf");
-    case PointwiseOp::log: return call("logf");
-    case PointwiseOp::sin: return call("sinf");
-    case PointwiseOp::cos: return call("cosf");
-    case PointwiseOp::tanh: return call("tanhf");
-    case PointwiseOp::erf: return call("erff");
-    case PointwiseOp::sigmoid: return "1 / (1 + expf(-" + x() + "))";
-    case PointwiseOp::relu: return "larger(" + x() + ", 0.0f)";
-    case PointwiseOp::clip: return "smaller(larger(" + x() + ", " + alpha + "), " + beta + ")";
-    case PointwiseOp::leaky_relu: return x() + " < 0 ? " + alpha + " * " + x() + " : " + x();
-    case PointwiseOp::elu: return x() + " < 0 ? " + alpha + " * expm1f(" + x() + ") : " + x();
-    case PointwiseOp::selu: return beta + " * (" + x() + " < 0 ? " + alpha + " * expm1f(" + x() + ") : " + x() + ")";
-    case PointwiseOp::hard_sigmoid: return "smaller(larger(" + alpha + " * " + x() + " + " + beta + ", 0.0f), 1.0f)";
-    case PointwiseOp::hard_swish: return x() + " * smaller(larger(" + x() + " / 6 + 0.5f, 0.0f), 1.0f)";
-    case PointwiseOp::silu: return x() + " / (1 + expf(-" + x() + "))";
-    case PointwiseOp::gelu: return "0.5f * " + x() + " * (1 + erff(" + x() + " * 0.70710678f))";
-    case PointwiseOp::gelu_tanh:
-      return "0.5f * " + x() + " * (1 + tanhf(0.79788456f * (" + x() + " + 0.044715f * " + x() + " * " + x() + " * " +
-             x() + ")))";
-    case PointwiseOp::softplus: return "softplus(" + x() + ")";
-    case PointwiseOp::softsign: return x() + " / (1 + fabsf(" + x() + "))";
-    case PointwiseOp::mish: return x() + " * tanhf(softplus(" + x() + "))";
-  }
-  return "0";
+constexpr int64_t kFewThreads = 1 << 15;          // some for each multiprocessor of a large GPU
+constexpr int64_t kMost = INT32_MAX - (1 << 16);  // indices of the last block's threads are numbers too
+
+int bytes_of_type(std::string_view type) {
+  for (int i = 1; i < kDTypeCount; ++i)
+    if (const char* name = type_name(static_cast<DType>(i)); name && type == name)
+      return bits_of(static_cast<DType>(i)) / 8;
+  return 0;
 }
 
-constexpr const char* kHelpers = R"(
-__device__ __forceinline__ float larger(float a, float b) { return a != a ? a : b != b ? b : fmaxf(a, b); }
-__device__ __forceinline__ float smaller(float a, float b) { return a != a ? a : b != b ? b : fminf(a, b); }
-__device__ __forceinline__ float softplus(float x) { return fmaxf(x, 0.0f) + log1pf(expf(-fabsf(x))); }
-)";
+// How neighbours of the result find an operand's elements; `offset` is an expression.
+struct Access {
+  enum Kind {
+    neighbours,  // side by side from `offset` on
+    one,         // all take the one at `offset`
+    channels,    // side by side from channel `lane` on, as far as there are channels
+    each         // element k is at the offset that the text has for `i + k`
+  } kind;
+  std::string offset;
+};
 
-Verdict supports(const Problem& p, const Device&) {
-  const auto program = ops::pointwise_program_of(*p.node);
-  if (!program) return no("not a pointwise operator on floats with known parameters");
-  if (p.outputs[0].type != DType::f32) return no("f32 only");
-  for (int i = 0; i < program->inputs; ++i)
-    if (p.inputs[static_cast<size_t>(i)].type != DType::f32) return no("f32 only");
-  if (elements(p.outputs[0].shape) > INT32_MAX) return no("more than 2^31 elements");
+// How an operand of such strides runs along the result, whose last dimensions it covers with one stride.
+struct Run {
+  int64_t length = 1, stride = 0;
+  bool whole = true;   // all of the result
+  int64_t others = 0;  // a divisor of all other strides
+};
+Run run_of(const Shape& dims, const std::vector<int64_t>& strides) {
+  Run run;
+  for (size_t i = dims.size(); i-- > 0;) {
+    if (dims[i] == 1) continue;
+    if (run.whole && run.length == 1) run.stride = strides[i];
+    if (run.whole && strides[i] == run.stride * run.length) {
+      run.length *= dims[i];
+    } else {
+      run.whole = false;
+      run.others = std::gcd(run.others, strides[i]);
+    }
+  }
+  return run;
+}
+
+Access row_major_access(const Shape& shape, const Shape& dims, int width) {
+  const std::vector<int64_t> strides = cpu::broadcast_strides(shape, dims);
+  const Run run = run_of(dims, strides);
+  const bool even = run.whole || run.length % width == 0;
+  if (run.stride == 0 && even) return {Access::one, strided_offset("i", dims, strides)};
+  if (run.stride == 1 && even && run.others % width == 0)
+    return {Access::neighbours, strided_offset("i", dims, strides)};
+  return {Access::each, strided_offset("(i + k)", dims, strides)};
+}
+
+bool is_blocked_image(const TensorInfo& t) {
+  return t.shape.size() >= 2 && t.channel_block % kChannelUnit == 0 && t.channel_block >= t.shape[1];
+}
+
+// The pixels of an image: all dimensions but the channels.
+Shape pixels_of(const Shape& shape) {
+  Shape pixels = shape;
+  pixels.erase(pixels.begin() + 1);
+  return pixels;
+}
+
+// Threads run over units of channels, pixel by pixel: `pixel` and `lane`.
+Verdict channels_last_access(const TensorInfo& t, const TensorInfo& out, Access& access) {
+  if (t.channel_block) {
+    if (!is_blocked_image(t) || t.shape.size() != out.shape.size()) return no("a layout without a kernel");
+    std::vector<int64_t> strides = cpu::broadcast_strides(pixels_of(t.shape), pixels_of(out.shape));
+    for (int64_t& stride : strides) stride *= t.channel_block;
+    const std::string pixel = strided_offset("pixel", pixels_of(out.shape), strides);
+    if (t.shape[1] == out.shape[1])
+      access = {Access::neighbours, pixel + " + lane"};
+    else
+      access = {Access::one, pixel};
+    return yes();
+  }
+  if (elements(t.shape) == 1) {
+    access = {Access::one, "0"};
+    return yes();
+  }
+  const size_t rank = out.shape.size(), leading = rank - t.shape.size();
+  for (size_t i = 0; i < t.shape.size(); ++i)
+    if (t.shape[i] != (i + leading == 1 ? out.shape[1] : 1)) return no("a row-major operand");
+  access = {Access::channels, "lane"};
   return yes();
 }
 
+struct Plan {
+  Elementwise what;
+  std::vector<Access> accesses;
+  bool channels_last = false;
+  int width = 1;      // neighbours of a thread
+  int64_t count = 0;  // of threads with work
+};
+
+Verdict plan_of(const Problem& p, Plan& plan) {
+  if (Verdict verdict = elementwise_of(p, plan.what); !verdict) return verdict;
+  const TensorInfo& out = p.outputs[0];
+  if (out.shape.size() > 60) return no("too many dimensions");
+  plan.channels_last = out.channel_block != 0;
+  if (plan.channels_last) {
+    if (!is_blocked_image(out)) return no("a layout without a kernel");
+    plan.width = kChannelUnit;
+    const int64_t pixels = elements(pixels_of(out.shape));
+    plan.count = pixels * ((out.shape[1] + kChannelUnit - 1) / kChannelUnit);
+    if (pixels * out.channel_block > kMost) return no("more than 2^31 elements");
+  } else {
+    int largest = bytes_of_type(plan.what.result);
+    for (const std::string& type : plan.what.types) largest = std::max(largest, bytes_of_type(type));
+    plan.width = 16 / largest;
+    const int64_t total = elements(out.shape);
+    if (total > kMost) return no("more than 2^31 elements");
+    // Few elements are spread over more threads, the innermost dimension is filled if it can be.
+    while (plan.width > 2 && total / plan.width < kFewThreads / 2) plan.width /= 2;
+    plan.count = (total + plan.width - 1) / plan.width;
+  }
+  for (const size_t i : plan.what.operands) {
+    const TensorInfo& in = p.inputs[i];
+    if (elements(in.shape) > kMost || static_cast<int64_t>(in.bytes()) / (bits_of(in.type) / 8) > kMost)
+      return no("more than 2^31 elements");
+    Access access;
+    if (plan.channels_last) {
+      if (Verdict verdict = channels_last_access(in, out, access); !verdict) return verdict;
+    } else if (in.channel_block) {
+      return no("an operand with channels last");
+    } else if (p.node->op == "Clip" && i > 0) {
+      access = {Access::one, "0"};
+    } else {
+      access = row_major_access(in.shape, out.shape, plan.width);
+    }
+    plan.accesses.push_back(access);
+  }
+  return yes();
+}
+
+// The function part<n>: n neighbours, from `i` on or from `lane` on of `pixel`.
+std::string part_text(const Plan& plan, const std::string& parameters, const std::string& store_offset) {
+  const Elementwise& what = plan.what;
+  std::string loads, arguments;
+  for (size_t j = 0; j < what.types.size(); ++j) {
+    const std::string &type = what.types[j], n = std::to_string(j), p = "p" + n, x = "x" + n;
+    const std::string& offset = plan.accesses[j].offset;
+    std::string argument = x + ".v[k]";
+    switch (plan.accesses[j].kind) {
+      case Access::neighbours:
+        loads += "  const Vector<" + type + ", n> " + x + " = load<n>(" + p + " + " + offset + ");\n";
+        break;
+      case Access::one:
+        loads += "  const " + type + " " + x + " = " + p + "[" + offset + "];\n";
+        argument = x;
+        break;
+      case Access::channels:
+        loads += "  Vector<" + type + ", n> " + x + ";\n  if (kChannels % n == 0 && aligned<n>(" + p + ")) " + x +
+                 " = load<n>(" + p + " + lane);\n  else\n    for (int k = 0; k < n; ++k) " + x +
+                 ".v[k] = lane + k < kChannels ? " + p + "[lane + k] : " + type + "{};\n";
+        break;
+      case Access::each: argument = p + "[" + offset + "]"; break;
+    }
+    arguments += (j ? ", " : "") + argument;
+  }
+  if (!what.fault.empty()) arguments += ", fault";
+  std::string value = "apply(" + arguments + ")";
+  if (plan.channels_last) value = "lane + k < kChannels ? " + value + " : " + what.result + "{}";
+  return "template <int n>\n__device__ __forceinline__ void part(int " +
+         std::string(plan.channels_last ? "pixel, int lane" : "i") + ", " + parameters + ") {\n" + loads + "  Vector<" +
+         what.result + ", n> r;\n#pragma unroll\n  for (int k = 0; k < n; ++k) r.v[k] = " + value +
+         ";\n  store<n>(y + " + store_offset + ", r);\n}\n";
+}
+
 Result<Job> generate(const Problem& p, const std::string&, const Device&) {
-  const auto program = ops::pointwise_program_of(*p.node);
-  if (!program) return Status(Code::internal, p.node->describe() + ": not a pointwise program");
-  const Shape& dims = p.outputs[0].shape;
+  Plan plan;
+  if (const Verdict verdict = plan_of(p, plan); !verdict)
+    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  const Elementwise& what = plan.what;
+  const TensorInfo& out = p.outputs[0];
   Launch launch;
   launch.name = "pointwise";
-  Source source;
-  source.constant("kElements", elements(dims)).add(kHelpers);
-  std::string parameters, body;
-  std::vector<std::string> names;
-  for (int i = 0; i < program->inputs; ++i) {
-    const std::string n = std::to_string(i);
-    parameters += "const float* __restrict__ p" + n + ", ";
-    body += "  const float x" + n + " = p" + n + "[" +
-            strided_offset("i", dims, cpu::broadcast_strides(p.inputs[static_cast<size_t>(i)].shape, dims)) + "];\n";
-    names.push_back("x" + n);
-    launch.arguments.push_back(input(i));
+  launch.waits = true;
+  launch.block = plan.count < kFewThreads ? 64 : 256;
+  launch.grid[0] = blocks_for(plan.count, launch.block);
+  std::string parameters, names, check;
+  for (size_t j = 0; j < what.operands.size(); ++j) {
+    const std::string name = "p" + std::to_string(j);
+    parameters += "const " + what.types[j] + "* " + name + ", ";
+    names += name + ", ";
+    if (plan.accesses[j].kind == Access::neighbours) check += "aligned<kWidth>(" + name + ") && ";
+    launch.arguments.push_back(input(static_cast<int>(what.operands[j])));
   }
+  parameters += what.result + "* y";
+  names += "y";
   launch.arguments.push_back(output());
-  for (size_t k = 0; k < program->instructions.size(); ++k) {
-    names.push_back("t" + std::to_string(k));
-    body += "  const float " + names.back() + " = " + expression(program->instructions[k], names) + ";\n";
+  if (!what.fault.empty()) {
+    parameters += ", unsigned* fault";
+    names += ", fault";
+    launch.arguments.push_back(fault());
   }
-  source.add(
-      "extern \"C\" __global__ void __launch_bounds__(256) pointwise(" + parameters +
-      "float* __restrict__ y) {\n  const int i = blockIdx.x * 256 + threadIdx.x;\n  if (i >= kElements) return;\n" +
-      body + "  y[i] = " + names.back() + ";\n}\n");
+  Source source;
+  source.add(prelude()).add(element_helpers()).add(what.function);
+  source.constant("kWidth", plan.width).constant("kCount", plan.count).constant("kBlock", launch.block);
+  if (plan.channels_last) {
+    source.constant("kChannels", out.shape[1]).constant("kUnits", (out.shape[1] + kChannelUnit - 1) / kChannelUnit);
+    source.constant("kPitch", out.channel_block);
+  } else {
+    source.constant("kElements", elements(out.shape));
+  }
+  source.add(part_text(plan, parameters, plan.channels_last ? "pixel * kPitch + lane" : "i"));
+  source.add("extern \"C\" __global__ void __launch_bounds__(kBlock) pointwise(" + parameters + ") {\n  begin();\n");
+  if (plan.channels_last)
+    source.add(
+        "  const int i = blockIdx.x * kBlock + threadIdx.x;\n  if (i < kCount) part<kWidth>(i / kUnits, i % kUnits * "
+        "kWidth, " +
+        names + ");\n}\n");
+  else
+    source.add("  const int i = (blockIdx.x * kBlock + threadIdx.x) * kWidth;\n  if (" + check +
+               "aligned<kWidth>(y) && i + kWidth <= kElements) part<kWidth>(i, " + names +
+               ");\n  else\n    for (int k = i; k < kElements && k < i + kWidth; ++k) part<1>(k, " + names + ");\n}\n");
   launch.source = source.text();
-  launch.grid[0] = blocks_for(elements(dims), launch.block);
-  return job_of_one(std::move(launch));
+  Job job = job_of_one(std::move(launch));
+  job.fault = what.fault;
+  return job;
 }
 
 }  // namespace
 
 extern const Tactic pointwise_tactic{
     .name = "cuda_pointwise",
-    .version = 1,
-    .operators = {},
-    .supports = supports,
+    .version = 2,
+    .operators = elementwise_operators(),
+    .supports = supports_job<Plan, plan_of>,
     .estimate = estimate_bytes,
     .generate = generate,
 };
