@@ -23,6 +23,7 @@ there) in the output folder. A ratio is a peer's time divided by Vivace's: above
 import argparse
 import concurrent.futures
 import csv
+import dataclasses
 import json
 import math
 import multiprocessing
@@ -86,6 +87,18 @@ def runtimes_of(arguments):
     names = {"compiled": ["compiled fp16"], "graph": ["graph fp16"] + ["graph fp32"] * wide,
              "eager": ["eager fp16", "eager fp32"]}  # fmt: skip
     return ours + [name for peer in ("compiled", "graph", "eager") if peer in arguments.peers for name in names[peer]]
+
+
+def tables_of(arguments, runtimes, recorded):
+    """One for each of Vivace's precisions, with the peers that compute in it, and eager fp32 as programs have it."""
+    tables = []
+    for precision in arguments.precision:
+        ours = f"Vivace {precision}"
+        shown = [ours] + ["compiled fp16"] * (recorded and precision == "fp16" and "compiled fp16" not in runtimes)
+        shown += [name for name in runtimes if name.endswith(precision) and name != ours]
+        shown += [name for name in runtimes if name == "eager fp32" and name not in shown]
+        tables.append(Table(shown, ours, arguments.statistic, digits=4))
+    return tables
 
 
 def recorded_times(path):
@@ -240,11 +253,13 @@ def open_torch(name, runtime, x):
     return Runner(replay, x, kept[0])
 
 
-def set_up_torch():
+def set_up_torch(compiles):
     import torch
-    import torch._inductor.config
 
-    torch._inductor.config.freezing = True  # of weights: batch norms are folded
+    if compiles:
+        import torch._inductor.config
+
+        torch._inductor.config.freezing = True  # of weights: batch norms are folded
     torch.set_grad_enabled(False)
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
@@ -291,7 +306,7 @@ def measure_model(arguments, name, folder, runtimes):
     import torch
     import vivace_ctypes
 
-    set_up_torch()
+    set_up_torch("compiled fp16" in runtimes)
     with np.load(folder / f"{name}.npz") as arrays:
         x, want = torch.from_numpy(arrays["x"]).cuda(), arrays["y"]
     rows, runners = {runtime: {} for runtime in runtimes}, {}
@@ -421,30 +436,32 @@ def main(models):
         os.environ.setdefault("TRITON_PTXAS_PATH", str(ptxas))
     recorded = recorded_times(arguments.compiled) if arguments.compiled else {}
     runtimes = runtimes_of(arguments)
-    shown = runtimes + ["compiled fp16"] * (bool(recorded) and "compiled fp16" not in runtimes)
-    table = Table(shown, runtimes[0], arguments.statistic, digits=4)
+    tables = tables_of(arguments, runtimes, bool(recorded))
     arguments.out.mkdir(parents=True, exist_ok=True)
     results = {}
     with tempfile.TemporaryDirectory(dir=arguments.out) as scratch:
         folder = pathlib.Path(scratch)
         failed = prepare_all(arguments, maker, folder)
-        print(f"{'':6}{table.header()}", flush=True)
+        print(f"{'':6}{tables[0].header()}", flush=True)
         for name in arguments.only:
             rows = {"error": failed.get(name)}
             if name not in failed:
                 rows = measure_all_draws(arguments, name, folder, runtimes)
             results[name] = by_kind(rows, lambda: in_child(plain_difference, maker, name, folder))
-            add_recorded(results[name]["gpu"], recorded.get(name, {}), shown)
+            for table in tables:
+                add_recorded(results[name]["gpu"], recorded.get(name, {}), table.runtimes)
             for path in folder.glob("*.plan"):
                 path.unlink()
             for kind in KINDS:
-                print(f"{kind:6}{table.row(name, results[name][kind])}", flush=True)
+                print(f"{kind:6}{tables[0].row(name, results[name][kind])}", flush=True)
             # Written after every model: a run that is cut off leaves what it measured.
             (arguments.out / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     device = next((result["gpu"]["device"] for result in results.values() if "device" in result["gpu"]), "no GPU")
     for kind, title in KINDS.items():
-        table.print(f"{title}: {device}, batch 1, milliseconds", results, kind)
-        table.write_csv(arguments.out / f"{kind}.csv", results, kind)
+        for table in tables:
+            table.print(f"{title}: {device}, batch 1, milliseconds", results, kind)
+        everything = dataclasses.replace(tables[0], runtimes=list(dict.fromkeys(n for t in tables for n in t.runtimes)))
+        everything.write_csv(arguments.out / f"{kind}.csv", results, kind)
     if recorded:
         print("* recorded earlier, not measured in this run")
     draw(arguments)

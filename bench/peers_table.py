@@ -8,6 +8,8 @@ is what was varied: a number of threads, or what a time counts.
 import dataclasses
 import math
 
+LONGEST_PROBLEM = 160  # characters of it in a table
+
 
 def time_of(result, runtime, statistic):
     """A runtime's milliseconds in one result, or None."""
@@ -31,7 +33,7 @@ class Table:
 
     @property
     def peers(self):
-        return [runtime for runtime in self.runtimes if runtime != self.ours] if self.ours in self.runtimes else []
+        return [runtime for runtime in self.runtimes if runtime != self.ours and self.ours in self.runtimes]
 
     def header(self):
         cells = [f"{'model':20}"] + [f"{runtime:>13}" for runtime in self.runtimes]
@@ -54,10 +56,11 @@ class Table:
         for runtime in self.peers:
             time = time_of(result, runtime, self.statistic)
             cells.append(f"{time / ours:13.2f}x" if ours and time else f"{'-':>14}")
+        rows = {runtime: rows[runtime] for runtime in self.runtimes if runtime in rows}
         differences = [row["difference"] for row in rows.values() if "difference" in row]
         cells.append(f"{max(differences):11.1e}" if differences else f"{'-':>11}")
         problems = [result["error"]] if "error" in result else []
-        problems += [f"{runtime}: {row['error']}" for runtime, row in rows.items() if "error" in row]
+        problems += [f"{runtime}: {row['error'][:LONGEST_PROBLEM]}" for runtime, row in rows.items() if "error" in row]
         return " ".join(cells) + ("  " + "; ".join(problems) if problems else "")
 
     def ratios(self, results, key, peer):
