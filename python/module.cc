@@ -99,6 +99,62 @@ nb::list run(Runner& runner, const nb::list& inputs) {
   return list;
 }
 
+// A tensor in memory of a GPU, or in pinned memory, with what its memory belongs to.
+struct DeviceTensor {
+  vivace::Tensor tensor;
+  nb::object keep;
+};
+
+using GpuArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cuda>;
+
+DeviceTensor wrap_at(vivace_dtype dtype, const vivace::Shape& shape, uintptr_t address, nb::object keep = {}) {
+  size_t count = 1;
+  for (const int64_t d : shape) count *= static_cast<size_t>(d);
+  const size_t bytes = (count * static_cast<size_t>(vivace_dtype_bits(dtype)) + 7) / 8;
+  return {vivace::Tensor::wrap(dtype, shape, reinterpret_cast<void*>(address), bytes), std::move(keep)};
+}
+
+template <class Array>
+const ArrayType& type_of(const Array& array) {
+  for (const ArrayType& type : kArrayTypes)
+    if (array.dtype() == nb::dlpack::dtype{static_cast<uint8_t>(type.code), type.bits, 1}) return type;
+  throw nb::type_error("an input is an array of a type that Vivace does not know");
+}
+
+template <class Array>
+vivace::Shape shape_of(const Array& array) {
+  vivace::Shape shape(array.ndim());
+  for (size_t i = 0; i < shape.size(); ++i) shape[i] = static_cast<int64_t>(array.shape(i));
+  return shape;
+}
+
+DeviceTensor from_dlpack(nb::handle object) {
+  GpuArray array;
+  if (!nb::try_cast(object, array)) throw nb::type_error("an input is no contiguous array in a GPU's memory");
+  return wrap_at(type_of(array).dtype, shape_of(array), reinterpret_cast<uintptr_t>(array.data()), nb::cast(array));
+}
+
+nb::object to_dlpack(const DeviceTensor& t, nb::handle owner, int ordinal) {
+  const vivace::Shape shape = t.tensor.shape();
+  const std::vector<size_t> dims(shape.begin(), shape.end());
+  for (const ArrayType& type : kArrayTypes) {
+    if (type.dtype != t.tensor.dtype()) continue;
+    return nb::cast(nb::ndarray<>(t.tensor.data(), dims.size(), dims.data(), owner, nullptr,
+                                  nb::dlpack::dtype{static_cast<uint8_t>(type.code), type.bits, 1},
+                                  nb::device::cuda::value, ordinal));
+  }
+  throw nb::type_error((std::string("DLPack has no type ") + vivace_dtype_name(t.tensor.dtype())).c_str());
+}
+
+std::vector<vivace::Tensor> handles_of(const nb::list& list) {
+  std::vector<vivace::Tensor> made;
+  for (nb::handle item : list) {
+    const auto& tensor = nb::cast<const DeviceTensor&>(item).tensor;
+    made.push_back(vivace::Tensor::wrap(tensor.dtype(), tensor.shape(), tensor.data(), tensor.bytes()));
+  }
+  return made;
+}
+
 // As vivace::Error, with its status.
 void translate(const std::exception_ptr& pointer, void* type) {
   try {
@@ -119,13 +175,7 @@ vivace::Tensor to_tensor(nb::handle object, nb::list& keep) {
     throw nb::type_error(("an input is no array in this machine's memory, but a " +
                           nb::cast<std::string>(nb::str(nb::handle(reinterpret_cast<PyObject*>(Py_TYPE(object.ptr())))))).c_str());
   keep.append(nb::cast(array));
-  for (const ArrayType& type : kArrayTypes) {
-    if (array.dtype() != nb::dlpack::dtype{static_cast<uint8_t>(type.code), type.bits, 1}) continue;
-    vivace::Shape shape(array.ndim());
-    for (size_t i = 0; i < shape.size(); ++i) shape[i] = static_cast<int64_t>(array.shape(i));
-    return vivace::Tensor::wrap(type.dtype, shape, const_cast<void*>(array.data()), array.nbytes());
-  }
-  throw nb::type_error("an input is an array of a type that Vivace does not know");
+  return vivace::Tensor::wrap(type_of(array).dtype, shape_of(array), const_cast<void*>(array.data()), array.nbytes());
 }
 
 nb::object to_python(vivace::Tensor tensor) {
@@ -202,6 +252,7 @@ NB_MODULE(_core, m) {
       .def("workspace_limit", [](Config& c, uint64_t v) { c.workspace_limit(v); })
       .def("memory_limit", [](Config& c, uint64_t v) { c.memory_limit(v); })
       .def("timing_cache", [](Config& c, const std::string& v) { c.timing_cache(v); })
+      .def("precision", [](Config& c, uint32_t v) { c.precision(v); })
       .def("force_tactic", [](Config& c, const std::string& v) { c.force_tactic(v); })
       .def("disable_tactic", [](Config& c, const std::string& v) { c.disable_tactic(v); })
       .def("disable_pass", [](Config& c, const std::string& v) { c.disable_pass(v); })
@@ -243,6 +294,17 @@ NB_MODULE(_core, m) {
       })
       .def("report", [](const Plan& plan, int format) { return plan.report(static_cast<vivace_format>(format)); });
 
+  nb::class_<DeviceTensor>(m, "Tensor")
+      .def_static("wrap", [](int dtype, const vivace::Shape& shape, uintptr_t address) {
+        return wrap_at(static_cast<vivace_dtype>(dtype), shape, address);
+      })
+      .def_static("from_dlpack", from_dlpack)
+      .def_prop_ro("address", [](const DeviceTensor& t) { return reinterpret_cast<uintptr_t>(t.tensor.data()); })
+      .def_prop_ro("nbytes", [](const DeviceTensor& t) { return t.tensor.bytes(); })
+      .def_prop_ro("shape", [](const DeviceTensor& t) { return shape_tuple(t.tensor.shape()); })
+      .def("dlpack", to_dlpack)
+      .def("numpy", [](DeviceTensor& t) { return to_python(std::move(t.tensor)); });  // takes it over
+
   nb::class_<Engine>(m, "Engine")
       .def("__init__", [](Engine* self, const Plan& plan, int threads, bool strict, uint64_t memory_limit,
                           const std::string& device) {
@@ -258,6 +320,18 @@ NB_MODULE(_core, m) {
       .def_prop_ro("outputs", [](const Engine& engine) { return info_list(engine.outputs()); })
       .def_prop_ro("threads", &Engine::threads)
       .def_prop_ro("notice", &Engine::notice)
+      .def_prop_ro("device", &Engine::device)
+      .def("allocate", [](const Engine& engine, bool on_device, int dtype, const vivace::Shape& shape) {
+        const vivace_place place = on_device ? VIVACE_ON_DEVICE : VIVACE_PINNED;
+        return DeviceTensor{engine.allocate(place, static_cast<vivace_dtype>(dtype), shape), nb::object()};
+      })
+      .def("output_shape", [](const Engine& engine, const nb::list& inputs, size_t output) {
+        return shape_tuple(engine.output_shape(handles_of(inputs), output));
+      })
+      .def("wait", [](const Engine& engine, uintptr_t stream) {
+        const nb::gil_scoped_release release;
+        engine.wait(reinterpret_cast<void*>(stream));
+      })
       .def("memory", [](const Engine& engine) {
         const vivace_memory memory = engine.memory();
         return nb::make_tuple(memory.weight_bytes, memory.activation_bytes, memory.largest_live_bytes);
@@ -268,6 +342,11 @@ NB_MODULE(_core, m) {
   nb::class_<Context>(m, "Context")
       .def(nb::init<const Engine&, int>())
       .def("run", run<Context>)
+      .def("enqueue", [](Context& context, const nb::list& inputs, const nb::list& outputs, uintptr_t stream) {
+        const std::vector<vivace::Tensor> from = handles_of(inputs), to = handles_of(outputs);
+        const nb::gil_scoped_release release;
+        context.enqueue(from, to, reinterpret_cast<void*>(stream));
+      })
       .def("set_profiling", &Context::set_profiling)
       .def("profile", [](Context& context) {
         nb::list list;

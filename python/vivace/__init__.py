@@ -3,12 +3,14 @@
     engine = vivace.build("model.onnx", plan_path="model.plan")
     outputs = engine.run({"pixels": array})
     engine = vivace.load("model.plan")
+    y = torch.from_dlpack(engine.run([cuda_tensor])[0])  # with a plan for device "cuda": no copies, nothing waits
 
 VIVACE_NUM_THREADS, VIVACE_CACHE_DIR and VIVACE_LOG set what no argument does.
 """
 
 from ._core import Error, Value
 from .engine import Engine, Layer, TensorInfo, build, load
+from .gpu import DeviceArray
 from .lists import devices, operators, set_logger, tactics
 from .network import Network
 
@@ -16,6 +18,7 @@ from . import _core  # isort: skip
 
 __version__ = _core.version()
 __all__ = [
+    "DeviceArray",
     "Engine",
     "Error",
     "Layer",

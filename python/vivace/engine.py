@@ -6,14 +6,17 @@ import dataclasses
 import json
 import os
 import sys
+import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import _core, arrays
+from . import _core, arrays, gpu
 from .network import Network
 
+_PRECISIONS = {"fp32": 0, "fp16": 1, "bf16": 2, "int8": 4}
 _FORMS = {"text": 0, "json": 1, "html": 2, "graph": 3, "dot": 4, "summary": 5, "svg": 6}
 
 
@@ -59,6 +62,15 @@ class Engine:
         self._numbers = [info["dtype"] for info in self._core.inputs]
         self.inputs = _infos(self._core.inputs)
         self.outputs = _infos(self._core.outputs)
+        self._output_numbers = [info["dtype"] for info in self._core.outputs]
+        self._pool = gpu.Pool(self._core)
+        self._of_thread = threading.local()
+        self._pinned: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
+
+    @property
+    def device(self) -> str:
+        """Where it runs: "cpu", "cuda:0"."""
+        return self._core.device
 
     @property
     def threads(self) -> int:
@@ -85,25 +97,77 @@ class Engine:
         """The report as text, summary, json or html; all but json only of an engine just built."""
         return self._plan.report(_FORMS[form])
 
-    def run(self, inputs: Sequence[Any] | Mapping[str, Any], outputs: Sequence[str] | None = None) -> list[np.ndarray]:
+    def run(
+        self, inputs: Sequence[Any] | Mapping[str, Any], outputs: Sequence[str] | None = None, stream: Any = None
+    ) -> list[Any]:
         """Runs one inference.
 
         Inputs are arrays in the engine's order, or by name: of NumPy, or anything with DLPack or the buffer protocol.
         They are not copied where they are contiguous. `outputs` names those wanted, in place of all.
+
+        Where an input lies in GPU memory (a torch or cupy tensor, anything with DLPack or __cuda_array_interface__), or
+        `stream` is given, the run is queued on that stream, else on the current one of the input's library; the call
+        returns before it is done. Inputs are used where they are, and stay as they are until then; outputs are
+        DeviceArrays, which torch.from_dlpack() and the like take without a copy. Runs that one thread queues follow each
+        other, those of several may overlap.
         """
-        made = self._core.run(self._prepared(inputs))
+        values = self._in_order(inputs)
+        if stream is not None or any(map(gpu.is_on_gpu, values)):
+            made = self._queue(values, gpu.stream_of(stream, values))
+        else:
+            made = self._core.run(self._prepared(values))
         if outputs is not None:
             index = {info.name: i for i, info in enumerate(self.outputs)}
             unknown = [name for name in outputs if name not in index]
             if unknown:
                 raise KeyError(f"there is no output {unknown[0]!r}; there are: {', '.join(index)}")
             made = [made[index[name]] for name in outputs]
-        return [arrays.from_core(x) for x in made]
+        return [x if isinstance(x, gpu.DeviceArray) else arrays.from_core(x) for x in made]
+
+    def wait(self, stream: Any = 0) -> None:
+        """Waits until all that is queued on a stream of the engine's GPU is done."""
+        self._core.wait(gpu.stream_of(stream, []))
+
+    def pinned(self, shape: Sequence[int], dtype: Any) -> np.ndarray:
+        """An array in memory of the host that the engine's GPU reads by itself: run(..., stream=s) makes no copy of it."""
+        array = arrays.from_core(self._core.allocate(False, arrays.type_number(dtype), list(shape)).numpy())
+        self._pinned[array.ctypes.data] = array
+        return array
+
+    def _queue(self, values: list[Any], stream: int) -> list[gpu.DeviceArray]:
+        if not hasattr(self._of_thread, "context"):
+            self._of_thread.context = _core.Context(self._core, 0)
+        keep: list[Any] = []
+        tensors = [self._on_gpu(x, i, stream, keep) for i, x in enumerate(values)]
+        leases = [
+            self._pool.take(number, self._core.output_shape(tensors, i), stream)
+            for i, number in enumerate(self._output_numbers)
+        ]
+        self._of_thread.context.enqueue(tensors, [lease.tensor for lease in leases], stream)
+        return [
+            gpu.DeviceArray(lease, info.dtype, self._core, stream, keep) for lease, info in zip(leases, self.outputs)
+        ]
+
+    def _on_gpu(self, value: Any, i: int, stream: int, keep: list[Any]) -> _core.Tensor:
+        """An input where the GPU can read it; `keep` holds copies and what must outlive the run."""
+        name = self.inputs[i].name if i < len(self.inputs) else str(i)
+        if gpu.is_on_gpu(value):
+            return gpu.to_core(value, name, self._core, stream)
+        value = np.asarray(value) if hasattr(value, "__array__") else value
+        array = arrays.to_core(value, self._numbers[i] if i < len(self._numbers) else 0)
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"input {name!r} cannot be brought to the GPU by a run on a stream; bring it there first")
+        if self._pinned.get(array.ctypes.data) is not value:
+            pinned = self.pinned(array.shape, array.dtype)
+            pinned[...] = array
+            array = pinned
+        keep.append(array)
+        return _core.Tensor.wrap(arrays.type_number(array.dtype), list(array.shape), array.ctypes.data)
 
     def profile(self, inputs: Sequence[Any] | Mapping[str, Any], runs: int = 10) -> list[Layer]:
         """Times each layer over some runs, after one to warm up."""
         context = _core.Context(self._core, 0)
-        prepared = self._prepared(inputs)
+        prepared = self._prepared(self._in_order(inputs))
         context.run(prepared)
         context.set_profiling(True)
         for _ in range(runs):
@@ -123,19 +187,22 @@ class Engine:
         """The bytes of the plan."""
         return self._plan.to_memory()
 
-    def _prepared(self, inputs: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
-        if isinstance(inputs, Mapping):
-            names = [info.name for info in self.inputs]
-            for name in inputs:
-                if name not in names:
-                    raise KeyError(f"there is no input {name!r}; there are: {', '.join(names)}")
-            missing = [name for name in names if name not in inputs]
-            if missing:
-                raise KeyError(f"input {missing[0]!r} is missing")
-            inputs = [inputs[name] for name in names]
-        if len(inputs) != len(self._numbers):
-            return list(inputs)  # the engine says how many it takes
-        return [arrays.to_core(x, number) for x, number in zip(inputs, self._numbers)]
+    def _in_order(self, inputs: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
+        if not isinstance(inputs, Mapping):
+            return list(inputs)
+        names = [info.name for info in self.inputs]
+        for name in inputs:
+            if name not in names:
+                raise KeyError(f"there is no input {name!r}; there are: {', '.join(names)}")
+        missing = [name for name in names if name not in inputs]
+        if missing:
+            raise KeyError(f"input {missing[0]!r} is missing")
+        return [inputs[name] for name in names]
+
+    def _prepared(self, values: list[Any]) -> list[Any]:
+        if len(values) != len(self._numbers):
+            return values  # the engine says how many it takes
+        return [arrays.to_core(x, number) for x, number in zip(values, self._numbers)]
 
 
 def load(
@@ -161,6 +228,7 @@ def build(
     plan_path: str | os.PathLike[str] | None = None,
     *,
     device: str | None = None,
+    precision: str | Sequence[str] = "fp32",
     threads: int | None = None,
     shapes: Mapping[str, Any] | None = None,
     effort: int | None = None,
@@ -179,6 +247,7 @@ def build(
     model         a path to an ONNX file, its bytes, an onnx.ModelProto, or a Network
     plan_path     where to save the plan
     device        "cpu", "cuda", "cuda:1", or "sm_90" and the like for a GPU that is not here
+    precision     "fp32", the model's own types; "fp16" or "bf16" on a GPU: fewer bits inside, inputs and outputs as they are
     shapes        by input: a shape, or (min, opt, max); a dimension of max may be -1, no limit
     effort        0: estimates only, 3: the default, 5: every candidate is timed
     time_budget   seconds of tuning
@@ -189,6 +258,7 @@ def build(
     config = _core.Config()
     for setting, value in (
         (config.device, device),
+        (config.precision, _flags(precision)),
         (config.threads, threads),
         (config.effort, effort),
         (config.time_budget, time_budget),
@@ -216,6 +286,15 @@ def build(
     if plan_path is not None:
         plan.save(os.fspath(plan_path))
     return Engine(plan, threads)
+
+
+def _flags(precision: str | Sequence[str]) -> int:
+    flags = 0
+    for name in [precision] if isinstance(precision, str) else precision:
+        if name not in _PRECISIONS:
+            raise ValueError(f"there is no precision {name!r}; there are: {', '.join(_PRECISIONS)}")
+        flags |= _PRECISIONS[name]
+    return flags
 
 
 def _show(phase: str, fraction: float) -> bool:

@@ -98,6 +98,33 @@ def test_bench(plan):
     assert "p99" in vivace("bench", plan, "--warm-up", 0, "--duration", 0.01)
 
 
+def test_bench_checks_outputs_and_memory(plan):
+    soak = ("bench", plan, "--warm-up", 0, "--runs", 50, "--streams", 3, "--threads", 1, "--check")
+    result = json.loads(vivace(*soak, "--json"))
+    assert result["device"] == "cpu" and "gpu_ms" not in result
+    check = result["check"]
+    assert check["passed"] and check["memory_flat"] and check["different_runs"] == 0 and check["host_bytes"][1] > 0
+    assert "passed: all outputs are equal" in vivace(*soak)
+
+
+def test_bench_on_a_gpu(tmp_path):
+    """The null device runs no kernel; a network without layers needs none."""
+    same = '<ir_version: 9, opset_import: ["" : 17]> same (float[3, 2] x) => (float[3, 2] y) { y = Identity(x) }'
+    onnx.save(onnx.parser.parse_model(same), tmp_path / "same.onnx")
+    words = ("bench", tmp_path / "same.onnx", "--device", "cuda", "--precision", "fp16", "--warm-up", 0, "--runs", 20)
+    result = json.loads(vivace(*words, "--check", "--profile", "--json", VIVACE_CUDA="null"))
+    assert result["device"] == "cuda:0" and result["gpu_ms"]["runs"] == 20 and result["check"]["passed"]
+    assert {"min", "median", "mean"} == set(result["gpu_ms"]["warm"]) == set(result["gpu_ms"]["flushed"])
+    text = vivace(*words, "--profile", VIVACE_CUDA="null")
+    assert "GPU time" in text and "floor ms" in text
+
+
+def test_devices_say_what_is_missing(tmp_path):
+    missing = {"VIVACE_CUDA": "off", "VIVACE_NVRTC": str(tmp_path / "libnvrtc.so")}
+    said = {device["name"]: device["processor"] for device in json.loads(vivace("devices", "--json", **missing))}
+    assert "unset it" in said["cuda"] and "cannot be opened" in said["nvrtc"]
+
+
 def test_inspect(model, plan, tmp_path):
     for path in (model, plan):
         assert "MatMul" in vivace("inspect", path)
@@ -107,7 +134,9 @@ def test_inspect(model, plan, tmp_path):
         assert "graph" in vivace("inspect", path, "--graph", "text")
         vivace("inspect", path, "--graph", "svg", "-o", tmp_path / "graph.svg")
         assert (tmp_path / "graph.svg").read_text().startswith("<svg")
-    assert json.loads(vivace("inspect", plan, "--json"))["memory"]["weight_bytes"] > 0
+    description = json.loads(vivace("inspect", plan, "--json"))
+    assert description["memory"]["weight_bytes"] > 0 and description["runs_on"] == "cpu"
+    assert description["layers"][0]["bytes"] == 4 * (3 * 2 + 2 * 2 + 3 * 2) and description["layers"][0]["flops"] == 2 * 6 * 2
     assert json.loads(vivace("inspect", plan, "--report"))["layers"]
 
 
