@@ -1,4 +1,35 @@
 // grid 1 x 1 x 1, block 256, shared 0, 5 arguments
+
+struct half { unsigned short bits; };
+struct bfloat { unsigned short bits; };
+template <class T, int n> struct alignas(sizeof(T) * n) Vector { T v[n]; };
+__device__ __forceinline__ float to_float(half x) {
+  float f;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(x.bits));
+  return f;
+}
+__device__ __forceinline__ float to_float(bfloat x) { return __uint_as_float((unsigned)x.bits << 16); }
+template <class T> __device__ __forceinline__ float to_float(T x) { return (float)x; }
+template <class T> __device__ __forceinline__ T from_float(float f) { return (T)f; }
+template <> __device__ __forceinline__ half from_float<half>(float f) {
+  half x;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+template <> __device__ __forceinline__ bfloat from_float<bfloat>(float f) {
+  bfloat x;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+#if __CUDA_ARCH__ >= 900
+__device__ __forceinline__ void allow_next() { asm volatile("griddepcontrol.launch_dependents;"); }
+__device__ __forceinline__ void wait() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+#else
+__device__ __forceinline__ void allow_next() {}
+__device__ __forceinline__ void wait() {}
+#endif
+__device__ __forceinline__ void begin() { allow_next(); wait(); }
+using T = float;
 constexpr int kBatch = 1;
 constexpr int kInChannels = 1;
 constexpr int kOutChannels = 1;
@@ -28,8 +59,9 @@ constexpr int kResidual = 0;
 __device__ __forceinline__ float activate(float x) { return x; }
 __device__ __forceinline__ float finish(float sum, float bias, float residual) { return activate(sum + bias + residual); }
 
-extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__ x, const float* __restrict__ w,
-    const float* __restrict__ bias, const float* residual, float* y) {
+extern "C" __global__ void __launch_bounds__(256) conv(const T* x, const T* w, const T* bias,
+    const T* residual, T* y) {
+  begin();
   const int i = blockIdx.x * 256 + threadIdx.x;
   if (i >= kBatch * kGroups * kOutChannels * kPixels) return;
   const int pixel = i % kPixels, channel = i / kPixels % (kGroups * kOutChannels);
@@ -37,8 +69,8 @@ extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__
   const int d0 = pixel / (kOutH * kOutW) * kStrideD - kPadD;
   const int h0 = pixel / kOutW % kOutH * kStrideH - kPadH;
   const int w0 = pixel % kOutW * kStrideW - kPadW;
-  const float* const image = x + (long long)(n * kGroups + group) * kInChannels * kImage;
-  const float* const weights = w + (long long)channel * kInChannels * kTaps;
+  const T* const image = x + (long long)(n * kGroups + group) * kInChannels * kImage;
+  const T* const weights = w + (long long)channel * kInChannels * kTaps;
   float sum = 0;
   for (int c = 0; c < kInChannels; ++c)
     for (int kd = 0; kd < kKernelD; ++kd)
@@ -46,8 +78,9 @@ extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__
         for (int kw = 0; kw < kKernelW; ++kw) {
           const int id = d0 + kd * kDilationD, ih = h0 + kh * kDilationH, iw = w0 + kw * kDilationW;
           if (id >= 0 && id < kInD && ih >= 0 && ih < kInH && iw >= 0 && iw < kInW)
-            sum += image[c * kImage + (id * kInH + ih) * kInW + iw] *
-                   weights[c * kTaps + (kd * kKernelH + kh) * kKernelW + kw];
+            sum += to_float(image[c * kImage + (id * kInH + ih) * kInW + iw]) *
+                   to_float(weights[c * kTaps + (kd * kKernelH + kh) * kKernelW + kw]);
         }
-  y[i] = finish(sum, kBias ? bias[channel] : 0.0f, kResidual ? residual[i] : 0.0f);
+  y[i] = from_float<T>(
+      finish(sum, kBias ? to_float(bias[channel]) : 0.0f, kResidual ? to_float(residual[i]) : 0.0f));
 }

@@ -1,4 +1,35 @@
 // grid 1 x 1 x 2, block 256, shared 0, 5 arguments
+
+struct half { unsigned short bits; };
+struct bfloat { unsigned short bits; };
+template <class T, int n> struct alignas(sizeof(T) * n) Vector { T v[n]; };
+__device__ __forceinline__ float to_float(half x) {
+  float f;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(x.bits));
+  return f;
+}
+__device__ __forceinline__ float to_float(bfloat x) { return __uint_as_float((unsigned)x.bits << 16); }
+template <class T> __device__ __forceinline__ float to_float(T x) { return (float)x; }
+template <class T> __device__ __forceinline__ T from_float(float f) { return (T)f; }
+template <> __device__ __forceinline__ half from_float<half>(float f) {
+  half x;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+template <> __device__ __forceinline__ bfloat from_float<bfloat>(float f) {
+  bfloat x;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+#if __CUDA_ARCH__ >= 900
+__device__ __forceinline__ void allow_next() { asm volatile("griddepcontrol.launch_dependents;"); }
+__device__ __forceinline__ void wait() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+#else
+__device__ __forceinline__ void allow_next() {}
+__device__ __forceinline__ void wait() {}
+#endif
+__device__ __forceinline__ void begin() { allow_next(); wait(); }
+using T = float;
 constexpr int kBatch = 1;
 constexpr int kInChannels = 3;
 constexpr int kOutChannels = 4;
@@ -30,14 +61,15 @@ __device__ __forceinline__ float activate(float x) { return x != x ? x : fmaxf(x
 __device__ __forceinline__ float finish(float sum, float bias, float residual) { return activate(sum + bias + residual); }
 
 constexpr int kDepth = kInChannels * kTaps, kStep = 16, kR = kTile / 16;
-extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__ x, const float* __restrict__ w,
-    const float* __restrict__ bias, const float* residual, float* y) {
+extern "C" __global__ void __launch_bounds__(256) conv(const T* x, const T* w, const T* bias,
+    const T* residual, T* y) {
+  begin();
   __shared__ float a[kStep][kTile + 4], b[kStep][kTile + 4];
   const int t = threadIdx.x, tx = t % 16, ty = t / 16;
   const int pixel0 = blockIdx.x * kTile, row0 = blockIdx.y * kTile;
   const int n = blockIdx.z / kGroups, group = blockIdx.z % kGroups;
-  const float* const image = x + (long long)(n * kGroups + group) * kInChannels * kImage;
-  const float* const weights = w + (long long)group * kOutChannels * kDepth;
+  const T* const image = x + (long long)(n * kGroups + group) * kInChannels * kImage;
+  const T* const weights = w + (long long)group * kOutChannels * kDepth;
   // What this thread loads: of a, column t % kStep of rows t / kStep + 16 j; of b, pixel t % kTile.
   constexpr int kColumns = kTile < 256 ? kTile : 256, kRows = 256 / kColumns, kLoads = kStep / kRows;
   const int pixel = pixel0 + t % kColumns;
@@ -50,7 +82,7 @@ extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__
 #pragma unroll
     for (int j = 0; j < kR; ++j) {
       const int row = row0 + t / kStep + 16 * j, depth = depth0 + t % kStep;
-      next_a[j] = row < kOutChannels && depth < kDepth ? weights[(long long)row * kDepth + depth] : 0.0f;
+      next_a[j] = row < kOutChannels && depth < kDepth ? to_float(weights[(long long)row * kDepth + depth]) : 0.0f;
     }
 #pragma unroll
     for (int j = 0; j < kLoads; ++j) {
@@ -59,7 +91,7 @@ extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__
       const int id = d0 + tap / (kKernelH * kKernelW) * kDilationD;
       const int ih = h0 + tap / kKernelW % kKernelH * kDilationH, iw = w0 + tap % kKernelW * kDilationW;
       const bool inside = here && depth < kDepth && id >= 0 && id < kInD && ih >= 0 && ih < kInH && iw >= 0 && iw < kInW;
-      next_b[j] = inside ? image[c * kImage + (id * kInH + ih) * kInW + iw] : 0.0f;
+      next_b[j] = inside ? to_float(image[c * kImage + (id * kInH + ih) * kInW + iw]) : 0.0f;
     }
   };
   load(0);
@@ -91,7 +123,8 @@ extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__
       const int at = pixel0 + tx + 16 * j;
       if (at >= kPixels) continue;
       const long long o = ((long long)n * kGroups * kOutChannels + channel) * kPixels + at;
-      y[o] = finish(sums[i][j], kBias ? bias[channel] : 0.0f, kResidual ? residual[o] : 0.0f);
+      y[o] = from_float<T>(
+          finish(sums[i][j], kBias ? to_float(bias[channel]) : 0.0f, kResidual ? to_float(residual[o]) : 0.0f));
     }
   }
 }

@@ -1,5 +1,5 @@
-// Convolutions in f32: an implicit matrix product over tiles in shared memory, and one thread per element where the
-// groups are thin.
+// Convolutions of row-major tensors, sums in f32: an implicit matrix product over tiles in shared memory, and one
+// thread per element where the groups are thin.
 #include "ops/conv.h"
 
 #include "backends/cuda/rows/rows.h"
@@ -15,7 +15,11 @@ struct Conv {
 };
 
 Verdict conv_of(const Problem& p, Conv& c) {
-  if (!all_f32(p)) return no("f32 only");
+  const DType type = p.outputs[0].type;
+  if (type != DType::f32 && type != DType::f16 && type != DType::bf16) return no("f32, f16 and bf16 only");
+  for (const std::vector<TensorInfo>* tensors : {&p.inputs, &p.outputs})
+    for (const TensorInfo& t : *tensors)
+      if (t.present() && (t.type != type || t.channel_block)) return no("row-major tensors of one type only");
   const Shape &x = p.inputs[0].shape, &w = p.inputs[1].shape, &y = p.outputs[0].shape;
   if (x.size() < 3 || x.size() > 5) return no("one to three spatial dimensions only");
   for (const Shape* s : {&x, &w, &y})
@@ -50,8 +54,9 @@ Result<Conv> job_of(const Problem& p) {
   return c;
 }
 
-void declare(Source& s, const Conv& c) {
+void declare(Source& s, const Problem& p, const Conv& c) {
   constexpr const char* kAxes[] = {"D", "H", "W"};
+  s.add(prelude()).add(std::string("using T = ") + type_name(p.outputs[0].type) + ";\n");
   s.constant("kBatch", c.batch).constant("kInChannels", c.in_channels / c.groups);
   s.constant("kOutChannels", c.out_channels / c.groups).constant("kGroups", c.groups);
   for (size_t i = 0; i < 3; ++i) {
@@ -72,8 +77,9 @@ std::vector<Argument> conv_arguments(const Problem& p, Source& s) {
 }
 
 constexpr const char* kDirect = R"(
-extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__ x, const float* __restrict__ w,
-    const float* __restrict__ bias, const float* residual, float* y) {
+extern "C" __global__ void __launch_bounds__(256) conv(const T* x, const T* w, const T* bias,
+    const T* residual, T* y) {
+  begin();
   const int i = blockIdx.x * 256 + threadIdx.x;
   if (i >= kBatch * kGroups * kOutChannels * kPixels) return;
   const int pixel = i % kPixels, channel = i / kPixels % (kGroups * kOutChannels);
@@ -81,8 +87,8 @@ extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__
   const int d0 = pixel / (kOutH * kOutW) * kStrideD - kPadD;
   const int h0 = pixel / kOutW % kOutH * kStrideH - kPadH;
   const int w0 = pixel % kOutW * kStrideW - kPadW;
-  const float* const image = x + (long long)(n * kGroups + group) * kInChannels * kImage;
-  const float* const weights = w + (long long)channel * kInChannels * kTaps;
+  const T* const image = x + (long long)(n * kGroups + group) * kInChannels * kImage;
+  const T* const weights = w + (long long)channel * kInChannels * kTaps;
   float sum = 0;
   for (int c = 0; c < kInChannels; ++c)
     for (int kd = 0; kd < kKernelD; ++kd)
@@ -90,24 +96,26 @@ extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__
         for (int kw = 0; kw < kKernelW; ++kw) {
           const int id = d0 + kd * kDilationD, ih = h0 + kh * kDilationH, iw = w0 + kw * kDilationW;
           if (id >= 0 && id < kInD && ih >= 0 && ih < kInH && iw >= 0 && iw < kInW)
-            sum += image[c * kImage + (id * kInH + ih) * kInW + iw] *
-                   weights[c * kTaps + (kd * kKernelH + kh) * kKernelW + kw];
+            sum += to_float(image[c * kImage + (id * kInH + ih) * kInW + iw]) *
+                   to_float(weights[c * kTaps + (kd * kKernelH + kh) * kKernelW + kw]);
         }
-  y[i] = finish(sum, kBias ? bias[channel] : 0.0f, kResidual ? residual[i] : 0.0f);
+  y[i] = from_float<T>(
+      finish(sum, kBias ? to_float(bias[channel]) : 0.0f, kResidual ? to_float(residual[i]) : 0.0f));
 }
 )";
 
 // Each element gathers what the taps scatter to it. Weights are [C, M / group, taps].
 constexpr const char* kTransposed = R"(
-extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__ x, const float* __restrict__ w,
-    const float* __restrict__ bias, const float* residual, float* y) {
+extern "C" __global__ void __launch_bounds__(256) conv(const T* x, const T* w, const T* bias,
+    const T* residual, T* y) {
+  begin();
   const int i = blockIdx.x * 256 + threadIdx.x;
   if (i >= kBatch * kGroups * kOutChannels * kPixels) return;
   const int pixel = i % kPixels, channel = i / kPixels % (kGroups * kOutChannels);
   const int n = i / kPixels / (kGroups * kOutChannels), group = channel / kOutChannels;
   const int d0 = pixel / (kOutH * kOutW) + kPadD, h0 = pixel / kOutW % kOutH + kPadH, w0 = pixel % kOutW + kPadW;
-  const float* const image = x + (long long)(n * kGroups + group) * kInChannels * kImage;
-  const float* const weights = w + ((long long)group * kInChannels * kOutChannels + channel % kOutChannels) * kTaps;
+  const T* const image = x + (long long)(n * kGroups + group) * kInChannels * kImage;
+  const T* const weights = w + ((long long)group * kInChannels * kOutChannels + channel % kOutChannels) * kTaps;
   float sum = 0;
   for (int kd = 0; kd < kKernelD; ++kd)
     for (int kh = 0; kh < kKernelH; ++kh)
@@ -117,9 +125,11 @@ extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__
         const int id = d / kStrideD, ih = h / kStrideH, iw = v / kStrideW;
         if (id >= kInD || ih >= kInH || iw >= kInW) continue;
         const int from = (id * kInH + ih) * kInW + iw, tap = (kd * kKernelH + kh) * kKernelW + kw;
-        for (int c = 0; c < kInChannels; ++c) sum += image[c * kImage + from] * weights[c * kOutChannels * kTaps + tap];
+        for (int c = 0; c < kInChannels; ++c)
+          sum += to_float(image[c * kImage + from]) * to_float(weights[c * kOutChannels * kTaps + tap]);
       }
-  y[i] = finish(sum, kBias ? bias[channel] : 0.0f, kResidual ? residual[i] : 0.0f);
+  y[i] = from_float<T>(
+      finish(sum, kBias ? to_float(bias[channel]) : 0.0f, kResidual ? to_float(residual[i]) : 0.0f));
 }
 )";
 
@@ -127,14 +137,15 @@ extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__
 // Each thread sums a kR x kR square; the next tile is loaded into registers while the last one is multiplied.
 constexpr const char* kImplicit = R"(
 constexpr int kDepth = kInChannels * kTaps, kStep = 16, kR = kTile / 16;
-extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__ x, const float* __restrict__ w,
-    const float* __restrict__ bias, const float* residual, float* y) {
+extern "C" __global__ void __launch_bounds__(256) conv(const T* x, const T* w, const T* bias,
+    const T* residual, T* y) {
+  begin();
   __shared__ float a[kStep][kTile + 4], b[kStep][kTile + 4];
   const int t = threadIdx.x, tx = t % 16, ty = t / 16;
   const int pixel0 = blockIdx.x * kTile, row0 = blockIdx.y * kTile;
   const int n = blockIdx.z / kGroups, group = blockIdx.z % kGroups;
-  const float* const image = x + (long long)(n * kGroups + group) * kInChannels * kImage;
-  const float* const weights = w + (long long)group * kOutChannels * kDepth;
+  const T* const image = x + (long long)(n * kGroups + group) * kInChannels * kImage;
+  const T* const weights = w + (long long)group * kOutChannels * kDepth;
   // What this thread loads: of a, column t % kStep of rows t / kStep + 16 j; of b, pixel t % kTile.
   constexpr int kColumns = kTile < 256 ? kTile : 256, kRows = 256 / kColumns, kLoads = kStep / kRows;
   const int pixel = pixel0 + t % kColumns;
@@ -147,7 +158,7 @@ extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__
 #pragma unroll
     for (int j = 0; j < kR; ++j) {
       const int row = row0 + t / kStep + 16 * j, depth = depth0 + t % kStep;
-      next_a[j] = row < kOutChannels && depth < kDepth ? weights[(long long)row * kDepth + depth] : 0.0f;
+      next_a[j] = row < kOutChannels && depth < kDepth ? to_float(weights[(long long)row * kDepth + depth]) : 0.0f;
     }
 #pragma unroll
     for (int j = 0; j < kLoads; ++j) {
@@ -156,7 +167,7 @@ extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__
       const int id = d0 + tap / (kKernelH * kKernelW) * kDilationD;
       const int ih = h0 + tap / kKernelW % kKernelH * kDilationH, iw = w0 + tap % kKernelW * kDilationW;
       const bool inside = here && depth < kDepth && id >= 0 && id < kInD && ih >= 0 && ih < kInH && iw >= 0 && iw < kInW;
-      next_b[j] = inside ? image[c * kImage + (id * kInH + ih) * kInW + iw] : 0.0f;
+      next_b[j] = inside ? to_float(image[c * kImage + (id * kInH + ih) * kInW + iw]) : 0.0f;
     }
   };
   load(0);
@@ -188,7 +199,8 @@ extern "C" __global__ void __launch_bounds__(256) conv(const float* __restrict__
       const int at = pixel0 + tx + 16 * j;
       if (at >= kPixels) continue;
       const long long o = ((long long)n * kGroups * kOutChannels + channel) * kPixels + at;
-      y[o] = finish(sums[i][j], kBias ? bias[channel] : 0.0f, kResidual ? residual[o] : 0.0f);
+      y[o] = from_float<T>(
+          finish(sums[i][j], kBias ? to_float(bias[channel]) : 0.0f, kResidual ? to_float(residual[o]) : 0.0f));
     }
   }
 }
@@ -198,8 +210,9 @@ Result<Job> direct_generate(const Problem& p, const std::string&, const Device&)
   VIVACE_ASSIGN(const Conv c, job_of(p));
   Launch launch;
   launch.name = "conv";
+  launch.waits = true;
   Source source;
-  declare(source, c);
+  declare(source, p, c);
   launch.arguments = conv_arguments(p, source);
   const bool transposed = p.node->op == "ConvTranspose";
   launch.source = source.add(finish_function(p.attributes())).add(transposed ? kTransposed : kDirect).text();
@@ -216,8 +229,9 @@ Result<Job> implicit_generate(const Problem& p, const std::string& configuration
     return Status(Code::corrupt_file, p.node->describe() + ": unknown configuration '" + configuration + "'");
   Launch launch;
   launch.name = "conv";
+  launch.waits = true;
   Source source;
-  declare(source, c);
+  declare(source, p, c);
   source.constant("kTile", tile);
   launch.arguments = conv_arguments(p, source);
   launch.source = source.add(finish_function(p.attributes())).add(kImplicit).text();
@@ -257,7 +271,7 @@ Verdict implicit_supports(const Problem& p, const Device&) {
 
 extern const Tactic conv_implicit_tactic{
     .name = "cuda_conv_implicit",
-    .version = 1,
+    .version = 2,
     .operators = {"Conv", "vivace.FusedConv"},
     .supports = implicit_supports,
     .configurations = implicit_configurations,
@@ -266,7 +280,7 @@ extern const Tactic conv_implicit_tactic{
 };
 extern const Tactic conv_direct_tactic{
     .name = "cuda_conv_direct",
-    .version = 1,
+    .version = 2,
     .operators = {"Conv", "vivace.FusedConv"},
     .supports = supports_job<Conv, conv_of>,
     .estimate = direct_estimate,
@@ -275,7 +289,7 @@ extern const Tactic conv_direct_tactic{
 
 extern const Tactic conv_transposed_tactic{
     .name = "cuda_conv_transposed",
-    .version = 1,
+    .version = 2,
     .operators = {"ConvTranspose"},
     .supports = supports_job<Conv, conv_of>,
     .estimate = direct_estimate,
