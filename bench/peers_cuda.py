@@ -9,7 +9,8 @@ one process, in interleaved rounds:
   gpu   GPU time of one inference, inputs resident: replays of a CUDA graph one after the other, between two events
         (eager: calls in place of replays)
   cold  the same, of one replay after the L2 cache was overwritten
-  host  from an input in pinned memory of the host to the output there, copies and synchronisation included
+  host  from an input in pinned memory of the host to the output there, copies and synchronisation included (f32 for
+        Vivace, which is twice the bytes of the peers' f16)
 
 The peers: eager fp32 and fp16 (channels last); graph, a CUDA graph of eager fp16 (of fp32 too where Vivace's f32 is
 measured); compiled, torch.compile with max-autotune and freezing in fp16, channels last, as a CUDA graph, the better of
@@ -160,9 +161,9 @@ class Runner:
         import torch
 
         self.replay, self.x, self.y = replay, x, y
-        self.host_x = torch.empty(x.shape, dtype=x.dtype, pin_memory=True)
-        self.host_x.copy_(x)
-        self.host_y = torch.empty(y.shape, dtype=y.dtype, pin_memory=True)
+        # Of the same layout, so that a copy is one.
+        self.host_x = torch.empty_like(x, device="cpu", pin_memory=True).copy_(x)
+        self.host_y = torch.empty_like(y, device="cpu", pin_memory=True)
 
     def host_to_host(self):
         import torch
@@ -314,7 +315,7 @@ def measure_model(arguments, name, folder, runtimes):
         row, start = rows[runtime], time.perf_counter()
         try:
             if runtime.startswith("Vivace"):
-                library = vivace_ctypes.Library(arguments.library or vivace_ctypes.find_library(arguments.vivace))
+                library = vivace_ctypes.Library(library_of(arguments))
                 plan = folder / f"{runtime.replace(' ', '-')}.plan"
                 if not plan.exists():
                     build(arguments, folder / f"{name}.onnx", plan, runtime.split()[1])
@@ -336,10 +337,18 @@ def measure_model(arguments, name, folder, runtimes):
     return rows
 
 
+def library_of(arguments):
+    import vivace_ctypes
+
+    return arguments.library or vivace_ctypes.find_library(arguments.vivace)
+
+
 def build(arguments, model, plan, precision):
     command = [arguments.vivace, "build", model, "-o", plan, "--device", "cuda", "--precision", precision, "--quiet"]
     command += [f"--{option}" for option in arguments.build]
-    done = subprocess.run(command, capture_output=True, text=True)
+    libraries = [str(library_of(arguments).parent), os.environ.get("LD_LIBRARY_PATH", "")]
+    environment = os.environ | {"LD_LIBRARY_PATH": os.pathsep.join(filter(None, libraries))}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])
 
