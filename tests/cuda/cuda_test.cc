@@ -157,6 +157,20 @@ INSTANTIATE_TEST_SUITE_P(
             "(%x: f32[1,8,9,9]) { %a = Conv(%x, const f32[44,8,1,1] random(1)) %y = MaxPool(%a) {kernel_shape=[3,3], "
             "strides=[2,2], pads=[1,1,1,1]} return %y }",
             DType::f16},
+        Golden{
+            "concat_last.cu", "cuda_concat", "",
+            "(%x: f32[2,8,3,3]) { %a = Conv(%x, const f32[16,8,1,1] random(1)) %b = MaxPool(%a) {kernel_shape=[1,1]} "
+            "%c = Conv(%x, const f32[13,8,1,1] random(2)) %y = Concat(%b, %c, %a) {axis=1} return %y }",
+            DType::f16},
+        Golden{"split_last.cu", "cuda_concat", "",
+               "(%x: f32[2,8,3,3]) { %a = Conv(%x, const f32[29,8,1,1] random(1)) %y, %z = Split(%a, const i64[2] {13, "
+               "16}) {axis=1} return %y, %z }",
+               DType::f16},
+        Golden{
+            "resize_last.cu", "cuda_resize", "",
+            "(%x: f32[1,8,3,4]) { %a = Conv(%x, const f32[12,8,1,1] random(1)) %y = Resize(%a, _, _, const i64[4] {1, "
+            "12, 6, 8}) {mode=\"linear\"} return %y }",
+            DType::f16},
         Golden{"copy.cu", "cuda_copy", "", "(%x: f16[5,6,7]) { %y = Transpose(%x) {perm=[2,0,1]} return %y }"},
         Golden{"conv_transposed.cu", "cuda_conv_transposed", "",
                "(%x: f32[1,4,5,5]) { %y = ConvTranspose(%x, const f32[4,3,3,3] random(1)) {group=2, strides=[2,2], "

@@ -96,6 +96,16 @@ constexpr const char* kMoreCases[] = {
     "(%x: f32[1,35,8,8]) { %y = AveragePool(%x) {kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], ceil_mode=1, "
     "count_include_pad=1} return %y }",
     "(%x: f32[1,45,15,14]) { %y = MaxPool(%x) {kernel_shape=[3,3], strides=[2,2], ceil_mode=1} return %y }",
+    "(%x: f32[2,58,5,3], %z: f32[2,58,5,3]) { %y = Concat(%x, %z) {axis=1} return %y }",
+    "(%x: f32[2,16,5,3], %z: f32[2,8,5,3], %w: f32[2,13,5,3]) { %y = Concat(%x, %z, %w) {axis=-3} return %y }",
+    "(%x: f32[3,4,6], %z: f32[3,1,6], %w: f32[3,0,6]) { %y = Concat(%x, %z, %w) {axis=1} return %y }",
+    "(%x: f32[2,116,3,5]) { %y, %z = Split(%x, const i64[2] {58, 58}) {axis=1} return %y, %z }",
+    "(%x: f32[2,45,3,5]) { %y, %z, %w = Split(%x, const i64[3] {16, 24, 5}) {axis=1} return %y, %w }",
+    "(%x: i8[5,6,7]) { %y, %z = Split(%x, const i64[2] {2, 4}) {axis=1} return %y, %z }",
+    "(%x: f32[2,13,5,7]) { %y = Resize(%x, _, const f32[4] {1.0, 1.0, 2.0, 2.0}) {mode=\"nearest\", "
+    "coordinate_transformation_mode=\"asymmetric\", nearest_mode=\"floor\"} return %y }",
+    "(%x: f32[1,29,5,7]) { %y = Resize(%x, _, _, const i64[4] {1, 29, 11, 9}) {mode=\"cubic\"} return %y }",
+    "(%x: u8[3,5,7]) { %y = Resize(%x, _, _, const i64[3] {3, 11, 9}) {mode=\"nearest\"} return %y }",
     "(%x: i64[5,6]) { %y = Transpose(%x) return %y }",
     "(%x: f16[5,6], %z: f16[5,3]) { %y = Concat(%x, %z) {axis=1} return %y }",
 };
