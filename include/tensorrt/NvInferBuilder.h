@@ -14,7 +14,7 @@ namespace nvinfer1 {
 #if VIVACE_TENSORRT_MAJOR < 10
 /// What the builder may do.
 enum class BuilderFlag : int32_t {
-  /// Accepted: computation of f32 networks is in f32.
+  /// Tensors of f32 may be of f16 within an engine of a GPU; the CPU computes f32 networks in f32.
   kFP16 = 0,
   /// A calibrator is called for its ranges. Computation of f32 networks stays in f32.
   kINT8 = 1,
@@ -52,7 +52,7 @@ enum class BuilderFlag : int32_t {
   kFP8 = 17,
   /// A build that would have to time something fails.
   kERROR_ON_TIMING_CACHE_MISS = 18,
-  /// Accepted: computation of f32 networks is in f32.
+  /// As kFP16, which goes first, with bf16.
   kBF16 = 19,
   /// Accepted: nothing is compiled.
   kDISABLE_COMPILATION_CACHE = 20,
@@ -86,7 +86,7 @@ constexpr int32_t EnumMax<BuilderFlag>() noexcept {
 #else
 /// What the builder may do.
 enum class BuilderFlag : int32_t {
-  /// Accepted: computation of f32 networks is in f32.
+  /// Tensors of f32 may be of f16 within an engine of a GPU; the CPU computes f32 networks in f32.
   kFP16 = 0,
   /// A calibrator is called for its ranges. Computation of f32 networks stays in f32.
   kINT8 = 1,
@@ -120,7 +120,7 @@ enum class BuilderFlag : int32_t {
   kFP8 = 15,
   /// A build that would have to time something fails.
   kERROR_ON_TIMING_CACHE_MISS = 16,
-  /// Accepted: computation of f32 networks is in f32.
+  /// As kFP16, which goes first, with bf16.
   kBF16 = 17,
   /// Accepted: nothing is compiled.
   kDISABLE_COMPILATION_CACHE = 18,

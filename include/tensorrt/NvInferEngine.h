@@ -168,7 +168,7 @@ class ICudaEngine {
   virtual IExecutionContext* createExecutionContext(IRuntimeConfig* runtimeConfig) noexcept = 0;
   virtual IExecutionContext* createExecutionContextWithoutDeviceMemory() noexcept = 0;
   virtual IRuntimeConfig* createRuntimeConfig() noexcept = 0;
-  /// kHOST for shape tensors, kDEVICE for all else. An engine of the CPU backend reads all of them as host memory.
+  /// kHOST for shape tensors, kDEVICE for all else. An engine takes any of them from where it lies.
   virtual TensorLocation getTensorLocation(char const* tensorName) const noexcept = 0;
   virtual bool isShapeInferenceIO(char const* tensorName) const noexcept = 0;
   virtual TensorIOMode getTensorIOMode(char const* tensorName) const noexcept = 0;
@@ -313,7 +313,7 @@ class IExecutionContext {
   /// @return 0, or how many input shapes or values are missing; at most nbMaxNames of their names are written
   virtual int32_t inferShapes(int32_t nbMaxNames, char const** tensorNames) noexcept = 0;
   virtual std::size_t updateDeviceMemorySizeForShapes() noexcept = 0;
-  /// Kept; a run has ended when enqueueV3 returns, so there is nothing to wait for.
+  /// Recorded in the stream after a run that the caller's CUDA driver queued; of no use where enqueueV3 waits.
   virtual bool setInputConsumedEvent(cudaEvent_t event) noexcept = 0;
   virtual cudaEvent_t getInputConsumedEvent() const noexcept = 0;
   virtual bool setOutputAllocator(char const* tensorName, IOutputAllocator* outputAllocator) noexcept = 0;

@@ -21,14 +21,14 @@ def _load(plan: Any) -> trt.ICudaEngine | None:
 class _Grown(trt.IOutputAllocator):
     """Memory of an output whose shape is known once it is computed."""
 
-    def __init__(self, dtype: torch.dtype) -> None:
+    def __init__(self, dtype: torch.dtype, device: torch.device) -> None:
         super().__init__()
         self.dtype = dtype
         self.shape: tuple[int, ...] = ()
-        self.memory = torch.empty(0, dtype=torch.uint8)
+        self.memory = torch.empty(0, dtype=torch.uint8, device=device)
 
     def reallocate_output(self, name: str, memory: int, size: int, alignment: int) -> int:
-        self.memory = torch.empty(max(size, 1), dtype=torch.uint8)
+        self.memory = torch.empty(max(size, 1), dtype=torch.uint8, device=self.memory.device)
         return self.memory.data_ptr()
 
     def notify_shape(self, name: str, shape: Any) -> None:
@@ -124,12 +124,12 @@ class TRTModule(torch.nn.Module):
             tensors = self.input_flattener.flatten(inputs)
         if len(tensors) != len(self.input_names):
             raise TypeError(f"The engine has {len(self.input_names)} inputs, not {len(tensors)}")
-        # Tensors in this machine's memory are computed on where they are, and results are written where they stay. What
-        # had to be copied is held here until the engine is done with it.
+        # The engine reads and writes tensors where they are, in memory of the CPU or of a GPU, whichever it runs on
+        # itself. What had to be copied is held here until the engine is done with it.
         device = tensors[0].device if tensors else torch.device("cpu")
         held = []
         for name, value in zip(self.input_names, tensors):
-            value = value.detach().to("cpu", self._types[name]).contiguous()
+            value = value.detach().to(device, self._types[name]).contiguous()
             held.append(value)
             if not self.context.set_input_shape(name, tuple(value.shape)):
                 raise ValueError(f"Input '{name}' cannot have shape {tuple(value.shape)}")
@@ -138,14 +138,16 @@ class TRTModule(torch.nn.Module):
         for name in self.output_names:
             shape = tuple(self.context.get_tensor_shape(name))
             if min(shape, default=0) < 0:  # depends on the values
-                made.append(_Grown(self._types[name]))
+                made.append(_Grown(self._types[name], device))
                 self.context.set_output_allocator(name, made[-1])
             else:
-                made.append(torch.empty(shape, dtype=self._types[name]))
+                made.append(torch.empty(shape, dtype=self._types[name], device=device))
                 self.context.set_tensor_address(name, made[-1].data_ptr())
-        if not self.context.execute_async_v3(0):
+        # PyTorch's memory is given away again in the order of its stream, so nothing is to be waited for.
+        stream = torch.cuda.current_stream(device).cuda_stream if device.type == "cuda" else 0
+        if not self.context.execute_async_v3(stream):
             raise RuntimeError("The engine failed; the logger has the reason")
-        outputs = [(value.tensor() if isinstance(value, _Grown) else value).to(device) for value in made]
+        outputs = [value.tensor() if isinstance(value, _Grown) else value for value in made]
         if self.output_flattener is not None:
             return self.output_flattener.unflatten(outputs)
         return tuple(outputs) if len(outputs) > 1 else outputs[0]

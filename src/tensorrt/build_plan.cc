@@ -7,6 +7,7 @@
 #include "tensorrt/algorithms.h"
 #include "tensorrt/calibration.h"
 #include "tensorrt/core.h"
+#include "tensorrt/device.h"
 #include "tensorrt/formats.h"
 #include "tensorrt/stripping.h"
 #include "tensorrt/types.h"
@@ -113,16 +114,24 @@ Status fix_dimensions(ir::Graph& graph, const std::map<std::string, plan::ShapeR
   return any ? ops::infer_graph(graph) : Status();
 }
 
+// The type that tensors of f32 may be stored in. A strongly typed network says the types itself.
+DType precision_of(const Network& network, const BuilderConfig& config, const std::string& device) {
+  if (device == "cpu" || network.getFlag(nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED)) return DType::f32;
+  return config.has(BuilderFlag::kFP16) ? DType::f16 : config.has(BuilderFlag::kBF16) ? DType::bf16 : DType::f32;
+}
+
 // What a client asked for and does not get; each build says so once.
-void tell_without_effect(const BuilderConfig& config, const Errors& errors) {
-  const std::pair<BuilderFlag, const char*> precisions[] = {{BuilderFlag::kFP16, "FP16"}, {BuilderFlag::kBF16, "BF16"},
-                                                            {BuilderFlag::kINT8, "INT8"}, {BuilderFlag::kFP8, "FP8"},
-                                                            {BuilderFlag::kINT4, "INT4"}, {BuilderFlag::kFP4, "FP4"}};
+void tell_without_effect(const BuilderConfig& config, const builder::BuildConfig& build, const Errors& errors) {
+  const std::tuple<BuilderFlag, const char*, DType> precisions[] = {
+      {BuilderFlag::kFP16, "FP16", DType::f16},       {BuilderFlag::kBF16, "BF16", DType::bf16},
+      {BuilderFlag::kINT8, "INT8", DType::undefined}, {BuilderFlag::kFP8, "FP8", DType::undefined},
+      {BuilderFlag::kINT4, "INT4", DType::undefined}, {BuilderFlag::kFP4, "FP4", DType::undefined}};
   std::string asked;
-  for (const auto& [flag, name] : precisions)
-    if (config.has(flag)) asked += (asked.empty() ? "" : ", ") + std::string(name);
+  for (const auto& [flag, name, type] : precisions)
+    if (config.has(flag) && type != build.precision) asked += (asked.empty() ? "" : ", ") + std::string(name);
   if (!asked.empty())
-    errors.log(Severity::kINFO, asked + " is allowed, but the CPU backend computes f32 networks in f32 here");
+    errors.log(Severity::kINFO, asked + " is allowed, but networks of f32 are computed in " +
+                                    to_string(build.precision) + " on " + build.device);
 }
 
 // Shapes for calibration: the optimum of its own profile, or of the first.
@@ -154,6 +163,21 @@ Result<builder::BuildResult> build_selected(std::unique_ptr<ir::Graph> graph, bu
   offered.report_to(*selector);
   if (build.cache == &own) build.cache = nullptr;
   return built;
+}
+
+// Where nobody named the device, what a GPU cannot run yet is built for the CPU.
+Result<builder::BuildResult> build_where_possible(std::unique_ptr<ir::Graph> graph, builder::BuildConfig& build,
+                                                  const BuilderConfig& config, const Errors& errors) {
+  if (build.device == "cpu" || !device_of_environment().empty()) return build_selected(std::move(graph), build, config);
+  std::unique_ptr<ir::Graph> spare = graph->clone();
+  Result<builder::BuildResult> built = build_selected(std::move(graph), build, config);
+  const Code code = built.status().code();
+  if (built.ok() || (code != Code::unsupported && code != Code::device_unavailable)) return built;
+  errors.log(Severity::kWARNING, "built for the CPU, for the GPU refused it: " + built.status().message());
+  build.device = "cpu";
+  build.precision = DType::f32;
+  build.forced_tactics.clear();
+  return build_selected(std::move(spare), build, config);
 }
 
 Status check_all_from_cache(const builder::Report& report) {
@@ -301,13 +325,15 @@ Result<plan::Plan> build_plan(Network& network, const BuilderConfig& config, con
   }
   build.model_name = metadata.name;
   if (!config.has(BuilderFlag::kDISABLE_TIMING_CACHE)) build.cache = settings.timings.get();
-  tell_without_effect(config, errors);
+  build.device = device_of_builds();
+  build.precision = precision_of(network, config, build.device);
+  tell_without_effect(config, build, errors);
 
   std::unique_ptr<ir::Graph> as_it_was = metadata.refittable ? graph->clone() : nullptr;
   Progress progress(settings.monitor);
   if (settings.monitor)
     build.progress = [&](const std::string& phase, double fraction) { return progress.step(phase, fraction); };
-  VIVACE_ASSIGN(builder::BuildResult built, build_selected(std::move(graph), build, config));
+  VIVACE_ASSIGN(builder::BuildResult built, build_where_possible(std::move(graph), build, config, errors));
   if (!progress.next_phase()) return Status(Code::cancelled, "the progress monitor stopped the build");
   for (const std::string& note : built.report.notes) errors.log(Severity::kINFO, note);
   if (config.has(BuilderFlag::kERROR_ON_TIMING_CACHE_MISS)) VIVACE_TRY(check_all_from_cache(built.report));

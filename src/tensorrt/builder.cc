@@ -2,6 +2,7 @@
 
 #include "base/threads.h"
 #include "ops/operator.h"
+#include "tensorrt/device.h"
 #include "tensorrt/engine.h"
 #include "tensorrt/host_memory.h"
 #include "tensorrt/personality.h"
@@ -12,6 +13,12 @@ using Severity = nvinfer1::ILogger::Severity;
 
 void Builder::setErrorRecorder(nvinfer1::IErrorRecorder* recorder) noexcept { errors_.record_to(recorder); }
 
+bool Builder::platformHasFastFp16() const noexcept {
+  bool has = false;
+  guarded(errors_, [&] { return has = device_of_builds() != "cpu", Status(); });
+  return has;
+}
+
 bool Builder::setMaxThreads(int32_t threads) noexcept {
   return guarded(errors_, [&]() -> Status {
     if (threads < 1)
@@ -21,9 +28,7 @@ bool Builder::setMaxThreads(int32_t threads) noexcept {
   });
 }
 
-int32_t Builder::getMaxThreads() const noexcept {
-  return options_.threads ? options_.threads : available_processors();
-}
+int32_t Builder::getMaxThreads() const noexcept { return options_.threads ? options_.threads : available_processors(); }
 
 nvinfer1::IPluginRegistry& Builder::getPluginRegistry() noexcept { return *::getPluginRegistry(); }
 
@@ -67,8 +72,7 @@ void Builder::setMaxBatchSize(int32_t batch) noexcept {
   });
 }
 
-Result<std::vector<std::byte>> Builder::build(nvinfer1::INetworkDefinition& network,
-                                              nvinfer1::IBuilderConfig& config) {
+Result<std::vector<std::byte>> Builder::build(nvinfer1::INetworkDefinition& network, nvinfer1::IBuilderConfig& config) {
   VIVACE_ASSIGN(const plan::Plan plan, build_plan(static_cast<Network&>(network),
                                                   static_cast<const BuilderConfig&>(config), options_, errors_));
   return plan::to_bytes(plan);
@@ -85,7 +89,7 @@ nvinfer1::IHostMemory* Builder::buildSerializedNetwork(nvinfer1::INetworkDefinit
   return made;
 }
 
-// A plan of the CPU has no kernels as text.
+// Plans have no kernels as text.
 nvinfer1::IHostMemory* Builder::buildSerializedNetwork(nvinfer1::INetworkDefinition& network,
                                                        nvinfer1::IBuilderConfig& config,
                                                        nvinfer1::IHostMemory*& kernel_text) noexcept {

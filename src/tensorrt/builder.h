@@ -18,8 +18,8 @@ class Builder final : public nvinfer1::IBuilder {
     forget_logger(errors_.logger);
   }
 
-  // Nothing is faster in a smaller type: f32 networks are computed in f32.
-  bool platformHasFastFp16() const noexcept override { return false; }
+  // The CPU computes f32 networks in f32, GPUs also in f16.
+  bool platformHasFastFp16() const noexcept override;
   bool platformHasFastInt8() const noexcept override { return false; }
   bool platformHasTf32() const noexcept override { return false; }
   int32_t getMaxDLABatchSize() const noexcept override { return 0; }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "tensorrt/device.h"
 #include "tensorrt/engine.h"
 #include "tensorrt/types.h"
 
@@ -92,7 +93,7 @@ Status calibrate(nvinfer1::IInt8Calibrator& calibrator, plan::Plan plan, const s
   metadata.unfused_debug = true;
   describe(plan, metadata);
   VIVACE_ASSIGN(const std::vector<std::byte> bytes, plan::to_bytes(plan));
-  VIVACE_ASSIGN(std::shared_ptr<Core> core, Core::load(bytes, {0, narrow, false, nullptr}));
+  VIVACE_ASSIGN(std::shared_ptr<Core> core, Core::load(bytes, {0, narrow, false, nullptr, "cpu"}));
   Engine engine(core, errors);
   const std::unique_ptr<nvinfer1::IExecutionContext> context(
       engine.createExecutionContext(RuntimeConfig::Strategy::kSTATIC));
@@ -122,11 +123,14 @@ Status calibrate(nvinfer1::IInt8Calibrator& calibrator, plan::Plan plan, const s
     if (!ran) return {Code::invalid_argument, "calibration: a batch could not be run"};
     for (const Slot& slot : core->slots()) {
       const char* name = slot.name.c_str();
-      if (slot.input)
-        ranges.see(slot.name, slot.data_type, context->getTensorAddress(name),
-                   volume(context->getTensorShape(name)) * batch);
-      else
+      if (slot.input) {
+        const int64_t count = volume(context->getTensorShape(name)) * batch;
+        std::vector<std::byte> values(byte_size(slot.type, count));
+        VIVACE_TRY(read_from(values.data(), context->getTensorAddress(name), values.size(), nullptr));
+        ranges.see(slot.name, slot.data_type, values.data(), count);
+      } else {
         ranges.see(slot.name, slot.data_type, outputs[slot.name].data(), outputs[slot.name].count());
+      }
     }
   }
   if (batches == 0) {

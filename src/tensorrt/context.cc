@@ -1,9 +1,7 @@
 #include "tensorrt/context.h"
 
 #include <algorithm>
-#include <cstring>
 
-#include "tensorrt/capture.h"
 #include "tensorrt/formats.h"
 #include "tensorrt/memory.h"
 #include "tensorrt/types.h"
@@ -20,8 +18,6 @@ bool complete(const Shape& shape) {
   return std::all_of(shape.begin(), shape.end(), [](int64_t d) { return d >= 0; });
 }
 
-constexpr uint64_t kOutputAlignment = 256;
-
 }  // namespace
 
 Context::Context(Engine& engine, std::shared_ptr<Core> core)
@@ -34,6 +30,9 @@ Result<std::unique_ptr<Context>> Context::create(Engine& engine,
                                                  nvinfer1::ExecutionContextAllocationStrategy strategy) {
   std::unique_ptr<Context> made(new Context(engine, engine.core()));
   made->config_.setExecutionContextAllocationStrategy(strategy);
+  if (const std::string& gpu = made->core_->gpu(); !gpu.empty()) {
+    VIVACE_ASSIGN(made->bridge_, Bridge::open(gpu));
+  }
   made->generation_ = made->core_->generation() + 1;  // none yet
   VIVACE_TRY(made->refresh());
   VIVACE_TRY(made->reserve());
@@ -49,12 +48,21 @@ Status Context::refresh() {
   if (generation == generation_) return {};
   engine_ = core_->engine();
   VIVACE_ASSIGN(context_, engine_->create_context(0, memory_of(core_->options().allocator)));
-  if (user_managed()) VIVACE_TRY(context_->use_memory(user_memory_, user_bytes_));
+  VIVACE_TRY(use_lent());
   context_->set_profiling(profiler_ != nullptr);
   outputs_.assign(engine_->outputs().size(), Tensor());
   debug_tensors_ = core_->debug_tensors(*engine_);
   generation_ = generation;
   stale_ = true;
+  return {};
+}
+
+// Memory of the wrong kind is of no use to the engine, which then takes its own.
+Status Context::use_lent() {
+  if (!user_managed()) return {};
+  if (!user_memory_ || (home_of(user_memory_) == Home::device) == (bridge_ != nullptr))
+    return context_->use_memory(user_memory_, user_bytes_);
+  context_->release_memory();
   return {};
 }
 
@@ -126,7 +134,8 @@ Status Context::set_batch(int64_t batch) {
 Status Context::infer() {
   VIVACE_TRY(refresh());
   if (!stale_) return {};
-  std::vector<Shape> shapes(inputs_.size());
+  std::vector<Shape>& shapes = input_shapes_;
+  shapes.resize(inputs_.size());
   for (const Slot& slot : core_->slots()) {
     if (!slot.input) continue;
     if (!port(slot).specified)
@@ -134,6 +143,8 @@ Status Context::infer() {
     shapes[slot.index] = port(slot).shape;
   }
   VIVACE_ASSIGN(const auto made, engine_->output_shapes(shapes));
+  output_shapes_.clear();
+  for (const std::optional<Shape>& shape : made) output_shapes_.push_back(shape.value_or(Shape()));
   for (const Slot& slot : core_->slots()) {
     if (slot.input) continue;
     Port& port = this->port(slot);
@@ -142,136 +153,6 @@ Status Context::infer() {
   }
   stale_ = false;
   return {};
-}
-
-Status Context::prepare_output(const Slot& slot, Port& port, cudaStream_t stream) {
-  Tensor& tensor = outputs_[slot.index];
-  if (!port.inferred) {  // only the run knows its size
-    if (!port.allocator)
-      return bad("the shape of output '" + slot.name +
-                 "' depends on data; set an IOutputAllocator for it and call enqueueV3");
-    tensor = Tensor();
-    return {};
-  }
-  if (port.allocator) {
-    const size_t bytes = byte_size(slot.type, elements(*port.inferred));
-    void* memory = port.allocator->reallocateOutputAsync(slot.name.c_str(), port.address, std::max<size_t>(bytes, 1),
-                                                         kOutputAlignment, stream);
-    if (!memory)
-      return {Code::out_of_memory,
-              "the output allocator gave no memory for the " + std::to_string(bytes) + " bytes of '" + slot.name + "'"};
-    port.address = memory;
-  }
-  const bool same_shape = tensor.valid() && tensor.shape() == *port.inferred;
-  if (same_shape && tensor.data() == port.address) return {};
-  if (!port.address && elements(*port.inferred) > 0)
-    return bad("output '" + slot.name + "' has no address: call setTensorAddress, or give one in the bindings");
-  if (slot.type == slot.engine_type)
-    tensor = Tensor::wrap(slot.type, *port.inferred, port.address, nullptr);
-  else if (!same_shape)
-    tensor = Tensor();  // the run makes one, and deliver() converts it
-  return {};
-}
-
-Status Context::widen(const Slot& slot, Port& port) {
-  if (!port.address) return {};  // what is missing is said when the engine runs
-  if (!port.wide.valid() || port.wide.shape() != port.shape) {
-    VIVACE_ASSIGN(port.wide, Tensor::allocate(slot.engine_type, port.shape));
-  }
-  const auto* from = static_cast<const int32_t*>(port.address);
-  std::copy(from, from + port.wide.count(), port.wide.as<int64_t>());
-  inputs_[slot.index].data = port.wide.data();
-  return {};
-}
-
-// Tells an allocator what came out; a result that only the run knew the size of is copied into its memory. Integers of
-// fewer bits than the engine's are converted.
-Status Context::deliver(const Slot& slot, Port& port, cudaStream_t stream) {
-  const Tensor& tensor = outputs_[slot.index];
-  const size_t bytes = byte_size(slot.type, tensor.count());
-  if (port.inferred && tensor.shape() != *port.inferred)
-    return {Code::internal,
-            "output '" + slot.name + "' came as " + to_string(tensor.shape()) + ", not " + to_string(*port.inferred)};
-  if (!port.inferred && bytes > 0) {
-    void* memory =
-        port.allocator->reallocateOutputAsync(slot.name.c_str(), port.address, bytes, kOutputAlignment, stream);
-    if (!memory)
-      return {Code::out_of_memory,
-              "the output allocator gave no memory for the " + std::to_string(bytes) + " bytes of '" + slot.name + "'"};
-    port.address = memory;
-  }
-  if (slot.type != slot.engine_type) {
-    const std::span<const int64_t> wide = tensor.span<const int64_t>();
-    std::transform(wide.begin(), wide.end(), static_cast<int32_t*>(port.address),
-                   [](int64_t v) { return static_cast<int32_t>(std::clamp<int64_t>(v, INT32_MIN, INT32_MAX)); });
-  } else if (tensor.data() != port.address && bytes > 0) {
-    std::memcpy(port.address, tensor.data(), bytes);
-  }
-  if (port.allocator) port.allocator->notifyShape(slot.name.c_str(), to_dims(tensor.shape()));
-  return {};
-}
-
-Status Context::run(bool emits_profile, cudaStream_t stream) {
-  if (core_->lacks_weights())
-    return bad("the engine's plan was stripped of its weights; give them back with an IRefitter first");
-  VIVACE_TRY(infer());
-  bool to_deliver = false;
-  for (const Slot& slot : core_->slots()) {
-    Port& port = this->port(slot);
-    const bool converted = slot.type != slot.engine_type;
-    if (slot.input) {
-      inputs_[slot.index].data = port.address;
-      if (converted) VIVACE_TRY(widen(slot, port));
-      continue;
-    }
-    to_deliver |= port.allocator || converted;
-    VIVACE_TRY(prepare_output(slot, port, stream));
-  }
-  if (profiler_) context_->reset_profile();
-  if (const Status status = context_->run(inputs_, outputs_); !status.ok()) {
-    if (status.code() != Code::out_of_memory || !user_managed()) return status;
-    return {status.code(), status.message() + "; give setDeviceMemoryV2 as many as getDeviceMemorySizeV2 says"};
-  }
-  if (to_deliver)
-    for (const Slot& slot : core_->slots())
-      if (!slot.input) VIVACE_TRY(deliver(slot, port(slot), stream));
-  if (profiler_ && emits_profile) report_profile();
-  return debug_ ? show_debug_tensors(stream) : Status();
-}
-
-Status Context::show_debug_tensors(cudaStream_t stream) {
-  for (const DebugTensor& shown : debug_tensors_) {
-    if (shown.unfused ? !unfused_on_ : !debug_on_.contains(shown.name)) continue;
-    const Tensor& tensor = outputs_[shown.index];
-    if (!debug_->processDebugTensor(tensor.data(), nvinfer1::TensorLocation::kDEVICE, to_data_type(tensor.type()),
-                                    to_dims(tensor.shape()), shown.name.c_str(), stream))
-      return {Code::cancelled, "the debug listener failed on '" + shown.name + "'"};
-  }
-  return {};
-}
-
-Status Context::run_on(cudaStream_t stream) {
-  if (!is_captured(stream)) return run(enqueue_emits_profile_, stream);
-  VIVACE_TRY(infer());
-  for (const Slot& slot : core_->slots())
-    if (!slot.input) VIVACE_TRY(prepare_output(slot, port(slot), stream));
-  capture(stream, [this, ports = ports_, stream] { replay(ports, stream); });
-  return {};
-}
-
-void Context::replay(const std::vector<Port>& ports, cudaStream_t stream) {
-  const std::vector<Port> own = ports_;
-  const auto use = [this](const std::vector<Port>& used) {
-    ports_ = used;
-    for (const Slot& slot : core_->slots()) {
-      if (!slot.input || inputs_[slot.index].shape == port(slot).shape) continue;
-      inputs_[slot.index].shape = port(slot).shape;
-      stale_ = true;
-    }
-  };
-  use(ports);
-  guarded(errors_, [&] { return run(enqueue_emits_profile_, stream); });
-  use(own);
 }
 
 Status Context::bind(void* const* bindings) {
@@ -284,14 +165,14 @@ Status Context::bind(void* const* bindings) {
 bool Context::executeV2(void* const* bindings) noexcept {
   return guarded(errors_, [&]() -> Status {
     VIVACE_TRY(bind(bindings));
-    return run(true, nullptr);
+    return run(true, true, nullptr);
   });
 }
 
-bool Context::enqueueV2(void* const* bindings, cudaStream_t stream, cudaEvent_t*) noexcept {
+bool Context::enqueueV2(void* const* bindings, cudaStream_t stream, cudaEvent_t* consumed) noexcept {
   return guarded(errors_, [&]() -> Status {
     VIVACE_TRY(bind(bindings));
-    return run_on(stream);
+    return run_on(stream, consumed);
   });
 }
 
@@ -299,11 +180,11 @@ bool Context::enqueueV3(cudaStream_t stream) noexcept {
   return guarded(errors_, [&] { return run_on(stream); });
 }
 
-bool Context::enqueue(int32_t batch, void* const* bindings, cudaStream_t stream, cudaEvent_t*) noexcept {
+bool Context::enqueue(int32_t batch, void* const* bindings, cudaStream_t stream, cudaEvent_t* consumed) noexcept {
   return guarded(errors_, [&]() -> Status {
     VIVACE_TRY(set_batch(batch));
     VIVACE_TRY(bind(bindings));
-    return run_on(stream);
+    return run_on(stream, consumed);
   });
 }
 
@@ -311,7 +192,7 @@ bool Context::execute(int32_t batch, void* const* bindings) noexcept {
   return guarded(errors_, [&]() -> Status {
     VIVACE_TRY(set_batch(batch));
     VIVACE_TRY(bind(bindings));
-    return run(true, nullptr);
+    return run(true, true, nullptr);
   });
 }
 
@@ -468,9 +349,8 @@ bool Context::getShapeBinding(int32_t index, int32_t* data) const noexcept {
            const Port& port = this->port(*slot);
            if (!port.address || !data || slot->type != DType::i32)
              return bad("getShapeBinding: '" + slot->name + "' has no 32-bit values yet");
-           std::memcpy(data, port.address,
-                       byte_size(slot->type, elements(slot->input ? port.shape : port.inferred.value_or(Shape{0}))));
-           return {};
+           const Shape& shape = slot->input ? port.shape : port.inferred.value_or(Shape{0});
+           return read_from(data, port.address, byte_size(slot->type, elements(shape)), nullptr);
          });
 }
 
@@ -523,7 +403,7 @@ void Context::setDeviceMemoryV2(void* memory, int64_t size) noexcept {
           "createExecutionContextWithoutDeviceMemory");
     user_memory_ = memory;
     user_bytes_ = static_cast<std::size_t>(std::max<int64_t>(size, 0));
-    return context_->use_memory(user_memory_, user_bytes_).within("setDeviceMemory");
+    return use_lent().within("setDeviceMemory");
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "tensorrt/device.h"
 #include "tensorrt/engine.h"
 
 namespace vivace::tensorrt {
@@ -73,7 +74,7 @@ class Context final : public nvinfer1::IExecutionContext {
   bool setUnfusedTensorsDebugState(bool on) noexcept override;
   bool getUnfusedTensorsDebugState() const noexcept override { return unfused_on_; }
 
-  // Accepted, kept, without effect on the CPU.
+  // Accepted and kept; the event is recorded where the client's stream is the driver's.
   void setDebugSync(bool sync) noexcept override { debug_sync_ = sync; }
   bool getDebugSync() const noexcept override { return debug_sync_; }
   bool setInputConsumedEvent(cudaEvent_t event) noexcept override { return consumed_ = event, true; }
@@ -97,7 +98,8 @@ class Context final : public nvinfer1::IExecutionContext {
     bool specified = false;         // an input's shape is complete
     std::optional<Shape> inferred;  // an output's, for the inputs' shapes; empty where it depends on data
     void* address = nullptr;
-    Tensor wide;  // an input's elements as the engine takes them, where the client's have fewer bits
+    Home home = Home::unknown;  // of the address, at a run
+    Tensor near, wide;  // an input's elements on the host, and as the engine takes them, for the client's fewer bits
     nvinfer1::IOutputAllocator* allocator = nullptr;
   };
 
@@ -114,13 +116,24 @@ class Context final : public nvinfer1::IExecutionContext {
   /// The shape as the client sees it, -1 where it is not known yet.
   Dims visible_shape(const Slot& slot);
   Status refresh();  // after the engine was refitted
+  Status use_lent();
   /// Has the client's allocator, if there is one, give the memory that the strategy asks for now.
   Status reserve();
-  Status widen(const Slot& slot, Port& port);
-  Status show_debug_tensors(cudaStream_t stream);
-  Status run(bool emits_profile, cudaStream_t stream);
+  /// Has the input's elements on the host, as the engine takes them.
+  Status fetch(const Slot& slot, Port& port, cudaStream_t stream);
+  /// Shows a debug tensor to whoever listens, if it is one that is switched on.
+  Status show(const DebugTensor& tensor, const void* data, nvinfer1::TensorLocation location, DType type,
+              const Shape& shape, cudaStream_t stream);
+  /// Whether the driver knows any of the memory that is bound, and so the stream.
+  bool uses_driver() const;
+  /// On memory of the host, into which that of a GPU is copied.
+  Status run_on_host_memory(bool emits_profile, cudaStream_t stream);
+  /// On memory of the GPU that the engine runs on, into which that of the host is copied; queued, where all is the
+  /// driver's, in the client's stream.
+  Status run_on_gpu_memory(bool waits, cudaStream_t clients);
+  Status run(bool emits_profile, bool waits, cudaStream_t stream);
   /// run(), or has the graph that the stream is captured into run with what is bound now.
-  Status run_on(cudaStream_t stream);
+  Status run_on(cudaStream_t stream, cudaEvent_t* consumed = nullptr);
   void replay(const std::vector<Port>& ports, cudaStream_t stream);
   Status prepare_output(const Slot& slot, Port& port, cudaStream_t stream);
   Status deliver(const Slot& slot, Port& port, cudaStream_t stream);
@@ -137,7 +150,10 @@ class Context final : public nvinfer1::IExecutionContext {
   std::vector<Port> ports_;
   std::vector<TensorView> inputs_;
   std::vector<Tensor> outputs_;
-  bool stale_ = true;  // the outputs' shapes are not those of the inputs' shapes
+  std::unique_ptr<Bridge> bridge_;                   // of an engine on a GPU
+  std::vector<Shape> input_shapes_, output_shapes_;  // as infer() found them; shapes that depend on data are empty
+  std::vector<backends::DeviceBuffer> from_, to_;    // what is queued, by the engine's order
+  bool stale_ = true;                                // the outputs' shapes are not those of the inputs' shapes
   int32_t profile_ = 0;
   nvinfer1::IProfiler* profiler_ = nullptr;
   bool enqueue_emits_profile_ = true;

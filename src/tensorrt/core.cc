@@ -7,6 +7,7 @@
 
 #include "builder/builder.h"
 #include "builder/layer_outputs.h"
+#include "tensorrt/device.h"
 #include "tensorrt/memory.h"
 #include "tensorrt/plugin_host.h"
 #include "tensorrt/stripping.h"
@@ -25,13 +26,18 @@ Result<std::shared_ptr<runtime::Engine>> Core::load_engine(plan::Plan plan) cons
   runtime::EngineOptions options;
   options.threads = options_.threads;
   options.lower_again = builder::lower_again;
-  if (metadata_.unfused_debug) options.adapt = builder::with_layer_outputs;
+  options.device = options_.device;
+  if (metadata_.unfused_debug)
+    options.adapt = [device = std::string(gpu_.empty() ? "cpu" : "cuda")](const plan::Program& program) {
+      return builder::with_layer_outputs(program, device);
+    };
   return runtime::Engine::load(std::move(plan), std::move(options));
 }
 
 Result<std::shared_ptr<Core>> Core::load(std::span<const std::byte> bytes, const CoreOptions& options) {
   std::shared_ptr<void> owner;
-  if (options.allocator && plan::looks_like_plan(bytes)) {
+  const bool of_gpu = options.allocator && gives_device_memory(*options.allocator);
+  if (options.allocator && !of_gpu && plan::looks_like_plan(bytes)) {
     VIVACE_ASSIGN(const std::shared_ptr<std::byte> copy, copy_to(*options.allocator, bytes));
     bytes = {copy.get(), bytes.size()};
     owner = copy;
@@ -41,12 +47,23 @@ Result<std::shared_ptr<Core>> Core::load(std::span<const std::byte> bytes, const
   std::shared_ptr<Core> core(new Core());
   VIVACE_ASSIGN(core->metadata_, metadata_of(plan));
   core->options_ = options;
+  core->choose_device(plan);
+  if (of_gpu == core->gpu_.empty()) core->options_.allocator = nullptr;
   if (core->options_.threads <= 0) core->options_.threads = threads_of_environment();
   core->lacks_weights_ = core->metadata_.stripped_bytes > 0;
   VIVACE_TRY(fill_with_zeros(plan));
   VIVACE_ASSIGN(core->engine_, core->load_engine(std::move(plan)));
   VIVACE_TRY(core->find_slots());
   return core;
+}
+
+void Core::choose_device(const plan::Plan& plan) {
+  std::string& device = options_.device;
+  if (device.empty() && plan.origin.device.starts_with("cuda")) {
+    const std::string asked = device_of_environment();
+    device = asked.empty() || asked.starts_with("sm_") ? current_device() : asked;
+  }
+  if (device.starts_with("cuda")) gpu_ = device;
 }
 
 Status Core::find_slots() {

@@ -42,6 +42,7 @@ struct CoreOptions {
   bool narrow = false;        // clients of before 9 know no 64-bit integers: they bind 32 bits, which are converted
   bool ask_creators = false;  // for plugins: see ask_creators_again()
   nvinfer1::IGpuAllocator* allocator = nullptr;  // of the plan and of what contexts need; outlives them
+  std::string device = {};                       // "cpu", "cuda:0"; empty: VIVACE_TENSORRT_DEVICE, or that of the plan
 };
 
 class Core {
@@ -52,6 +53,8 @@ class Core {
   const std::vector<Slot>& slots() const { return slots_; }
   const Metadata& metadata() const { return metadata_; }
   const CoreOptions& options() const { return options_; }
+  /// The GPU that the engine runs on, as "cuda:0"; empty on the CPU.
+  const std::string& gpu() const { return gpu_; }
   /// Whether weights that the plan was stripped of are not there yet.
   bool lacks_weights() const { return lacks_weights_.load(std::memory_order_acquire); }
   /// The budget for weights, of both generations of that interface; negative: no streaming.
@@ -73,10 +76,13 @@ class Core {
 
  private:
   Core() = default;
+  /// Where to load a plan; sets gpu_. An allocator is of use only where it gives memory of that kind.
+  void choose_device(const plan::Plan& plan);
   Result<std::shared_ptr<runtime::Engine>> load_engine(plan::Plan plan) const;
   Status find_slots();
 
   CoreOptions options_;
+  std::string gpu_;
   Metadata metadata_;
   std::vector<Slot> slots_;
   std::atomic<bool> lacks_weights_ = false;

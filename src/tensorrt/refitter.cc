@@ -1,11 +1,11 @@
 #include "tensorrt/refitter.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <set>
 
 #include "builder/builder.h"
+#include "tensorrt/device.h"
 #include "tensorrt/stripping.h"
 #include "tensorrt/types.h"
 
@@ -148,7 +148,7 @@ bool Refitter::refitCudaEngine() noexcept {
     for (const auto& [id, weights] : given_) {
       ir::Value* value = copies[static_cast<size_t>(id)];
       VIVACE_ASSIGN(Tensor tensor, Tensor::allocate(value->constant().type(), value->constant().shape()));
-      std::memcpy(tensor.data(), weights.values, tensor.bytes());
+      VIVACE_TRY(read_from(tensor.data(), weights.values, tensor.bytes(), nullptr));
       graph->replace_uses(value, graph->add_constant(std::move(tensor), value->name));
       graph->remove_unused_constant(value);
     }
@@ -156,6 +156,11 @@ bool Refitter::refitCudaEngine() noexcept {
     builder::BuildConfig config;
     for (size_t i = 0; i < graph->inputs().size(); ++i) config.shapes[graph->inputs()[i]->name] = old.ranges[i];
     config.threads = engine->threads();
+    if (!core_->gpu().empty()) {
+      config.device = core_->gpu();
+      if (const auto at = old.options.find("precision"); at != old.options.end())
+        config.precision = dtype_from_string(at->second);
+    }
     config.effort = 0;  // by estimates: a refit is meant to be quick
     config.model_name = old.name;
     VIVACE_ASSIGN(builder::BuildResult built, builder::build(std::move(graph), config));

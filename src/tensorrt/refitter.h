@@ -18,7 +18,7 @@ class Refitter final : public nvinfer1::IRefitter {
   bool setWeights(char const* layer, Role role, Weights weights) noexcept override;
   bool setNamedWeights(char const* name, Weights weights) noexcept override;
   bool setNamedWeights(char const* name, Weights weights, nvinfer1::TensorLocation) noexcept override {
-    return setNamedWeights(name, weights);
+    return setNamedWeights(name, weights);  // wherever they are
   }
   bool unsetNamedWeights(char const* name) noexcept override;
   bool refitCudaEngine() noexcept override;

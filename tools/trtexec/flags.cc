@@ -210,7 +210,7 @@ Section inference_flags(Options& o) {
               {"--streams", "N", &i.streams, "Legacy name of --infStreams"},
               {"--threads", "", &i.threads, "A thread for each context; on a CPU always so"},
               {"--noDataTransfers", "", Off{&i.transfers}, "Do not copy inputs and outputs"},
-              {"--useCudaGraph", "", &i.graph, "Replay launches from a graph; nothing to replay on a CPU"},
+              {"--useCudaGraph", "", &i.graph, "Replay launches from a graph, where there is a GPU"},
               {"--useSpinWait", "", &i.spin, "Spin instead of waiting"},
               {"--exposeDMA", "", &i.expose_dma, "Do not overlap copies with inference"},
               {"--useManagedMemory", "", kOwnMemory, "Managed memory instead of copies"},

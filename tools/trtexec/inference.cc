@@ -8,6 +8,7 @@
 #include <random>
 #include <thread>
 
+#include "device.h"
 #include "engine.h"
 #include "tensors.h"
 
@@ -16,8 +17,6 @@ namespace trtexec {
 using nvinfer1::DataType;
 
 namespace {
-
-constexpr size_t kAlignment = 256;
 
 using Engine = nvinfer1::ICudaEngine;
 
@@ -76,11 +75,16 @@ void randomize(const Buffer& buffer, DataType type) {
 
 }  // namespace
 
-Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
-  const size_t size = (static_cast<size_t>(std::max<int64_t>(bytes, 1)) + kAlignment - 1) / kAlignment * kAlignment;
-  data_.reset(std::aligned_alloc(kAlignment, size));
+Buffer::Buffer(int64_t bytes, Place place) : data_(nullptr, Free{place}), bytes_(bytes) {
+  const auto size = static_cast<size_t>(std::max<int64_t>(bytes, 1));
+  Device& device = Device::get();
+  data_.reset(place == Place::host ? device.allocate_host(size) : device.allocate(size));
   if (!data_) throw Failure(fmt::format("no memory for a tensor of {} bytes", bytes));
-  std::memset(data_.get(), 0, size);
+  if (place == Place::host) std::memset(data_.get(), 0, size);
+}
+
+void Buffer::Free::operator()(void* data) const {
+  place == Place::host ? Device::get().release_host(data) : Device::get().release(data);
 }
 
 void* GrowingOutput::reallocateOutput(char const*, void*, uint64_t bytes, uint64_t) noexcept {
@@ -93,7 +97,9 @@ void* GrowingOutput::reallocateOutput(char const*, void*, uint64_t bytes, uint64
 }
 
 Stream::Stream(Engine& engine, const Options& options, Log& log, bool first)
-    : context_(engine.createExecutionContext()) {
+    : context_(engine.createExecutionContext()),
+      stream_(Device::get().make_stream()),
+      wants_graph_(options.inference.graph && Device::get().is_gpu()) {
   if (!context_) throw Failure("no execution context can be made");
   if (engine.hasImplicitBatchDimension()) {
     batch_ = std::max(options.inference.batch, 1);
@@ -149,7 +155,7 @@ void Stream::add(Engine& engine, const Options& options, Log* log, const char* n
   } else {
     const int64_t bytes = bytes_of(binding.type, volume(binding.dims));
     binding.host = Buffer(bytes);
-    if (!binding.on_host) binding.device = Buffer(bytes);
+    if (!binding.on_host) binding.device = Buffer(bytes, Buffer::Place::device);
     if (binding.is_input) fill(options, log, binding);
     void* address = binding.on_host ? binding.host.data() : binding.device.data();
     if (batch_ == 0 && !context_->setTensorAddress(name, address)) {
@@ -206,35 +212,89 @@ void Stream::fill(const Options& options, Log* log, Binding& binding) const {
     if (log) log->info("Using random values for input {}", binding.name);
   }
   // Here once, for runs without data transfers.
-  if (!binding.on_host)
-    std::memcpy(binding.device.data(), binding.host.data(), static_cast<size_t>(binding.host.bytes()));
+  if (binding.on_host) return;
+  Device::get().copy(binding.device.data(), binding.host.data(), static_cast<size_t>(binding.host.bytes()), stream_);
+  Device::get().wait(stream_);
 }
 
 bool Stream::enqueue() {
-  return batch_ > 0 ? context_->enqueue(batch_, addresses_.data(), nullptr, nullptr) : context_->enqueueV3(nullptr);
+  const auto stream = static_cast<cudaStream_t>(stream_);
+  return batch_ > 0 ? context_->enqueue(batch_, addresses_.data(), stream, nullptr) : context_->enqueueV3(stream);
+}
+
+bool Stream::enqueue_from_graph() {
+  Device& device = Device::get();
+  if (wants_graph_) {
+    wants_graph_ = false;
+    if (!enqueue()) return false;  // what is made at the first run is there now
+    device.begin_capture(stream_);
+    const bool captured = enqueue();
+    void* graph = device.end_capture(stream_);
+    if (captured) graph_ = graph;
+  }
+  return graph_ ? device.launch(graph_, stream_) : enqueue();
+}
+
+void Stream::copy(bool inputs) {
+  for (const Binding& binding : bindings_) {
+    if (binding.is_input != inputs || binding.on_host || binding.growing) continue;
+    const Buffer& from = inputs ? binding.host : binding.device;
+    const Buffer& to = inputs ? binding.device : binding.host;
+    Device::get().copy(to.data(), from.data(), static_cast<size_t>(from.bytes()), stream_);
+  }
 }
 
 template <class Clock>
-Trace Stream::query(const Clock& clock, bool transfers) {
-  const auto copy = [&](bool inputs) {
-    if (!transfers) return;
-    for (const Binding& binding : bindings_) {
-      if (binding.is_input != inputs || binding.on_host || binding.growing) continue;
-      const Buffer& from = inputs ? binding.host : binding.device;
-      const Buffer& to = inputs ? binding.device : binding.host;
-      std::memcpy(to.data(), from.data(), static_cast<size_t>(from.bytes()));
-    }
-  };
-  Trace trace{};
+void Stream::query(const Clock& clock, bool transfers, std::vector<Trace>& done) {
+  Device& device = Device::get();
+  Queued& query = queued_[next_++ % std::size(queued_)];
+  if (!query.start)
+    for (void** event : {&query.start, &query.computes, &query.computed, &query.end}) *event = device.make_event();
+  if (!origin_ && device.is_gpu()) {
+    origin_ = device.make_event();
+    device.record(origin_, stream_);
+    device.wait(stream_);
+    origin_ms_ = clock();
+  }
+  Trace& trace = query.trace;
   trace.h2d_start = clock();
-  copy(true);
+  device.record(query.start, stream_);
+  if (transfers) copy(true);
+  device.record(query.computes, stream_);
   trace.h2d_end = trace.compute_start = trace.enqueue_start = clock();
-  const bool done = enqueue();  // computes on this thread and its helpers, and returns when the outputs are there
+  // On a CPU it computes on this thread and its helpers, and returns when the outputs are there.
+  const bool queued = enqueue_from_graph();
   trace.compute_end = trace.enqueue_end = trace.d2h_start = clock();
-  copy(false);
+  device.record(query.computed, stream_);
+  if (transfers) copy(false);
+  device.record(query.end, stream_);
   trace.d2h_end = clock();
-  if (!done) throw Failure("the engine could not be run; the library's message says why");
-  return trace;
+  if (!queued) throw Failure("the engine could not be run; the library's message says why");
+  query.pending = true;
+  if (!device.is_gpu() || queued_[next_ % std::size(queued_)].pending) collect(done);
+}
+
+// The oldest query that is queued.
+void Stream::collect(std::vector<Trace>& done) {
+  Device& device = Device::get();
+  Queued& query = queued_[next_ % std::size(queued_)].pending ? queued_[next_ % std::size(queued_)]
+                                                              : queued_[(next_ + 1) % std::size(queued_)];
+  if (!query.pending) return;
+  query.pending = false;
+  Trace& trace = query.trace;
+  if (device.is_gpu()) {
+    device.wait_for(query.end);
+    trace.h2d_start = origin_ms_ + device.milliseconds(origin_, query.start);
+    trace.h2d_end = trace.compute_start = trace.h2d_start + device.milliseconds(query.start, query.computes);
+    trace.compute_end = trace.d2h_start = trace.compute_start + device.milliseconds(query.computes, query.computed);
+    trace.d2h_end = trace.d2h_start + device.milliseconds(query.computed, query.end);
+  }
+  done.push_back(trace);
+}
+
+void Stream::finish(std::vector<Trace>& done) {
+  for (size_t i = 0; i < std::size(queued_); ++i) collect(done);
+  origin_ = nullptr;  // the next time has a clock of its own
 }
 
 Streams make_streams(Engine& engine, const Options& options, Log& log) {
@@ -257,11 +317,14 @@ std::vector<Trace> run(Streams& streams, const Options::Inference& options) {
   std::atomic<bool> failed{false};
   const auto loop = [&](Stream& stream, std::vector<Trace>& traces) {
     int counted = 0;
+    Device::get().use();
+    size_t seen = 0;
     while (!failed && (counted < std::max(options.iterations, 1) || options.duration_s < 0 || clock() < end_ms)) {
-      traces.push_back(stream.query(clock, options.transfers));
-      counted += traces.back().compute_start >= options.warm_up_ms;
+      stream.query(clock, options.transfers, traces);
+      for (; seen < traces.size(); ++seen) counted += traces[seen].compute_start >= options.warm_up_ms;
       sleep(options.idle_ms);
     }
+    stream.finish(traces);
   };
   std::vector<std::vector<Trace>> each(streams.size());
   std::vector<std::exception_ptr> errors(streams.size());

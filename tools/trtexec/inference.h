@@ -12,19 +12,21 @@
 
 namespace trtexec {
 
-/// Memory of a tensor. The engine computes in host memory, so a copy to "the device" is one from buffer to buffer.
+/// Memory of a tensor; what the host has is filled with zeros.
 class Buffer {
  public:
+  enum class Place { host, device };
   Buffer() = default;
-  explicit Buffer(int64_t bytes);
+  explicit Buffer(int64_t bytes, Place place = Place::host);
   void* data() const { return data_.get(); }
   int64_t bytes() const { return bytes_; }
 
  private:
   struct Free {
-    void operator()(void* data) const { std::free(data); }
+    Place place;
+    void operator()(void* data) const;
   };
-  std::unique_ptr<void, Free> data_;
+  std::unique_ptr<void, Free> data_{nullptr, Free{Place::host}};
   int64_t bytes_ = 0;
 };
 
@@ -67,9 +69,12 @@ class Stream {
  public:
   /// Raises Failure where an input is missing or has a shape that the engine refuses.
   Stream(nvinfer1::ICudaEngine& engine, const Options& options, Log& log, bool first);
-  /// One query; `clock` gives milliseconds.
+  /// One query; `clock` gives milliseconds. On a GPU it is only queued behind the one before, so that the GPU never
+  /// waits for this thread. Appends what is done by then.
   template <class Clock>
-  Trace query(const Clock& clock, bool transfers);
+  void query(const Clock& clock, bool transfers, std::vector<Trace>& done);
+  /// Waits for what is queued.
+  void finish(std::vector<Trace>& done);
   nvinfer1::IExecutionContext& context() { return *context_; }
   const std::vector<Binding>& bindings() const { return bindings_; }
 
@@ -78,8 +83,25 @@ class Stream {
   void set_shape(nvinfer1::ICudaEngine& engine, const Options& options, Binding& binding);
   void fill(const Options& options, Log* log, Binding& binding) const;
   bool enqueue();
+  /// As enqueue(), from a graph where that was asked for and can be.
+  bool enqueue_from_graph();
+  void copy(bool inputs);
+  void collect(std::vector<Trace>& done);
 
+  /// A query that a GPU has not done yet: places in the stream, and when it was queued.
+  struct Queued {
+    void *start = nullptr, *computes = nullptr, *computed = nullptr, *end = nullptr;
+    Trace trace{};
+    bool pending = false;
+  };
   std::unique_ptr<nvinfer1::IExecutionContext> context_;
+  void* stream_ = nullptr;
+  void* origin_ = nullptr;  ///< the first event, at origin_ms_
+  double origin_ms_ = 0;
+  Queued queued_[2];
+  size_t next_ = 0;
+  bool wants_graph_ = false;
+  void* graph_ = nullptr;
   std::vector<Binding> bindings_;
   std::vector<void*> addresses_;  ///< by binding, where the batch is implicit
   int batch_ = 0;                 ///< above 0: implicit

@@ -1,12 +1,9 @@
 // trtexec: builds an engine of a model, runs it and reports how fast it is, with the flags and the report of
 // TensorRT's tool of that name. It sees nothing but the headers of include/tensorrt.
 #include <dlfcn.h>
-#include <sys/sysinfo.h>
-
-#include <fstream>
-#include <thread>
 
 #include "NvInferPlugin.h"
+#include "device.h"
 #include "engine.h"
 #include "inference.h"
 #include "report.h"
@@ -15,21 +12,20 @@
 namespace trtexec {
 namespace {
 
-void print_device(Log& log) {
-  std::string name = "CPU";
-  std::ifstream information("/proc/cpuinfo");
-  for (std::string line; std::getline(information, line);) {
-    if (line.rfind("model name", 0) == 0 && line.find(':') + 2 < line.size()) {
-      name = line.substr(line.find(':') + 2);
-      break;
-    }
+void print_device(const Options& options, Log& log) {
+  const Device& device = Device::get();
+  const auto note = [&](bool set, const char* text) {
+    if (set) log.info("Note: {}", text);
+  };
+  if (!device.is_gpu()) {
+    note(options.system.device != 0, "--device: engines run on the CPU, which is device 0");
+    note(options.inference.graph, "--useCudaGraph: nothing is launched that a graph could replay");
   }
-  struct sysinfo memory {};
-  sysinfo(&memory);
+  note(options.inference.spin, "--useSpinWait: times are the device's own, however it is waited for");
   log.info("=== Device Information ===");
-  log.info("Selected Device: {}", name);
-  log.info("Cores: {}", std::thread::hardware_concurrency());
-  log.info("Device Global Memory: {} MiB", memory.totalram * memory.mem_unit >> 20);
+  log.info("Selected Device: {}", device.name());
+  log.info("{}", device.details());
+  log.info("Device Global Memory: {} MiB", device.memory());
   log.info("");
 }
 
@@ -88,7 +84,8 @@ void execute(const Options& options, Log& log) {
   description.pop_back();  // the last line break
   log.print(Log::Severity::kINFO, description);
   for (const std::string& note : options.notes) log.info("Note: {}", note);
-  print_device(log);
+  Device::choose(options.system.device);
+  print_device(options, log);
   log.info("TensorRT version: {}.{}.{}", NV_TENSORRT_MAJOR, NV_TENSORRT_MINOR, NV_TENSORRT_PATCH);
   load_plugins(options.system, log);
   Loaded loaded = make_engine(options, log);

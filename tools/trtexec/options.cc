@@ -106,9 +106,6 @@ void finish(Options& o) {
   const auto note = [&](bool set, const char* text) {
     if (set) o.notes.emplace_back(text);
   };
-  note(o.system.device != 0, "--device: engines run on the CPU, which is device 0");
-  note(i.graph, "--useCudaGraph: nothing is launched that a graph could replay");
-  note(i.spin, "--useSpinWait: an inference has finished when its call returns");
   note(b.dla_fallback, "--allowGPUFallback: there is no DLA here; everything runs on the same device");
 }
 

@@ -80,7 +80,12 @@ Result<std::shared_ptr<Gpu>> Gpu::open(int ordinal) {
   }
   const Driver& d = *gpu->driver_;
   VIVACE_CUDA(d, cuDeviceGet(&gpu->device_, ordinal));
-  VIVACE_CUDA(d, cuDevicePrimaryCtxRetain(&gpu->context_, gpu->device_));
+  // A program may work in a context of its own, whose streams and memory are of no use in another.
+  DeviceHandle current = 0;
+  if (d.cuCtxGetCurrent(&gpu->context_) || !gpu->context_ || d.cuCtxGetDevice(&current) || current != gpu->device_) {
+    VIVACE_CUDA(d, cuDevicePrimaryCtxRetain(&gpu->context_, gpu->device_));
+    gpu->retained_ = true;
+  }
   int major = 0, version = 0;
   VIVACE_CUDA(d, cuDeviceGetAttribute(&major, kAttributeMajor, gpu->device_));
   VIVACE_CUDA(d, cuDriverGetVersion(&version));
@@ -92,7 +97,7 @@ Result<std::shared_ptr<Gpu>> Gpu::open(int ordinal) {
 bool Gpu::runs_kernels() const { return driver_ != &null_driver(); }
 
 Gpu::~Gpu() {
-  if (context_) (void)driver_->cuDevicePrimaryCtxRelease_v2(device_);
+  if (retained_) (void)driver_->cuDevicePrimaryCtxRelease_v2(device_);
 }
 
 Result<Memory> Memory::allocate(std::shared_ptr<Gpu> gpu, Kind kind, size_t bytes) {

@@ -24,7 +24,8 @@ struct Driver {
 /// VIVACE_CUDA=null gives the null device, which has host memory and runs no kernel.
 Result<const Driver*> driver();
 
-/// One GPU of this process: its primary context, kept as long as somebody holds this.
+/// One GPU of this process: the context of it that is current in this thread, which the program keeps, or else its
+/// primary one, kept as long as somebody holds this.
 class Gpu {
  public:
   /// A GPU of this process, or the null device where `ordinal` is negative.
@@ -61,6 +62,7 @@ class Gpu {
   const Driver* driver_ = nullptr;
   DeviceHandle device_ = 0;
   ContextHandle* context_ = nullptr;
+  bool retained_ = false;
   bool launches_early_ = false;
 };
 

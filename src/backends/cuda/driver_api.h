@@ -55,7 +55,10 @@ static_assert(sizeof(LaunchConfig) == 56);
   F(cuDevicePrimaryCtxRelease_v2, (DeviceHandle device))                                                   \
   F(cuCtxPushCurrent_v2, (ContextHandle * context))                                                        \
   F(cuCtxPopCurrent_v2, (ContextHandle * *context))                                                        \
-  F(cuMemGetInfo_v2, (size_t * free, size_t* total))                                                       \
+  F(cuMemGetInfo_v2, (size_t * free, size_t * total))                                                      \
+  F(cuCtxGetCurrent, (ContextHandle * *context))                                                           \
+  F(cuCtxGetDevice, (DeviceHandle * device))                                                               \
+  F(cuPointerGetAttribute, (void* value, int attribute, DevicePointer address))                            \
   F(cuMemAlloc_v2, (DevicePointer * pointer, size_t bytes))                                                \
   F(cuMemFree_v2, (DevicePointer pointer))                                                                 \
   F(cuMemAllocHost_v2, (void** pointer, size_t bytes))                                                     \
@@ -108,6 +111,8 @@ constexpr int kFunctionAnyCluster = 14;  // of more than 8 blocks, which not eve
 constexpr int kLaunchCluster = 4, kLaunchProgrammatic = 6;
 constexpr int kCaptureRelaxed = 2;
 constexpr unsigned kStreamNonBlocking = 1;
+constexpr int kPointerMemoryType = 2, kPointerDevice = 9;
+constexpr unsigned kMemoryOfHost = 1, kMemoryOfDevice = 2;
 constexpr unsigned kEventWithoutTime = 2;
 constexpr Error kErrorOutOfMemory = 2;
 

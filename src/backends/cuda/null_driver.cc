@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <mutex>
 
 namespace vivace::cuda {
 
@@ -35,8 +37,35 @@ Error give(Handle** handle) {
   return 0;
 }
 
+// Memory "of the device", by its end, so that addresses are told apart.
+class DeviceMemory {
+ public:
+  void add(DevicePointer address, size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    blocks_[address + std::max<size_t>(bytes, 1)] = address;
+  }
+  void remove(DevicePointer address) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(blocks_, [&](const auto& block) { return block.second == address; });
+  }
+  bool has(DevicePointer address) {
+    const std::lock_guard lock(mutex_);
+    const auto block = blocks_.upper_bound(address);
+    return block != blocks_.end() && block->second <= address;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<DevicePointer, DevicePointer> blocks_;
+};
+DeviceMemory& device_memory() {
+  static auto& all = *new DeviceMemory;  // what is freed at the end of the program still finds it
+  return all;
+}
+
 Error allocate(void** address, size_t bytes) {
-  *address = std::malloc(bytes ? bytes : 1);
+  constexpr size_t kAlignment = 256;  // as the driver's
+  *address = std::aligned_alloc(kAlignment, (std::max<size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment);
   return *address ? 0 : kErrorOutOfMemory;
 }
 
@@ -64,12 +93,25 @@ Driver make() {
   d.cuDevicePrimaryCtxRetain = [](ContextHandle** context, DeviceHandle) { return give(context); };
   d.cuDevicePrimaryCtxRelease_v2 = [](DeviceHandle) { return 0; };
   d.cuCtxPushCurrent_v2 = [](ContextHandle*) { return 0; };
+  d.cuCtxGetCurrent = [](ContextHandle** context) { return *context = nullptr, 0; };
+  d.cuCtxGetDevice = [](DeviceHandle*) { return 1; };
   d.cuCtxPopCurrent_v2 = [](ContextHandle** context) { return give(context); };
   d.cuMemGetInfo_v2 = [](size_t* free, size_t* total) { return *free = *total = size_t(1) << 34, 0; };
   d.cuMemAlloc_v2 = [](DevicePointer* address, size_t bytes) {
-    return allocate(reinterpret_cast<void**>(address), bytes);
+    const Error error = allocate(reinterpret_cast<void**>(address), bytes);
+    if (!error) device_memory().add(*address, bytes);
+    return error;
   };
-  d.cuMemFree_v2 = [](DevicePointer address) { return std::free(pointer(address)), 0; };
+  d.cuMemFree_v2 = [](DevicePointer address) {
+    device_memory().remove(address);
+    return std::free(pointer(address)), 0;
+  };
+  d.cuPointerGetAttribute = [](void* value, int attribute, DevicePointer address) {
+    if (!device_memory().has(address)) return 1;
+    if (attribute == kPointerMemoryType) std::memcpy(value, &kMemoryOfDevice, sizeof(kMemoryOfDevice));
+    if (attribute == kPointerDevice) std::memset(value, 0, sizeof(int));
+    return 0;
+  };
   d.cuMemAllocHost_v2 = allocate;
   d.cuMemFreeHost = [](void* address) { return std::free(address), 0; };
   d.cuMemcpyHtoDAsync_v2 = [](DevicePointer to, const void* from, size_t bytes, StreamHandle*) {
