@@ -144,6 +144,12 @@ INSTANTIATE_TEST_SUITE_P(
         Golden{"group_norm.cu", "cuda_group_norm", "",
                "(%x: f32[2,6,5]) { %y = GroupNormalization(%x, const f32[6] random(1), const f32[6] random(2)) "
                "{num_groups=3} return %y }"},
+        Golden{"reduce_channels_last.cu", "cuda_reduce", "",
+               "(%x: f32[2,20,5,7]) { %a = Conv(%x, const f32[20,20,1,1] random(1)) %y = GlobalAveragePool(%a) return "
+               "%y }",
+               DType::f16},
+        Golden{"reduce_in_parts.cu", "cuda_reduce", "",
+               "(%x: f32[3,70001]) { %y = ReduceLogSumExp(%x, const i64[1] {1}) return %y }"},
         Golden{"reduce.cu", "cuda_reduce", "", "(%x: f32[2,3,5]) { %y = ReduceMax(%x, const i64[1] {1}) return %y }"},
         Golden{"pool.cu", "cuda_pool", "",
                "(%x: f32[1,2,7,7]) { %y = AveragePool(%x) {kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]} return "

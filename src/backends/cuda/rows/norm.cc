@@ -1,4 +1,4 @@
-// Softmax, normalizations and reductions in f32: one block for each set of elements that are summed together.
+// Softmax, normalizations in f32: one block for each set of elements that are summed together.
 #include "backends/cuda/rows/rows.h"
 
 namespace vivace::cuda {
@@ -146,48 +146,6 @@ Result<Job> group_norm_generate(const Problem& p, const std::string&, const Devi
                     {input(0), input(1), input(2), output()});
 }
 
-// Reductions over neighbouring axes.
-
-Verdict reduce_supports(const Problem& p, const Device&) {
-  if (const Verdict verdict = first_output_only(p, 1); !verdict) return verdict;
-  ops::AxisSplit split;
-  if (!cpu::reduction_of(p.node->op)) return no("not a reduction it knows");
-  return cpu::reduction_split(p, split);
-}
-
-Result<Job> reduce_generate(const Problem& p, const std::string&, const Device&) {
-  const auto reduction = cpu::reduction_of(p.node->op);
-  ops::AxisSplit split{};
-  if (!reduction || !cpu::reduction_split(p, split))
-    return Status(Code::internal, p.node->describe() + ": not a reduction");
-  const char *start = "0.0f", *term = "v", *join = "plus", *finish = "v";
-  switch (*reduction) {
-    case cpu::Reduction::sum: break;
-    case cpu::Reduction::mean: finish = "v / kSize"; break;
-    case cpu::Reduction::max: start = "-__uint_as_float(0x7f800000u)", join = "larger"; break;
-    case cpu::Reduction::min: start = "__uint_as_float(0x7f800000u)", join = "smaller"; break;
-    case cpu::Reduction::prod: start = "1.0f", join = "times"; break;
-    case cpu::Reduction::sum_square: term = "v * v"; break;
-    case cpu::Reduction::sum_abs: term = "fabsf(v)"; break;
-  }
-  Source source;
-  source.add(std::string("#define START ") + start + "\n#define JOIN " + join + "\n#define TERM(v) (" + term +
-             ")\n#define FINISH(v) (" + finish + ")\n");
-  return one_kernel("reduce", source, {split.outer * split.inner, split.size, split.inner}, R"(
-extern "C" __global__ void __launch_bounds__(kThreads) reduce(const float* __restrict__ x, float* __restrict__ y) {
-  const long long start = start_of(blockIdx.x);
-  float all = START;
-  for (int k = threadIdx.x; k < kSize; k += kThreads) {
-    const float v = x[start + (long long)k * kInner];
-    all = JOIN(all, TERM(v));
-  }
-  all = over_block(all, JOIN);
-  if (threadIdx.x == 0) y[blockIdx.x] = FINISH(all);
-}
-)",
-                    {input(0), output()});
-}
-
 }  // namespace
 
 extern const Tactic softmax_tactic{
@@ -214,14 +172,4 @@ extern const Tactic group_norm_tactic{
     .estimate = estimate_bytes<150>,
     .generate = group_norm_generate,
 };
-extern const Tactic reduce_tactic{
-    .name = "cuda_reduce",
-    .version = 1,
-    .operators = {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSumSquare", "ReduceL1",
-                  "GlobalAveragePool", "GlobalMaxPool"},
-    .supports = reduce_supports,
-    .estimate = estimate_bytes<150>,
-    .generate = reduce_generate,
-};
-
 }  // namespace vivace::cuda
