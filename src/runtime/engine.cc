@@ -1,6 +1,7 @@
 #include "runtime/engine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "base/log.h"
@@ -30,6 +31,16 @@ std::string foreign(const plan::Origin& origin, const cuda::Target& machine) {
   return {};
 }
 
+class Laps {
+ public:
+  double milliseconds() const {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
 bool allows(const plan::ShapeRange& range, const Shape& shape) {
   if (shape.size() != range.min.size()) return false;
   for (size_t i = 0; i < shape.size(); ++i)
@@ -55,6 +66,7 @@ Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions opti
   std::shared_ptr<Engine> engine(new Engine());
   const auto asked = plan.options.find("threads");
   const int planned = asked == plan.options.end() ? 0 : std::atoi(asked->second.c_str());
+  const Laps laps;
   VIVACE_ASSIGN(const cuda::Target target,
                 target_for(plan, options.device, options.threads > 0 ? options.threads : planned));
   engine->threads_ = target.host.threads;
@@ -64,6 +76,7 @@ Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions opti
   }
   engine->memory_limit_ = options.memory_limit ? options.memory_limit : plan.memory_limit;
 
+  const double found = laps.milliseconds();
   plan::Program program = options.adapt ? options.adapt(plan.program) : plan.program;
   std::string reason = foreign(plan.origin, target);
   if (reason.empty()) {
@@ -94,11 +107,16 @@ Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions opti
                                           std::to_string(plan.ranges.size()) + " shape ranges");
   engine->plan_ = std::move(plan);
 
+  const double made = laps.milliseconds();
   // The optimum shapes are made ready now, so that the first run is like any other.
   std::vector<Shape> optimum;
   for (const plan::ShapeRange& range : engine->plan_.ranges) optimum.push_back(range.opt);
   Result<std::shared_ptr<const backends::Instance>> instance = engine->executor_->instance(optimum);
   if (!instance.ok()) return instance.status();
+  const double ready = laps.milliseconds();
+  log(Severity::verbose, "loaded in " + std::to_string(ready) + " ms: finding the device " + std::to_string(found) +
+                             ", its context and the program " + std::to_string(made - found) +
+                             ", kernels and constants " + std::to_string(ready - made));
   const backends::MemoryUse memory = engine->executor_->memory_use(**instance);
   engine->weight_bytes_ = memory.constant_bytes;
   if (engine->memory_limit_ && memory.constant_bytes + memory.arena_bytes > engine->memory_limit_)

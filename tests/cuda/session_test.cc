@@ -1,5 +1,7 @@
 // Sessions on the null device: the schedule, callers' buffers and streams.
 #include <algorithm>
+#include <atomic>
+#include <thread>
 
 #include "backends/cuda/host.h"
 #include "backends/cuda/instance.h"
@@ -69,7 +71,7 @@ TEST(Enqueue, RefusesOutputsOfUnknownSize) {
   float x[6], y[6];
   const Status status = opened.session->enqueue(*opened.instance, {{x, 24}}, {{y, 24}}, nullptr);
   EXPECT_EQ(status.code(), Code::unsupported);
-  EXPECT_NE(status.message().find("output 'y'"), std::string::npos);
+  EXPECT_NE(status.message().find("'y' has a size"), std::string::npos);
 }
 
 TEST(Enqueue, WorksWhileTheStreamIsCapturedUnlessTheCpuHasToRun) {
@@ -177,6 +179,93 @@ TEST(Host, LeavesTheRestOfWiderPixelsAlone) {
   ASSERT_TRUE(bound->run({inputs, outputs, workspace.data(), pool}).ok());
   const std::vector<float> expected = {0, 0, 1, 0, 0, 0, 0, 0, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 1, 0, 0, 0, 0, 0};
   for (size_t k = 0; k < expected.size(); ++k) EXPECT_EQ(static_cast<float>(y[k]), expected[k]) << k;
+}
+
+// Whatever the driver refuses is an error of the call alone: the next one works.
+struct Refusal {
+  const char* function;
+  Error error;
+  Code code;
+};
+class Refused : public testing::TestWithParam<Refusal> {};
+
+TEST_P(Refused, EndsOneCallAndNotTheProcess) {
+  const std::string text =
+      "(%x: f32[2,3], %i: i64[2]) { %a = Gather(%x, %i) {axis=1} %b = CumSum(%a, const i64[] {1}) %y = Add(%b, const "
+      "f32[2,2] random(1)) return %y }";
+  const std::shared_ptr<ir::Graph> graph = graph_of(text);
+  const std::vector<Shape> shapes = {{2, 3}, {2}};
+  const Result<cpu::ConcreteGraph> at = cpu::concretize(*graph, shapes);
+  ASSERT_TRUE(at.ok());
+  const std::vector<Tensor> arguments = {ir::random_tensor(DType::f32, {2, 3}, 1), Tensor::of<int64_t>({0, 1})};
+  std::vector<Tensor> outputs;
+  const auto run = [&]() -> Status {
+    VIVACE_ASSIGN(const auto executor,
+                  Executor::create(program_of(graph, *at, true), described(), cpu::this_machine(1)));
+    VIVACE_ASSIGN(const auto instance, executor->instance(shapes));
+    VIVACE_ASSIGN(const auto session, executor->session(1, {}));
+    Status status = session->run(*instance, {arguments[0].view(), arguments[1].view()}, outputs);
+    if (status.ok()) return {};
+    fail_null_driver("");
+    VIVACE_TRY(session->run(*instance, {arguments[0].view(), arguments[1].view()}, outputs));
+    return status;
+  };
+  bool failed = false;
+  for (int passing = 0; passing < 20; ++passing) {
+    fail_null_driver(GetParam().function, passing, GetParam().error);
+    const Status status = run();
+    fail_null_driver("");
+    if (status.ok()) break;  // not called so often
+    failed = true;
+    EXPECT_EQ(status.code(), GetParam().code) << status.message();
+    EXPECT_NE(status.message().find("the null device refused"), std::string::npos) << status.message();
+    EXPECT_EQ(status.message().find("start") != std::string::npos, GetParam().error >= 700) << status.message();
+    EXPECT_TRUE(run().ok());
+  }
+  EXPECT_TRUE(failed);
+}
+INSTANTIATE_TEST_SUITE_P(Cuda, Refused,
+                         testing::Values(Refusal{"cuMemAlloc_v2", 2, Code::out_of_memory},
+                                         Refusal{"cuMemAllocHost_v2", 2, Code::out_of_memory},
+                                         Refusal{"cuGraphInstantiateWithFlags", 2, Code::out_of_memory},
+                                         Refusal{"cuStreamCreate", 2, Code::out_of_memory},
+                                         Refusal{"cuModuleLoadData", 700, Code::device_unavailable},
+                                         Refusal{"cuLaunchKernelEx", 700, Code::device_unavailable},
+                                         Refusal{"cuGraphLaunch", 700, Code::device_unavailable},
+                                         Refusal{"cuStreamSynchronize", 700, Code::device_unavailable},
+                                         Refusal{"cuMemcpyHtoDAsync_v2", 719, Code::device_unavailable}),
+                         [](const auto& info) { return std::string(info.param.function); });
+
+TEST(Refused, AKernelThatDoesNotLoadLeavesItsNodeToTheCpu) {
+  fail_null_driver("cuModuleLoadData", 0, 209);
+  const Opened opened = open("(%x: f32[2,3]) { %y = Relu(%x) return %y }", true);
+  fail_null_driver("");
+  const Tensor x = Tensor::of<float>({-1, 2, -3, 4, -5, 6}).reshaped({2, 3});
+  std::vector<Tensor> outputs;
+  ASSERT_TRUE(opened.session->run(*opened.instance, {x.view()}, outputs).ok());
+  for (int k = 0; k < 6; ++k) EXPECT_EQ(outputs[0].as<float>()[k], std::max(x.as<float>()[k], 0.0f));
+}
+
+TEST(Sessions, OfOneExecutorRunAtTheSameTime) {
+  const Opened opened = open("(%x: f32[2,3]) { %a = Relu(%x) %y = CumSum(%a, const i64[] {1}) return %y, %x }", false);
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      const std::unique_ptr<backends::Session> session = *opened.executor->session(1, {});
+      for (int run = 0; run < 100; ++run) {
+        const auto instance = opened.executor->instance({{2, 3}});
+        const auto value = static_cast<float>(t * 100 + run);
+        const Tensor x = Tensor::of<float>(std::vector<float>(6, value)).reshaped({2, 3});
+        std::vector<Tensor> outputs;
+        if (!instance.ok() || !session->run(**instance, {x.view()}, outputs).ok())
+          ++wrong;
+        else if (outputs[0].as<float>()[5] != 3 * value || outputs[1].as<float>()[0] != value)
+          ++wrong;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(Placement, EveryTensorOfTheGpuStartsWhereWideLoadsMay) {

@@ -30,8 +30,9 @@ Loaded load() {
   }
   void* file = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   if (!file) {
-    loaded.reason = "NVIDIA's driver (libcuda.so.1) is not here; it comes with nvidia.com/drivers, and into a container with "
-                    "`docker run --gpus all`";
+    loaded.reason =
+        "NVIDIA's driver (libcuda.so.1) is not here; it comes with nvidia.com/drivers, and into a container with "
+        "`docker run --gpus all`";
     return loaded;
   }
   const char* missing = nullptr;
@@ -47,8 +48,24 @@ Loaded load() {
   else if (const Error error = d.cuInit(0))
     loaded.reason = d.status(error, "cuInit").message();
   else if (d.cuDeviceGetCount(&count) || count == 0)
-    loaded.reason = "NVIDIA's driver finds no GPU; nvidia-smi lists those there are, CUDA_VISIBLE_DEVICES may hide them";
+    loaded.reason =
+        "NVIDIA's driver finds no GPU; nvidia-smi lists those there are, CUDA_VISIBLE_DEVICES may hide them";
   return loaded;
+}
+
+// The machine code is not for this GPU, or asks for more than a block can have.
+bool is_about_image(Error error) {
+  constexpr Error kInvalidImage = 200, kNoBinary = 209, kInvalidPtx = 218, kUnsupportedPtx = 222, kOutOfResources = 701;
+  return error == kInvalidImage || error == kNoBinary || error == kInvalidPtx || error == kUnsupportedPtx ||
+         error == kOutOfResources;
+}
+
+// After a fault in a kernel, a timeout or a fault of the hardware every call fails.
+bool is_lasting(Error error) {
+  constexpr Error kUncorrectable = 214, kIllegalAddress = 700, kTimeout = 702, kFirstFault = 713, kLastFault = 719,
+                  kUnknown = 999;
+  return error == kUncorrectable || error == kIllegalAddress || error == kTimeout ||
+         (error >= kFirstFault && error <= kLastFault) || error == kUnknown;
 }
 
 }  // namespace
@@ -57,9 +74,16 @@ Status Driver::status(Error error, const std::string& what) const {
   const char *name = nullptr, *text = nullptr;
   (void)cuGetErrorName(error, &name);
   (void)cuGetErrorString(error, &text);
-  const Code code = error == kErrorOutOfMemory ? Code::out_of_memory : Code::device_unavailable;
+  const Code code = error == kErrorOutOfMemory ? Code::out_of_memory
+                    : is_about_image(error)    ? Code::unsupported
+                                               : Code::device_unavailable;
+  std::string way_out;
+  if (is_lasting(error))
+    way_out =
+        ". The GPU is lost for this process: engines on it fail until the process starts again, engines on the CPU go "
+        "on";
   return {code, "CUDA: " + what.substr(0, what.find('(')) + " failed: " + (text ? text : "unknown error") + " (" +
-                    (name ? name : std::to_string(error)) + ")"};
+                    (name ? name : std::to_string(error)) + ")" + way_out};
 }
 
 Result<const Driver*> driver() {
@@ -90,7 +114,8 @@ Result<std::shared_ptr<Gpu>> Gpu::open(int ordinal) {
   VIVACE_CUDA(d, cuDeviceGetAttribute(&major, kAttributeMajor, gpu->device_));
   VIVACE_CUDA(d, cuDriverGetVersion(&version));
   constexpr int kHopper = 9, kFirstDriver = 12030;
-  gpu->launches_early_ = major >= kHopper && version >= kFirstDriver;
+  const char* serial = std::getenv("VIVACE_CUDA_SERIAL");
+  gpu->launches_early_ = major >= kHopper && version >= kFirstDriver && !(serial && *serial);
   return gpu;
 }
 
@@ -141,6 +166,19 @@ void Memory::release() {
   else
     (void)gpu_->driver().cuMemFreeHost(host());
   address_ = 0;
+}
+
+Result<Stream> Stream::make(std::shared_ptr<Gpu> gpu) {
+  const Gpu::Scope scope(*gpu);
+  Stream made(std::move(gpu));
+  VIVACE_CUDA(made.gpu_->driver(), cuStreamCreate(&made.handle_, kStreamNonBlocking));
+  return made;
+}
+
+Stream::~Stream() {
+  if (!handle_) return;
+  const Gpu::Scope scope(*gpu_);
+  (void)gpu_->driver().cuStreamDestroy_v2(handle_);
 }
 
 Result<std::shared_ptr<Kernel>> Kernel::load(std::shared_ptr<Gpu> gpu, const std::string& image,

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backends/cuda/driver_api.h"
@@ -16,7 +17,8 @@ struct Driver {
   VIVACE_CUDA_DRIVER(VIVACE_MEMBER)
 #undef VIVACE_MEMBER
 
-  /// The driver's words for an error as a Status: out_of_memory, or device_unavailable.
+  /// The driver's words for an error as a Status: out_of_memory, unsupported for a kernel that this GPU cannot load, or
+  /// device_unavailable, also where the GPU is lost for this process.
   Status status(Error error, const std::string& what) const;
 };
 
@@ -31,7 +33,8 @@ class Gpu {
   /// A GPU of this process, or the null device where `ordinal` is negative.
   static Result<std::shared_ptr<Gpu>> open(int ordinal);
   bool runs_kernels() const;
-  /// Whether a kernel may start before the one before it is done, also in graphs: Hopper and newer, driver 12.3.
+  /// Whether a kernel may start before the one before it is done, also in graphs: Hopper and newer, driver 12.3. Where
+  /// VIVACE_CUDA_SERIAL is set never, to see whether a fault comes from that.
   bool launches_early() const { return launches_early_; }
   ~Gpu();
   const Driver& driver() const { return *driver_; }
@@ -86,6 +89,21 @@ class Memory {
   Kind kind_ = Kind::device;
   DevicePointer address_ = 0;
   size_t bytes_ = 0;
+};
+
+/// A stream of our own.
+class Stream {
+ public:
+  static Result<Stream> make(std::shared_ptr<Gpu> gpu);
+  Stream(Stream&& other) noexcept : gpu_(std::move(other.gpu_)), handle_(std::exchange(other.handle_, nullptr)) {}
+  Stream& operator=(Stream&&) = delete;
+  ~Stream();
+  StreamHandle* handle() const { return handle_; }
+
+ private:
+  explicit Stream(std::shared_ptr<Gpu> gpu) : gpu_(std::move(gpu)) {}
+  std::shared_ptr<Gpu> gpu_;
+  StreamHandle* handle_ = nullptr;
 };
 
 /// A compiled kernel on the GPU.

@@ -8,6 +8,7 @@
 #include "backends/cuda/host.h"
 #include "backends/cuda/image.h"
 #include "backends/cuda/instance.h"
+#include "backends/cuda/queue.h"
 #include "backends/cuda/session.h"
 #include "base/log.h"
 
@@ -63,26 +64,53 @@ Result<std::shared_ptr<Kernel>> Executor::kernel(const Launch& launch, const pla
   if (kept) return kept;
   std::string code = find_image(choice.packed, key);
   if (code.empty() && gpu_->runs_kernels()) {
-    VIVACE_ASSIGN(code, compile(launch.source, launch.name, device_.architecture()));
+    Result<std::string> compiled = compile(launch.source, launch.name, device_.architecture());
+    if (compiled.status().code() == Code::device_unavailable)  // no compiler
+      return Status(Code::unsupported, "the plan has no kernel for these shapes: " + compiled.status().message());
+    VIVACE_ASSIGN(code, std::move(compiled));
   }
   VIVACE_ASSIGN(kept, Kernel::load(gpu_, code, launch.name, launch.shared_bytes, launch.cluster));
   return kept;
 }
 
-Result<DevicePointer> Executor::upload(const Tensor& tensor) const {
+Status Executor::upload(const std::vector<Tensor>& tensors) const {
   const std::lock_guard lock(mutex_);
-  const auto found = constants_.find(tensor.data());
-  if (found != constants_.end() && found->second.second.bytes() >= tensor.bytes()) return found->second.second.device();
-  VIVACE_ASSIGN(Memory memory, Memory::allocate(gpu_, Memory::Kind::device, tensor.bytes()));
-  const DevicePointer address = memory.device();
-  if (tensor.bytes() > 0) {
-    const Gpu::Scope scope(*gpu_);
-    const Driver& d = gpu_->driver();
-    VIVACE_CUDA(d, cuMemcpyHtoDAsync_v2(address, tensor.data(), tensor.bytes(), nullptr));
-    VIVACE_CUDA(d, cuStreamSynchronize(nullptr));
+  std::vector<const Tensor*> fresh;
+  size_t bytes = 0;
+  std::unordered_set<const void*> seen;
+  for (const Tensor& tensor : tensors) {
+    if (tensor.bytes() == 0 || !seen.insert(tensor.data()).second) continue;
+    if (const auto at = constants_.find(tensor.data());
+        at != constants_.end() && at->second.first.bytes() >= tensor.bytes())
+      continue;
+    fresh.push_back(&tensor);
+    bytes += aligned(tensor.bytes());
   }
-  constants_[tensor.data()] = {tensor, std::move(memory)};
-  return address;
+  if (fresh.empty()) return {};
+  VIVACE_ASSIGN(Memory memory, Memory::allocate(gpu_, Memory::Kind::device, bytes));
+  const Gpu::Scope scope(*gpu_);
+  VIVACE_ASSIGN(const Stream stream, Stream::make(gpu_));
+  Queue queue(*gpu_, stream.handle());
+  DevicePointer next = memory.device();
+  for (const Tensor* tensor : fresh) {
+    VIVACE_TRY(queue.to_device(next, tensor->data(), tensor->bytes()));
+    next += aligned(tensor->bytes());
+  }
+  VIVACE_TRY(queue.wait());
+  next = memory.device();
+  for (const Tensor* tensor : fresh) {
+    constants_[tensor->data()] = {*tensor, next};
+    next += aligned(tensor->bytes());
+  }
+  constant_memory_.push_back(std::move(memory));
+  return {};
+}
+
+Result<DevicePointer> Executor::uploaded(const Tensor& tensor) const {
+  if (tensor.bytes() == 0) return DevicePointer{0};
+  VIVACE_TRY(upload({tensor}));
+  const std::lock_guard lock(mutex_);
+  return constants_.at(tensor.data()).second;
 }
 
 Result<bool> Executor::bind_kernels(size_t i, const Problem& problem, Step& step) const {
@@ -104,11 +132,8 @@ Result<bool> Executor::bind_kernels(size_t i, const Problem& problem, Step& step
   VIVACE_ASSIGN(Job job, tactic->generate(problem, configuration, device_));
   for (Launch& launch : job.launches) {
     Result<std::shared_ptr<Kernel>> made = kernel(launch, choice);
-    if (!made.ok() && made.status().code() == Code::device_unavailable) {
-      log(Severity::warning, problem.node->describe() +
-                                 ": runs on the CPU at these shapes, for which the plan has no "
-                                 "kernels: " +
-                                 made.status().message());
+    if (!made.ok() && made.status().code() == Code::unsupported) {
+      log(Severity::warning, problem.node->describe() + ": runs on the CPU: " + made.status().message());
       return false;
     }
     if (!made.ok()) return made.status().within(problem.node->describe());
@@ -166,16 +191,26 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
   }
   const cpu::Placement placement = cpu::place_values(graph(), at, workspaces, kBufferAlignment);
 
+  std::vector<Tensor> constants;
+  for (const Step& step : steps) {
+    for (const Step::Kernels& k : step.kernels) constants.insert(constants.end(), k.packed.begin(), k.packed.end());
+    if (step.kernels.empty()) continue;
+    for (const ir::Value* v : nodes_[step.node]->inputs())
+      if (v && placement.places[index(v)].base == cpu::Base::constant)
+        constants.push_back(at.values[static_cast<size_t>(placement.places[index(v)].index)]);
+  }
+  VIVACE_TRY(upload(constants));
+
   // The session's memory: inputs, outputs, arena.
   for (const ir::Value* v : graph().inputs()) {
     made->inputs.push_back(made->bytes);
     const ir::Type& type = *at.type(v);
-    made->input_bytes.push_back(type.dtype == DType::string ? 0 : byte_size(type.dtype, elements(*type.shape())));
+    made->input_bytes.push_back(Instance::is_placed(&type) ? byte_size(type.dtype, elements(*type.shape())) : 0);
     made->bytes += aligned(made->input_bytes.back());
   }
   for (const ir::Value* v : graph().outputs()) {
     const ir::Type* type = at.type(v);
-    const bool placed = type && type->dtype != DType::string;
+    const bool placed = Instance::is_placed(type);
     made->run_values = made->run_values || !placed;
     made->outputs.push_back(made->bytes);
     made->output_bytes.push_back(placed ? byte_size(type->dtype, elements(*type->shape())) : 0);
@@ -221,7 +256,7 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
         if (!on_gpu) break;
         address.base = Address::Base::fixed;
         address.offset = place.offset;
-        VIVACE_ASSIGN(address.fixed, upload(tensor));
+        VIVACE_ASSIGN(address.fixed, uploaded(tensor));
         break;
       }
     }
@@ -262,7 +297,7 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
             if (at_index >= k.packed.size())
               return Status(Code::corrupt_file, node.describe() + ": its packed constants are missing");
             address.base = Address::Base::fixed;
-            VIVACE_ASSIGN(address.fixed, upload(k.packed[at_index]));
+            VIVACE_ASSIGN(address.fixed, uploaded(k.packed[at_index]));
             count(i, k.packed[at_index]);
             break;
           }

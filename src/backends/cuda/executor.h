@@ -37,8 +37,10 @@ class Executor final : public backends::Executor {
   /// Fills in the step's kernels; false where the node has to run on the CPU.
   Result<bool> bind_kernels(size_t node, const Problem& problem, Step& step) const;
   Result<std::shared_ptr<Kernel>> kernel(const Launch& launch, const plan::Choice& choice) const;
-  /// The tensor's copy on the GPU, made once.
-  Result<DevicePointer> upload(const Tensor& tensor) const;
+  /// Copies those that are not on the GPU yet, into memory that is allocated once for all of them.
+  Status upload(const std::vector<Tensor>& tensors) const;
+  /// The tensor's copy on the GPU.
+  Result<DevicePointer> uploaded(const Tensor& tensor) const;
 
   plan::Program program_;
   Device device_;
@@ -49,7 +51,8 @@ class Executor final : public backends::Executor {
   mutable std::mutex mutex_;  // guards what follows
   mutable std::map<std::vector<Shape>, std::shared_ptr<const Instance>> instances_;
   mutable std::unordered_map<std::string, std::shared_ptr<Kernel>> kernels_;
-  mutable std::unordered_map<const void*, std::pair<Tensor, Memory>> constants_;
+  mutable std::unordered_map<const void*, std::pair<Tensor, DevicePointer>> constants_;
+  mutable std::vector<Memory> constant_memory_;
 };
 
 }  // namespace vivace::cuda

@@ -29,6 +29,28 @@ Error copy(void* to, const void* from, size_t bytes) {
 
 void* pointer(DevicePointer address) { return reinterpret_cast<void*>(address); }
 
+// What fails on demand.
+struct Failure {
+  std::string function;
+  int passing = 0;
+  Error error = 0;
+};
+thread_local Failure failure;
+
+const Driver& plain();
+
+// A function of the driver that fails on demand, and else does what the plain one does.
+template <auto Member>
+struct Failing;
+template <class... Arguments, Error (*Driver::*Member)(Arguments...)>
+struct Failing<Member> {
+  static inline const char* name = nullptr;
+  static Error call(Arguments... arguments) {
+    if (failure.function == name && failure.passing-- <= 0) return failure.error;
+    return (plain().*Member)(arguments...);
+  }
+};
+
 // Handles are made of any address: nothing is behind them.
 template <class Handle>
 Error give(Handle** handle) {
@@ -175,11 +197,30 @@ Driver make() {
   return d;
 }
 
+const Driver& plain() {
+  static const Driver made = make();
+  return made;
+}
+
+Driver make_failing() {
+  Driver d;
+#define VIVACE_WRAP(function, parameters)        \
+  Failing<& Driver::function>::name = #function; \
+  d.function = Failing<&Driver::function>::call;
+  VIVACE_CUDA_DRIVER(VIVACE_WRAP)
+#undef VIVACE_WRAP
+  return d;
+}
+
 }  // namespace
 
 const Driver& null_driver() {
-  static const Driver made = make();
+  static const Driver made = make_failing();
   return made;
+}
+
+void fail_null_driver(std::string_view function, int passing, Error error) {
+  failure = {std::string(function), passing, error};
 }
 
 }  // namespace vivace::cuda

@@ -5,15 +5,14 @@
 #include <cstring>
 #include <numeric>
 
+#include "backends/cuda/host_steps.h"
 #include "backends/cuda/queue.h"
 #include "backends/cuda/recording.h"
-#include "base/threads.h"
 
 namespace vivace::cuda {
 
 namespace {
 
-size_t id_of(const ir::Value* v) { return static_cast<size_t>(v->id()); }
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 constexpr size_t kKeptRecordings = 32;
@@ -30,11 +29,9 @@ class Session final : public backends::Session {
   Session(std::shared_ptr<Gpu> gpu, std::shared_ptr<const cpu::Executor> host, size_t l2_bytes, int threads,
           backends::MemorySource source)
       : gpu_(std::move(gpu)),
-        on_host_(std::move(host)),
-        graph_(on_host_->graph()),
-        nodes_(graph_.node_list()),
+        graph_(host->graph()),
+        on_host_(std::move(host), threads),
         l2_bytes_(l2_bytes),
-        pool_(threads),
         source_(std::move(source)) {}
   ~Session() override {
     const Gpu::Scope scope(*gpu_);
@@ -105,10 +102,7 @@ class Session final : public backends::Session {
       if (outputs[k].valid() && outputs[k].type() == type->dtype && outputs[k].shape() == *type->shape()) continue;
       VIVACE_ASSIGN(outputs[k], Tensor::allocate(type->dtype, *type->shape()));
     }
-    values_.assign(i.run_values ? i.at.types.size() : 0, Tensor());
-    if (i.run_values)
-      for (size_t k = 0; k < inputs.size(); ++k)
-        values_[id_of(graph_.inputs()[k])] = Tensor::wrap(inputs[k].type, inputs[k].shape, inputs[k].data, nullptr);
+    on_host_.begin(i, inputs);
     for (size_t k = 0; k < inputs.size(); ++k)
       if (i.input_bytes[k] > 0) std::memcpy(mirror_.host() + i.inputs[k], inputs[k].data, i.input_bytes[k]);
     const Run run{i, homes(i), {}, true};
@@ -122,10 +116,8 @@ class Session final : public backends::Session {
     VIVACE_TRY(complaint(i));
     for (size_t k = 0; k < outputs.size(); ++k) {
       if (i.output_bytes[k] > 0) std::memcpy(outputs[k].data(), mirror_.host() + i.outputs[k], i.output_bytes[k]);
-      const ir::Value* v = graph_.outputs()[k];
-      if (i.run_values && (!i.at.type(v) || i.at.type(v)->dtype == DType::string)) VIVACE_TRY(give(i, v, outputs[k]));
+      if (!i.is_placed(graph_.outputs()[k])) VIVACE_TRY(on_host_.give(i, graph_.outputs()[k], outputs[k]));
     }
-    values_.clear();
     return {};
   }
 
@@ -139,13 +131,14 @@ class Session final : public backends::Session {
     if (capturing && i.any_on_host)
       return {Code::unsupported,
               "a node runs on the CPU, which cannot be captured into a graph; queue the run without capturing"};
-    for (const ir::Value* v : graph_.outputs())
-      if (!i.at.type(v) || i.at.type(v)->dtype == DType::string)
-        return {Code::unsupported,
-                "output '" + v->name + "' has a size that depends on the data, or strings; use run(), which makes it"};
+    for (const auto& values : {graph_.inputs(), graph_.outputs()})
+      for (const ir::Value* v : values)
+        if (!i.is_placed(v))
+          return {Code::unsupported,
+                  "'" + v->name + "' has a size that depends on the data, or strings; use run(), which makes it"};
     VIVACE_TRY(make_room(i, i.any_on_host ? i.host_bytes : 0));
     VIVACE_TRY(complaint(i));
-    values_.assign(i.run_values ? i.at.types.size() : 0, Tensor());
+    on_host_.begin(i, {});
     Run run{i, homes(i), {}, false};
     VIVACE_TRY(bind(inputs, i.input_bytes, "input", run.given.inputs, run.bases.inputs,
                     [&](size_t k) -> const std::string& { return graph_.inputs()[k]->name; }));
@@ -228,10 +221,6 @@ class Session final : public backends::Session {
     }
     return 0;
   }
-  void* host(const Address& a) const {
-    if (a.host || a.base == Address::Base::none) return const_cast<void*>(a.host);
-    return mirror_.host() + a.home;
-  }
   // The session's own inputs and outputs.
   Bases homes(const Instance& i) const {
     Bases bases;
@@ -249,7 +238,7 @@ class Session final : public backends::Session {
       VIVACE_ASSIGN(mirror_, Memory::allocate(gpu_, Memory::Kind::pinned, mirror_bytes));
     }
     if (i.complaints.empty() || faults_.bytes() > 0) return {};
-    VIVACE_ASSIGN(faults_, Memory::allocate(gpu_, Memory::Kind::pinned, nodes_.size() * sizeof(uint32_t)));
+    VIVACE_ASSIGN(faults_, Memory::allocate(gpu_, Memory::Kind::pinned, graph_.node_list().size() * sizeof(uint32_t)));
     std::memset(faults_.host(), 0, faults_.bytes());
     return {};
   }
@@ -329,55 +318,6 @@ class Session final : public backends::Session {
       VIVACE_TRY(queue.to_device(device(b.at, run.bases), mirror_.host() + b.at.home, b.bytes));
     return {};
   }
-  Status run_host(const Instance& i, const Step& step) {
-    if (step.known_late) return run_when_known(i, step);
-    std::vector<void*> pointers;
-    for (const Address& a : step.inputs) pointers.push_back(host(a));
-    for (const Address& a : step.outputs) pointers.push_back(host(a));
-    return step.bound.run(
-        {pointers.data(), pointers.data() + step.inputs.size(), mirror_.host() + step.workspace, pool_});
-  }
-
-  Status run_when_known(const Instance& i, const Step& step) {
-    const ir::Node& node = *nodes_[step.node];
-    for (size_t k = 0; k < node.inputs().size(); ++k) {
-      const ir::Value* v = node.inputs()[k];
-      if (!v || step.inputs[k].base == Address::Base::run) continue;
-      const Tensor* constant = i.at.value(v);
-      const ir::Type& type = *i.at.type(v);
-      if (type.dtype == DType::string && !constant) continue;  // an input
-      values_[id_of(v)] = constant ? *constant : Tensor::wrap(type.dtype, *type.shape(), host(step.inputs[k]), nullptr);
-    }
-    VIVACE_TRY(on_host_->run_when_known(step.node, values_, pool_));
-    for (size_t k = 0; k < node.outputs().size(); ++k) {  // where the shape was known all the same, there is a place
-      const Address& place = step.outputs[k];
-      if (place.base == Address::Base::run || place.base == Address::Base::none) continue;
-      const ir::Value* v = node.outputs()[k];
-      const Tensor& made = values_[id_of(v)];
-      const Shape expected = *i.at.type(v)->shape();
-      if (made.shape() != expected)
-        return {Code::internal, node.describe() + ": output '" + v->name + "' has shape " +
-                                    vivace::to_string(made.shape()) + ", expected " + vivace::to_string(expected)};
-      if (made.bytes() > 0) std::memcpy(host(place), made.data(), made.bytes());
-    }
-    return {};
-  }
-
-  // An output that this run made, or that is an input or constant of strings.
-  Status give(const Instance& i, const ir::Value* v, Tensor& to) const {
-    const Tensor& made = i.at.value(v) ? *i.at.value(v) : values_[id_of(v)];
-    if (made.owner() && !i.at.value(v)) {
-      to = made;
-      return {};
-    }
-    VIVACE_ASSIGN(to, Tensor::allocate(made.type(), made.shape()));
-    if (made.type() == DType::string)
-      std::copy_n(made.as<std::string>(), made.count(), to.as<std::string>());
-    else if (made.bytes() > 0)
-      std::memcpy(to.data(), made.data(), made.bytes());
-    return {};
-  }
-
   // Everything into the stream; `between` runs a step of the CPU, whose inputs have been downloaded.
   template <class Between>
   Status queue_steps(const Run& run, Queue& queue, const Between& between) const {
@@ -397,7 +337,7 @@ class Session final : public backends::Session {
     Queue queue(*gpu_, stream);
     return queue_steps(run, queue, [&](const Step& step) -> Status {
       VIVACE_TRY(queue.wait());
-      return run_host(run.instance, step);
+      return on_host_.run(run.instance, step, mirror_.host());
     });
   }
 
@@ -440,7 +380,7 @@ class Session final : public backends::Session {
       if (!step.on_host) continue;
       VIVACE_TRY(recording.launch(next++, stream));
       VIVACE_CUDA(driver(), cuStreamSynchronize(stream));
-      VIVACE_TRY(run_host(run.instance, step));
+      VIVACE_TRY(on_host_.run(run.instance, step, mirror_.host()));
     }
     return recording.launch(next, stream);
   }
@@ -460,7 +400,7 @@ class Session final : public backends::Session {
         const double start = now();
         VIVACE_TRY(download(step, run, queue));
         VIVACE_TRY(queue.wait());
-        VIVACE_TRY(run_host(run.instance, step));
+        VIVACE_TRY(on_host_.run(run.instance, step, mirror_.host()));
         VIVACE_TRY(upload(step, run, queue));
         VIVACE_TRY(queue.wait());
         on_host[k] = now() - start;
@@ -480,11 +420,9 @@ class Session final : public backends::Session {
   }
 
   std::shared_ptr<Gpu> gpu_;
-  std::shared_ptr<const cpu::Executor> on_host_;
   const ir::Graph& graph_;
-  std::vector<ir::Node*> nodes_;
+  HostSteps on_host_;
   size_t l2_bytes_;
-  ThreadPool pool_;
   StreamHandle* stream_ = nullptr;
   EventHandle* done_ = nullptr;        // after the last run on a caller's stream
   bool queued_ = false;                // it may not have been reached
@@ -497,7 +435,6 @@ class Session final : public backends::Session {
   Memory mirror_;  // the same places in pinned memory of the host
   Memory faults_;  // a word for each node, in pinned memory of the host
   std::vector<Known> known_;
-  std::vector<Tensor> values_;  // by value id: tensors of this run, whose sizes were not known before, or of strings
 };
 
 }  // namespace
