@@ -138,6 +138,11 @@ INSTANTIATE_TEST_SUITE_P(
         Golden{"attention.cu", "cuda_attention", "",
                "(%q: f32[1,5,16], %k: f32[1,7,8], %v: f32[1,7,8]) { %y = Attention(%q, %k, %v) {q_num_heads=2, "
                "kv_num_heads=1, is_causal=1} return %y }"},
+        Golden{
+            "attention_mma.cu", "cuda_attention_mma", "queries 2 keys 2x32 slots 2",
+            "(%q: f32[1,33,48], %k: f32[1,130,24], %v: f32[1,130,24], %m: bool[33,130]) { %y = Attention(%q, %k, %v, "
+            "%m) {q_num_heads=2, kv_num_heads=1, is_causal=1} return %y }",
+            DType::f16},
         Golden{"softmax.cu", "cuda_softmax", "", "(%x: f32[3,5,7]) { %y = Softmax(%x) {axis=1} return %y }"},
         Golden{"layer_norm.cu", "cuda_layer_norm", "",
                "(%x: f32[2,33]) { %y = LayerNormalization(%x, const f32[33] random(1)) return %y }"},

@@ -77,6 +77,11 @@ constexpr const char* kMoreCases[] = {
     "(%x: f32[3,70000]) { %y = ReduceMean(%x, const i64[1] {1}) return %y }",
     "(%q: f32[2,4,130,64], %k: f32[2,4,517,64], %v: f32[2,4,517,64], %m: f32[1,1,130,517]) { %y = Attention(%q, %k, "
     "%v, %m) return %y }",
+    "(%q: f32[1,197,192], %k: f32[1,197,192], %v: f32[1,197,192]) { %y = Attention(%q, %k, %v) {q_num_heads=3, "
+    "kv_num_heads=3} return %y }",
+    "(%q: f32[2,70,36], %k: f32[2,257,12], %v: f32[2,257,7], %m: bool[2,1,1,257]) { %y = Attention(%q, %k, %v, %m) "
+    "{q_num_heads=3, kv_num_heads=1, is_causal=1} return %y }",
+    "(%q: f32[1,2,129,128], %k: f32[1,2,400,128], %v: f32[1,2,400,96]) { %y = Attention(%q, %k, %v) return %y }",
     "(%x: f32[64,65,66]) { %y = Transpose(%x) {perm=[2,0,1]} return %y }",
     "(%x: f32[2,6,5,7]) { %y = ConvTranspose(%x, const f32[6,4,3,2] random(1), const f32[8] random(2)) {group=2, "
     "strides=[2,3], pads=[1,0,0,1], dilations=[1,2], output_padding=[1,2]} return %y }",

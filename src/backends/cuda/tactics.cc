@@ -15,6 +15,7 @@ namespace vivace::cuda {
   T(matmul_mma_tactic)      \
   T(matmul_rows_tactic)     \
   T(matmul_tiled_tactic)    \
+  T(attention_mma_tactic)   \
   T(attention_tactic)       \
   T(softmax_tactic)         \
   T(layer_norm_tactic)      \

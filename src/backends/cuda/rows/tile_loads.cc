@@ -15,6 +15,17 @@ template <int bytes> __device__ __forceinline__ void copy_few(unsigned to, const
 __device__ __forceinline__ void store_16(unsigned to, unsigned a, unsigned b, unsigned c, unsigned d) {
   asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(a), "r"(b), "r"(c), "r"(d) : "memory");
 }
+__device__ __forceinline__ unsigned pair_as(half*, float low, float high) {
+  unsigned pair;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+}
+__device__ __forceinline__ unsigned pair_as(bfloat*, float low, float high) {
+  unsigned pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+}
+__device__ __forceinline__ unsigned pair_of(float low, float high) { return pair_as((T*)nullptr, low, high); }
 template <int kVector> __device__ __forceinline__ void copy_elements(unsigned to, const T* from, const T* any, int valid) {
   if (kVector == 8) {
     copy_16(to, valid > 0 ? from : any, valid > 0);
