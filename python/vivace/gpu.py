@@ -6,6 +6,7 @@ torch.from_dlpack(output) and cupy.asarray(output) share their memory.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -143,13 +144,19 @@ def to_core(value: Any, name: str, engine: _core.Engine, stream: int) -> _core.T
 
 
 def _from_interface(given: dict[str, Any], name: str, engine: _core.Engine, stream: int) -> _core.Tensor:
-    dtype, shape, strides = np.dtype(given["typestr"]), tuple(given["shape"]), given.get("strides")
-    row_major = tuple(dtype.itemsize * math.prod(shape[i + 1 :]) for i in range(len(shape)))
-    if strides is not None and tuple(strides) != row_major and 0 not in shape:
-        raise ValueError(f"input {name!r} is not contiguous; make a copy that is")
+    (number, size), shape, strides = _type_of(given["typestr"]), tuple(given["shape"]), given.get("strides")
+    if strides is not None and 0 not in shape:
+        if tuple(strides) != tuple(size * math.prod(shape[i + 1 :]) for i in range(len(shape))):
+            raise ValueError(f"input {name!r} is not contiguous; make a copy that is")
     if given.get("mask") is not None:
         raise ValueError(f"input {name!r} has a mask, which engines know nothing of")
     made_on = given.get("stream")
     if made_on is not None and made_on != (stream or 1):
         engine.wait(made_on)
-    return _core.Tensor.wrap(arrays.type_number(dtype), list(shape), given["data"][0])
+    return _core.Tensor.wrap(number, list(shape), given["data"][0])
+
+
+@functools.cache
+def _type_of(typestr: str) -> tuple[int, int]:
+    """Vivace's type, and bytes of an element."""
+    return arrays.type_number(np.dtype(typestr)), np.dtype(typestr).itemsize
