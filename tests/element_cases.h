@@ -126,6 +126,35 @@ inline constexpr const char* kElementCases[] = {
     "(%x: f32[2,33,5]) { %y = GlobalMaxPool(%x) return %y }",
     "(%x: f32[2,33,5,4]) { %y = GlobalLpPool(%x) return %y }",
     "(%x: f32[2,33,5,4]) { %y = GlobalLpPool(%x) {p=3} return %y }",
+    // Softmax and normalizations: rows short and long, columns.
+    "(%x: f32[3,50,16]) { %y = Softmax(%x) {axis=1} return %y }",
+    "(%x: f32[3,50,16]) { %y = LogSoftmax(%x) {axis=0} return %y }",
+    "(%x: f32[70,21]) { %y = Softmax(%x) return %y }",
+    "(%x: f32[7,1]) { %y = Softmax(%x) return %y }",
+    "(%x: f32[2,50257]) { %y = Softmax(%x) return %y }",
+    "(%x: f32[40,1000]) { %y = Softmax(%x) return %y }",
+    "(%x: f32[40,64]) { %y = Softmax(%x) return %y }",
+    "(%x: f64[4,65]) { %y = Softmax(%x) return %y }",
+    "(%x: f32[4,65]) { %y = Hardmax(%x) return %y }",
+    "(%x: f32[4,65,3]) { %y = Hardmax(%x) {axis=1} return %y }",
+    "(%x: f32[2,5,768]) { %y = LayerNormalization(%x, const f32[768] random(1), const f32[768] random(2)) "
+    "return %y }",
+    "(%x: f32[2,5,32]) { %y = LayerNormalization(%x, const f32[5,32] random(1), const f32[32] random(2)) "
+    "{axis=1} return %y }",
+    "(%x: f32[2,5,32]) { %y = LayerNormalization(%x, const f32[1] random(1)) {axis=1} return %y }",
+    "(%x: f32[3,4096]) { %y = LayerNormalization(%x, const f32[4096] random(1)) {axis=1} return %y }",
+    "(%x: f32[2,40000]) { %y = LayerNormalization(%x, const f32[40000] random(1)) {axis=1} return %y }",
+    "(%x: f32[6,2048]) { %y = RMSNormalization(%x, const f32[2048] random(1)) return %y }",
+    "(%x: f32[2,6,50]) { %y = InstanceNormalization(%x, const f32[6] random(1), const f32[6] random(2)) "
+    "return %y }",
+    "(%x: f32[2,64,16,8]) { %y = GroupNormalization(%x, const f32[64] random(1), const f32[64] random(2)) "
+    "{num_groups=4} return %y }",
+    "(%x: f32[2,6,5,3]) { %y = MeanVarianceNormalization(%x) return %y }",
+    "(%x: f32[2,16,5,8]) { %y = MeanVarianceNormalization(%x) {axes=[1]} return %y }",
+    "(%x: f32[2,16,5,8]) { %y = MeanVarianceNormalization(%x) {axes=[0,1,3]} return %y }",
+    "(%x: f32[2,16,5]) { %y = LpNormalization(%x) {axis=1} return %y }",
+    "(%x: f32[2,16,5]) { %y = LpNormalization(%x) {p=1} return %y }",
+    "(%x: f32[2,128]) { %y = LpNormalization(%x) return %y }",
 };
 
 }  // namespace vivace

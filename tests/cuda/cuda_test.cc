@@ -144,6 +144,11 @@ INSTANTIATE_TEST_SUITE_P(
             "%m) {q_num_heads=2, kv_num_heads=1, is_causal=1} return %y }",
             DType::f16},
         Golden{"softmax.cu", "cuda_softmax", "", "(%x: f32[3,5,7]) { %y = Softmax(%x) {axis=1} return %y }"},
+        Golden{"softmax_long.cu", "cuda_softmax", "", "(%x: f32[2,50257]) { %y = Softmax(%x) return %y }"},
+        Golden{"layer_norm_half.cu", "cuda_layer_norm", "",
+               "(%x: f32[5,768]) { %y = LayerNormalization(%x, const f32[768] random(1), const f32[768] random(2)) "
+               "return %y }",
+               DType::f16},
         Golden{"layer_norm.cu", "cuda_layer_norm", "",
                "(%x: f32[2,33]) { %y = LayerNormalization(%x, const f32[33] random(1)) return %y }"},
         Golden{"group_norm.cu", "cuda_group_norm", "",

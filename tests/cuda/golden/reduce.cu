@@ -72,6 +72,7 @@ constexpr int kWidth = 1;
 constexpr int kTeam = 8;
 constexpr int kBlock = 32;
 constexpr int kCount = 3;
+constexpr int kAligned = 0;
 constexpr int kPower = 2;
 __device__ __forceinline__ R start() { return (R)-__uint_as_float(0x7f800000u); }
 __device__ __forceinline__ R term(W v, int at) { return v; }
@@ -89,7 +90,7 @@ extern "C" __global__ void __launch_bounds__(kBlock) reduce(const X* x, Y* y) {
   constexpr int kRows = kBlock / kTeam, kElements = kTeam * kWidth;
   const int column = threadIdx.x % kTeam, row = threadIdx.x / kTeam, o = (blockIdx.x * kTeam + column) * kWidth;
   const int last = (blockIdx.y + 1) * kPart < kLoads ? (blockIdx.y + 1) * kPart : kLoads;
-  const bool at_once = aligned<kWidth>(x);
+  const bool at_once = kAligned || aligned<kWidth>(x);
   R r[kWidth];
   for (int k = 0; k < kWidth; ++k) r[k] = start();
   if (o < kResults) {

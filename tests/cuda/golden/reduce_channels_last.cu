@@ -72,6 +72,7 @@ constexpr int kWidth = 8;
 constexpr int kTeam = 2;
 constexpr int kBlock = 128;
 constexpr int kCount = 35;
+constexpr int kAligned = 1;
 constexpr int kPower = 2;
 __device__ __forceinline__ R start() { return R(0); }
 __device__ __forceinline__ R term(W v, int at) { return (R)v; }
@@ -90,7 +91,7 @@ extern "C" __global__ void __launch_bounds__(kBlock) reduce(const X* x, Y* y) {
   constexpr int kRows = kBlock / kTeam, kElements = kTeam * kWidth;
   const int column = threadIdx.x % kTeam, row = threadIdx.x / kTeam, o = (blockIdx.x * kTeam + column) * kWidth;
   const int last = (blockIdx.y + 1) * kPart < kLoads ? (blockIdx.y + 1) * kPart : kLoads;
-  const bool at_once = aligned<kWidth>(x);
+  const bool at_once = kAligned || aligned<kWidth>(x);
   R r[kWidth];
   for (int k = 0; k < kWidth; ++k) r[k] = start();
   if (o < kResults) {

@@ -5,12 +5,11 @@
 // are columns. Few results of many elements are summed in parts first.
 #include "backends/cuda/lower.h"
 #include "backends/cuda/rows/elementwise.h"
+#include "backends/cuda/rows/sets.h"
 
 namespace vivace::cuda {
 
 namespace {
-
-constexpr int64_t kMost = INT32_MAX - (1 << 16);
 
 // How elements are joined, as text: R is what a thread keeps, W what an element is computed as.
 struct Joining {
@@ -106,17 +105,10 @@ Verdict joining_of(const Problem& p, Joining& j) {
   return yes();
 }
 
-struct Dims {
-  std::vector<int64_t> sizes, strides;
-  int64_t count() const { return elements(sizes); }
-};
-
 struct Plan {
   Joining joining;
-  Dims kept, reduced;
-  bool columns = false;
+  Sets sets;
   bool channels_last = false;
-  int width = 1;                // neighbours of a load
   int team = 1, block = 128;    // rows: threads of a result; columns: of `team` columns
   int64_t parts = 1, part = 0;  // the elements, in so many parts of so many loads
 };
@@ -144,42 +136,33 @@ Verdict reduced_axes(const Problem& p, std::vector<bool>& reduced) {
   return yes();
 }
 
-int64_t power_above(int64_t n) {
-  int64_t power = 1;
-  while (power < n) power *= 2;
-  return power;
-}
-
 int bytes_of_r(const Plan& plan, DType type) {
   const int wide = type == DType::f16 || type == DType::bf16 ? 4 : bits_of(type) / 8;
   if (plan.joining.r == "R") return wide == 8 ? 16 : 8;
   return plan.joining.r == "W" ? wide : plan.joining.r == "int" ? 4 : 8;
 }
 
-// Threads for so many results of so many elements of `bytes` each.
+// Threads for elements of so many bytes each.
 void choose_threads(Plan& plan, int bytes) {
-  constexpr int64_t kBlocks = 128, kThreads = 1 << 15;  // what fills a large GPU
-  const int64_t results = plan.kept.count(), size = plan.reduced.count();
+  const Sets& sets = plan.sets;
+  const int64_t results = sets.kept.count(), size = sets.reduced.count();
   int64_t blocks = 0, work = 0, loads = 0;  // of a block, in bytes; of a result
-  if (plan.columns) {
-    const int64_t groups = results / plan.width;
-    const int64_t least = std::max(1, 32 / (plan.width * bytes));  // a sector of memory
-    int64_t columns = std::min<int64_t>(32, power_above(groups));
-    while (columns > least && groups / columns < kBlocks) columns /= 2;
-    plan.team = static_cast<int>(columns);
-    plan.block = static_cast<int>(std::clamp<int64_t>(columns * power_above(size), 32, 256));
-    blocks = tiles(groups, columns), loads = size, work = size * columns * plan.width * bytes;
+  if (sets.columns) {
+    const int64_t groups = results / sets.width;
+    const ColumnThreads threads = column_threads(groups, size, sets.width * bytes);
+    plan.team = threads.columns, plan.block = threads.block;
+    blocks = tiles(groups, plan.team), loads = size, work = size * plan.team * sets.width * bytes;
   } else {
-    loads = size / plan.width;
+    loads = size / sets.width;
     int64_t team = std::clamp<int64_t>(power_above((loads + 3) / 4), std::min<int64_t>(32, power_above(loads)), 512);
-    while (team < 1024 && team < power_above(loads) && results * team < kThreads) team *= 2;
+    while (team < 1024 && team < power_above(loads) && results * team < kFillingThreads) team *= 2;
     plan.team = static_cast<int>(team);
     plan.block = team > 32 ? plan.team : 128;  // one team of several warps, or several smaller ones
     blocks = tiles(results, plan.block / plan.team), work = size * bytes * (plan.block / plan.team);
   }
   constexpr int64_t kLongWork = 128 << 10, kPartWork = 32 << 10;
-  if (work > kLongWork && blocks < kBlocks / 2)
-    plan.parts = std::min((work + kPartWork - 1) / kPartWork, 2 * kBlocks / std::max<int64_t>(1, blocks));
+  if (work > kLongWork && blocks < kFillingBlocks / 2)
+    plan.parts = std::min((work + kPartWork - 1) / kPartWork, 2 * kFillingBlocks / std::max<int64_t>(1, blocks));
   plan.part = (loads + plan.parts - 1) / plan.parts;
 }
 
@@ -188,11 +171,11 @@ Verdict plan_of(const Problem& p, Plan& plan) {
   if (const Verdict verdict = joining_of(p, plan.joining); !verdict) return verdict;
   std::vector<bool> reduced;
   if (const Verdict verdict = reduced_axes(p, reduced); !verdict) return verdict;
-  if (static_cast<int64_t>(x.bytes()) / (bits_of(x.type) / 8) > kMost) return no("more than 2^31 elements");
+  if (static_cast<int64_t>(x.bytes()) / (bits_of(x.type) / 8) > kMostElements) return no("more than 2^31 elements");
   const int bytes = bits_of(x.type) / 8;
   if (x.channel_block) {
-    plan.channels_last = plan.columns = true;
-    plan.width = kChannelUnit;
+    plan.channels_last = plan.sets.columns = true;
+    plan.sets.width = kChannelUnit;
     std::vector<bool> spatial(x.shape.size(), true);
     for (size_t i = 0; i < 2 && i < spatial.size(); ++i) spatial[i] = false;
     if (spatial.size() < 3 || reduced != spatial || x.channel_block % kChannelUnit || x.channel_block < x.shape[1])
@@ -201,30 +184,14 @@ Verdict plan_of(const Problem& p, Plan& plan) {
       return no("a layout without a kernel");
     const int64_t pixels = elements(std::span(x.shape).subspan(2));
     const int64_t lanes = (x.shape[1] + kChannelUnit - 1) / kChannelUnit * kChannelUnit;
-    plan.kept = {{x.shape[0], lanes}, {pixels * x.channel_block, 1}};
-    plan.reduced = {{pixels}, {x.channel_block}};
+    plan.sets.kept = {{x.shape[0], lanes}, {pixels * x.channel_block, 1}};
+    plan.sets.reduced = {{pixels}, {x.channel_block}};
   } else {
     if (y.channel_block) return no("a layout without a kernel");
-    int64_t stride = 1;
-    bool before = false;
-    for (size_t i = x.shape.size(); i-- > 0; stride *= x.shape[i]) {
-      if (x.shape[i] == 1) continue;
-      Dims& dims = reduced[i] ? plan.reduced : plan.kept;
-      if (stride == 1) plan.columns = !reduced[i];
-      if (stride != 1 && before == reduced[i]) {
-        dims.sizes.front() *= x.shape[i];
-      } else {
-        dims.sizes.insert(dims.sizes.begin(), x.shape[i]);
-        dims.strides.insert(dims.strides.begin(), stride);
-      }
-      before = reduced[i];
-    }
-    plan.width = std::min(16 / bytes, 64 / bytes_of_r(plan, x.type));
-    const Dims& inner = plan.columns ? plan.kept : plan.reduced;
-    while (inner.sizes.empty() ? plan.width > 1 : inner.sizes.back() % plan.width != 0) plan.width /= 2;
+    plan.sets = sets_of(x.shape, reduced, std::min(16 / bytes, 64 / bytes_of_r(plan, x.type)));
   }
-  if (plan.reduced.count() == 0 && !is_float(x.type)) return no("nothing to reduce");
-  if (plan.reduced.count() == 0 && p.node->op.starts_with("Arg")) return no("nothing to reduce");
+  if (plan.sets.reduced.count() == 0 && !is_float(x.type)) return no("nothing to reduce");
+  if (plan.sets.reduced.count() == 0 && p.node->op.starts_with("Arg")) return no("nothing to reduce");
   choose_threads(plan, bytes);
   return yes();
 }
@@ -234,7 +201,7 @@ extern "C" __global__ void __launch_bounds__(kBlock) reduce(const X* x, Y* y) {
   begin();
   const int o = blockIdx.x * (kBlock / kTeam) + threadIdx.x / kTeam, t = threadIdx.x % kTeam;
   const int last = (blockIdx.y + 1) * kPart < kLoads ? (blockIdx.y + 1) * kPart : kLoads;
-  const bool at_once = aligned<kWidth>(x);
+  const bool at_once = kAligned || aligned<kWidth>(x);
   R r = start();
   if (o < kResults) {
     const X* const from = x + kept(o);
@@ -264,7 +231,7 @@ extern "C" __global__ void __launch_bounds__(kBlock) reduce(const X* x, Y* y) {
   constexpr int kRows = kBlock / kTeam, kElements = kTeam * kWidth;
   const int column = threadIdx.x % kTeam, row = threadIdx.x / kTeam, o = (blockIdx.x * kTeam + column) * kWidth;
   const int last = (blockIdx.y + 1) * kPart < kLoads ? (blockIdx.y + 1) * kPart : kLoads;
-  const bool at_once = aligned<kWidth>(x);
+  const bool at_once = kAligned || aligned<kWidth>(x);
   R r[kWidth];
   for (int k = 0; k < kWidth; ++k) r[k] = start();
   if (o < kResults) {
@@ -293,16 +260,17 @@ extern "C" __global__ void __launch_bounds__(kBlock) reduce(const X* x, Y* y) {
 // One kernel: of elements of type `x`, or of parts, to results, or to parts.
 Launch kernel_of(const Problem& p, const Plan& plan, const std::string& x, bool parts_in, bool parts_out) {
   const TensorInfo &in = p.inputs[0], &out = p.outputs[0];
-  const int64_t results = plan.kept.count(), size = plan.reduced.count();
-  const int64_t loads = plan.columns ? size : size / plan.width;
+  const int64_t results = plan.sets.kept.count(), size = plan.sets.reduced.count();
+  const int64_t loads = plan.sets.columns ? size : size / plan.sets.width;
   Source source;
   source.add(prelude()).add(element_helpers());
   source.add(std::string("using W = ") + wide_type(in.type) + ";\n" + plan.joining.types);
   if (plan.joining.r != "R") source.add("using R = " + plan.joining.r + ";\n");
   source.add("using X = " + x + ";\nusing Y = " + (parts_out ? "R" : type_name(out.type)) + ";\n");
   source.constant("kResults", results).constant("kLoads", loads).constant("kPart", plan.part);
-  source.constant("kWidth", plan.width).constant("kTeam", plan.team).constant("kBlock", plan.block);
+  source.constant("kWidth", plan.sets.width).constant("kTeam", plan.team).constant("kBlock", plan.block);
   source.constant("kCount", elements(in.shape) / std::max<int64_t>(1, elements(out.shape)));
+  source.constant("kAligned", plan.channels_last && !parts_in);
   source.constant("kPower", p.attributes().integer("p", 2));
   const std::string open = "__device__ __forceinline__ ";
   const Joining& j = plan.joining;
@@ -310,16 +278,15 @@ Launch kernel_of(const Problem& p, const Plan& plan, const std::string& x, bool 
   source.add(open + "R term(W v, int at) { return " + j.term + "; }\n");
   source.add(open + "R join(R a, R b) { return " + j.join + "; }\n");
   source.add(open + "R across(R r, int mask) { return " + j.across + "; }\n");
-  source.add(open + "int kept(int i) { return " + strided_offset("i", plan.kept.sizes, plan.kept.strides) + "; }\n");
-  source.add(open + "int reduced(int i) { return " + strided_offset("i", plan.reduced.sizes, plan.reduced.strides) +
-             "; }\n");
+  source.add(open + "int kept(int i) { return " + plan.sets.kept.offset("i") + "; }\n");
+  source.add(open + "int reduced(int i) { return " + plan.sets.reduced.offset("i") + "; }\n");
   source.add(parts_in ? "#define TERM(v, at) v\n" : "#define TERM(v, at) term(wide(v), at)\n");
   const std::string value = "narrow<Y>(" + j.finish + ")";
   source.add(open + "void put(Y* y, int o, R r) {\n");
   if (parts_out) {
     source.add("  y[blockIdx.y * kResults + o] = r;\n}\n");
   } else if (plan.channels_last) {
-    const std::string lanes = std::to_string(plan.kept.sizes[1]), channels = std::to_string(in.shape[1]);
+    const std::string lanes = std::to_string(plan.sets.kept.sizes[1]), channels = std::to_string(in.shape[1]);
     source.add("  const int n = o / " + lanes + ", lane = o % " + lanes + ";\n");
     if (out.channel_block)
       source.add("  y[n * " + std::to_string(out.channel_block) + " + lane] = lane < " + channels + " ? " + value +
@@ -333,9 +300,10 @@ Launch kernel_of(const Problem& p, const Plan& plan, const std::string& x, bool 
   launch.name = "reduce";
   launch.waits = true;
   launch.block = static_cast<unsigned>(plan.block);
-  launch.grid[0] = plan.columns ? tiles(results / plan.width, plan.team) : tiles(results, plan.block / plan.team);
+  launch.grid[0] =
+      plan.sets.columns ? tiles(results / plan.sets.width, plan.team) : tiles(results, plan.block / plan.team);
   launch.grid[1] = static_cast<unsigned>(plan.parts);
-  launch.source = source.add(plan.columns ? kColumns : kRows).text();
+  launch.source = source.add(plan.sets.columns ? kColumns : kRows).text();
   launch.arguments = {parts_in ? workspace() : input(0), parts_out ? workspace() : output()};
   return launch;
 }
@@ -349,13 +317,14 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
   Job job;
   job.launches.push_back(kernel_of(p, plan, x, false, true));
   const int bytes = bytes_of_r(plan, p.inputs[0].type);
-  job.workspace = static_cast<size_t>(plan.parts * plan.kept.count() * bytes);
+  job.workspace = static_cast<size_t>(plan.parts * plan.sets.kept.count() * bytes);
   Plan second = plan;
-  const int64_t results = plan.kept.count();
-  second.kept = plan.channels_last ? Dims{plan.kept.sizes, {plan.kept.sizes[1], 1}} : Dims{{results}, {1}};
-  second.reduced = {{plan.parts}, {results}};
-  second.columns = true;
-  second.width = 1;
+  const int64_t results = plan.sets.kept.count();
+  second.sets.kept =
+      plan.channels_last ? Dims{plan.sets.kept.sizes, {plan.sets.kept.sizes[1], 1}} : Dims{{results}, {1}};
+  second.sets.reduced = {{plan.parts}, {results}};
+  second.sets.columns = true;
+  second.sets.width = 1;
   second.parts = 1;
   choose_threads(second, bytes);
   job.launches.push_back(kernel_of(p, second, "R", true, false));
@@ -366,7 +335,7 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
 
 extern const Tactic reduce_tactic{
     .name = "cuda_reduce",
-    .version = 2,
+    .version = 3,
     .operators = {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSumSquare", "ReduceL1",
                   "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ArgMax", "ArgMin", "GlobalAveragePool",
                   "GlobalMaxPool", "GlobalLpPool"},
