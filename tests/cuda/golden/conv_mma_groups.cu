@@ -64,6 +64,7 @@ constexpr int kBiasAt = 128;
 constexpr int kReceivedAt = 256;
 constexpr int kRingAt = 1024;
 constexpr int kImageRows = 64;
+constexpr int kBeside = 2;
 
 __device__ __forceinline__ unsigned shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
 __device__ __forceinline__ void copy_16(unsigned to, const void* from, bool inside) {
@@ -158,6 +159,12 @@ __device__ __forceinline__ void multiply_group(float (*c)[4], unsigned a, unsign
                : "+f"(c[0][0]), "+f"(c[0][1]), "+f"(c[0][2]), "+f"(c[0][3]), "+f"(c[1][0]), "+f"(c[1][1]), "+f"(c[1][2]), "+f"(c[1][3]), "+f"(c[2][0]), "+f"(c[2][1]), "+f"(c[2][2]), "+f"(c[2][3]), "+f"(c[3][0]), "+f"(c[3][1]), "+f"(c[3][2]), "+f"(c[3][3])
                : "l"(operand(a)), "l"(operand(b)));
 }
+// The 64 x 16 of each warp's rows in registers, as ldmatrix gives them.
+__device__ __forceinline__ void multiply_group(float (*c)[4], const unsigned* a, unsigned b) {
+  asm volatile("{.reg .pred p; setp.eq.b32 p, 0, 0; wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, {%16, %17, %18, %19}, %20, p, 1, 1, 0;}"
+               : "+f"(c[0][0]), "+f"(c[0][1]), "+f"(c[0][2]), "+f"(c[0][3]), "+f"(c[1][0]), "+f"(c[1][1]), "+f"(c[1][2]), "+f"(c[1][3]), "+f"(c[2][0]), "+f"(c[2][1]), "+f"(c[2][2]), "+f"(c[2][3]), "+f"(c[3][0]), "+f"(c[3][1]), "+f"(c[3][2]), "+f"(c[3][3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(operand(b)));
+}
 __device__ __forceinline__ float activate(float x) { return x; }
 __device__ __forceinline__ float finish(float sum, float bias, float residual) { return activate(sum + bias + residual); }
 
@@ -175,13 +182,14 @@ constexpr int kDepth = kTaps * kInChannels, kChunks = (kDepth + 63) / 64;
 #endif
 constexpr int kRows = kThreads / 8, kLoads = (kM + kRows - 1) / kRows;
 constexpr int kRowsA = kImageRows, kRowsB = PATCH ? kTaps * kN : kN;  // of a chunk
+#define PATCH_GROUPS (PATCH && WARP_GROUPS)
 constexpr int kStageA = kGroup * kRowsA * 128, kStageB = kGroup * kRowsB * 128, kStage = kStageA + kStageB;
 constexpr int kPartPitch = kN + 4;
 constexpr int kItems = kM * kN / 8, kOwn = (kItems + kCluster - 1) / kCluster, kFinishes = (kOwn + kThreads - 1) / kThreads;
 constexpr bool kPlain = kKernelH * kKernelW == 1 && kPadH == 0 && kPadW == 0;
 constexpr bool kEarlyResidual = kResidual && kFinishes <= 4;
 
-extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict__ x, const T* __restrict__ w,
+extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __restrict__ x, const T* __restrict__ w,
     const float* __restrict__ bias, const T* residual, T* y) {
   extern __shared__ __align__(1024) unsigned char memory[];
   const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5;
@@ -205,15 +213,25 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   const unsigned base = shared_address(memory), ring = base + kRingAt;
   const T* const weights = w + ((size_t)tile_n * kChunks + chunk0) * kRowsB * 64;
 
+#if PATCH_GROUPS
+  // Two patches, each of 64 channels, and a ring of `kStages` taps' weights.
+  const auto patch_at = [&](int slice) { return ring + (slice & 1) * kStageA; };
+  const auto weights_at = [&](int part) { return ring + 2 * kStageA + part % kStages * kN * 128; };
+  const int parts = chunks * kTaps;
+  const auto load_weights = [&](int part) {
+    copy_weights(weights_at(part), weights + (size_t)part * kN * 64, kN * 128, base + part % kStages * 8);
+  };
+#else
   const auto load_weights = [&](int step) {
     const int first = step * kGroup, count = min(kGroup, chunks - first);
     copy_weights(ring + step % kStages * kStage + kStageA, weights + (size_t)first * kRowsB * 64, count * kRowsB * 128,
                  base + step % kStages * 8);
   };
+#endif
   open_barriers(base, kStages);
   if (kCluster > 1) cluster_arrive();
 #pragma unroll 1
-  for (int s = 0; s < kAhead && s < steps; ++s) load_weights(s);
+  for (int s = 0; s < kAhead && s < (PATCH_GROUPS ? chunks * kTaps : steps); ++s) load_weights(s);
   float* const offsets = (float*)(memory + kBiasAt);
   for (int i = tid; i < kN; i += kThreads) offsets[i] = bias[n0 + i];
 
@@ -223,7 +241,11 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   const int top = tile_y * kStrideH - kPadH, left = tile_x * kStrideW - kPadW;
   const auto load_step = [&](int step) {
     const int c = (chunk0 + step) * 64 + piece * 8;
+#if PATCH_GROUPS
+    const unsigned to = patch_at(step);
+#else
     const unsigned to = ring + step % kStages * kStage;
+#endif
 #pragma unroll 4
     for (int r = row0; r < kPatch; r += kRows) {
       const int h = top + r / kPatchW, v = left + r % kPatchW;
@@ -268,12 +290,17 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
 #endif
 
   wait();
+#if PATCH_GROUPS
+  int loaded = 0;
+  for (; loaded < 2 && loaded < chunks; ++loaded) load_step(loaded);
+#else
 #pragma unroll 1
   for (int s = 0; s < kAhead; ++s)
     if (s < steps)
       load_step(s);
     else
       commit_copies();
+#endif
 
   // Pieces of 8 channels that this thread finishes.
   const auto item = [&](int f) { return rank * kOwn + tid + f * kThreads; };
@@ -303,6 +330,54 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     patch_row[i] = r / kTileW * kStrideH * kPatchW + r % kTileW * kStrideW;
   }
 #endif
+#if PATCH_GROUPS
+  // Two taps at a time: fragments first, for products wait for one another where loads stand between them.
+  unsigned fragments[2][4][4];
+  const auto load_fragments = [&](unsigned (*f)[4], int part) {
+    const int slice = part / kTaps, tap = part % kTaps;
+    const int r = patch_row[0] + tap / kKernelW * kDilationH * kPatchW + tap % kKernelW * kDilationW;
+    const unsigned at = patch_at(slice) + r * 128;
+#pragma unroll
+    for (int q = 0; q < 4; ++q) load_matrix_4(f[q], at + (((q * 2 + a_piece) ^ (r & 7)) << 4));
+  };
+  const auto multiply_part = [&](unsigned (*f)[4], int part) {
+    const unsigned b = weights_at(part);
+#pragma unroll
+    for (int q = 0; q < 4; ++q) multiply_group(sums[0], f[q], b + q * 32);
+  };
+  int ready = 0;  // patches that are there
+  const auto enter = [&](int part, int last) {
+    if (last / kTaps >= ready) {
+      wait_copies<0>();
+      ready = loaded;
+    }
+    wait_barrier(base + part % kStages * 8, part / kStages & 1);
+    wait_barrier(base + last % kStages * 8, last / kStages & 1);
+    __syncthreads();
+    // All warps have left the parts before `part`: others take their places.
+    for (int p = part - 2; p < part; ++p)
+      if (p >= 0 && p + kStages < parts) load_weights(p + kStages);
+    if (loaded < chunks && part / kTaps >= loaded - 1) load_step(loaded++);
+  };
+  int now = 0;
+#pragma unroll 1
+  for (; now + 1 < parts; now += 2) {
+    enter(now, now + 1);
+    load_fragments(fragments[0], now);
+    load_fragments(fragments[1], now + 1);
+    open_group();
+    multiply_part(fragments[0], now);
+    multiply_part(fragments[1], now + 1);
+    close_group<0>();
+  }
+  if (now < parts) {
+    enter(now, now);
+    load_fragments(fragments[0], now);
+    open_group();
+    multiply_part(fragments[0], now);
+    close_group<0>();
+  }
+#else
 #pragma unroll 1
   for (int step = 0; step < steps; ++step) {
     wait_copies<kAhead - 1>();
@@ -390,6 +465,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
 #endif
 #if WARP_GROUPS
   wait_group<0>();
+#endif
 #endif
   wait_copies<0>();
   __syncthreads();

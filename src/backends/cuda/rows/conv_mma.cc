@@ -84,13 +84,14 @@ constexpr int kDepth = kTaps * kInChannels, kChunks = (kDepth + 63) / 64;
 #endif
 constexpr int kRows = kThreads / 8, kLoads = (kM + kRows - 1) / kRows;
 constexpr int kRowsA = kImageRows, kRowsB = PATCH ? kTaps * kN : kN;  // of a chunk
+#define PATCH_GROUPS (PATCH && WARP_GROUPS)
 constexpr int kStageA = kGroup * kRowsA * 128, kStageB = kGroup * kRowsB * 128, kStage = kStageA + kStageB;
 constexpr int kPartPitch = kN + 4;
 constexpr int kItems = kM * kN / 8, kOwn = (kItems + kCluster - 1) / kCluster, kFinishes = (kOwn + kThreads - 1) / kThreads;
 constexpr bool kPlain = kKernelH * kKernelW == 1 && kPadH == 0 && kPadW == 0;
 constexpr bool kEarlyResidual = kResidual && kFinishes <= 4;
 
-extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict__ x, const T* __restrict__ w,
+extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __restrict__ x, const T* __restrict__ w,
     const float* __restrict__ bias, const T* residual, T* y) {
   extern __shared__ __align__(1024) unsigned char memory[];
   const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5;
@@ -114,15 +115,25 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   const unsigned base = shared_address(memory), ring = base + kRingAt;
   const T* const weights = w + ((size_t)tile_n * kChunks + chunk0) * kRowsB * 64;
 
+#if PATCH_GROUPS
+  // Two patches, each of 64 channels, and a ring of `kStages` taps' weights.
+  const auto patch_at = [&](int slice) { return ring + (slice & 1) * kStageA; };
+  const auto weights_at = [&](int part) { return ring + 2 * kStageA + part % kStages * kN * 128; };
+  const int parts = chunks * kTaps;
+  const auto load_weights = [&](int part) {
+    copy_weights(weights_at(part), weights + (size_t)part * kN * 64, kN * 128, base + part % kStages * 8);
+  };
+#else
   const auto load_weights = [&](int step) {
     const int first = step * kGroup, count = min(kGroup, chunks - first);
     copy_weights(ring + step % kStages * kStage + kStageA, weights + (size_t)first * kRowsB * 64, count * kRowsB * 128,
                  base + step % kStages * 8);
   };
+#endif
   open_barriers(base, kStages);
   if (kCluster > 1) cluster_arrive();
 #pragma unroll 1
-  for (int s = 0; s < kAhead && s < steps; ++s) load_weights(s);
+  for (int s = 0; s < kAhead && s < (PATCH_GROUPS ? chunks * kTaps : steps); ++s) load_weights(s);
   float* const offsets = (float*)(memory + kBiasAt);
   for (int i = tid; i < kN; i += kThreads) offsets[i] = bias[n0 + i];
 
@@ -132,7 +143,11 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
   const int top = tile_y * kStrideH - kPadH, left = tile_x * kStrideW - kPadW;
   const auto load_step = [&](int step) {
     const int c = (chunk0 + step) * 64 + piece * 8;
+#if PATCH_GROUPS
+    const unsigned to = patch_at(step);
+#else
     const unsigned to = ring + step % kStages * kStage;
+#endif
 #pragma unroll 4
     for (int r = row0; r < kPatch; r += kRows) {
       const int h = top + r / kPatchW, v = left + r % kPatchW;
@@ -177,12 +192,17 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
 #endif
 
   wait();
+#if PATCH_GROUPS
+  int loaded = 0;
+  for (; loaded < 2 && loaded < chunks; ++loaded) load_step(loaded);
+#else
 #pragma unroll 1
   for (int s = 0; s < kAhead; ++s)
     if (s < steps)
       load_step(s);
     else
       commit_copies();
+#endif
 
   // Pieces of 8 channels that this thread finishes.
   const auto item = [&](int f) { return rank * kOwn + tid + f * kThreads; };
@@ -212,6 +232,57 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
     patch_row[i] = r / kTileW * kStrideH * kPatchW + r % kTileW * kStrideW;
   }
 #endif
+#if PATCH_GROUPS
+  // Two taps at a time: fragments first, for products wait for one another where loads stand between them.
+  unsigned fragments[2][4][4];
+  const auto load_fragments = [&](unsigned (*f)[4], int part) {
+    const int slice = part / kTaps, tap = part % kTaps;
+    const int r = patch_row[0] + tap / kKernelW * kDilationH * kPatchW + tap % kKernelW * kDilationW;
+    const unsigned at = patch_at(slice) + r * 128;
+#pragma unroll
+    for (int q = 0; q < 4; ++q) load_matrix_4(f[q], at + (((q * 2 + a_piece) ^ (r & 7)) << 4));
+  };
+  const auto multiply_part = [&](unsigned (*f)[4], int part) {
+    const unsigned b = weights_at(part);
+#pragma unroll
+    for (int q = 0; q < 4; ++q) multiply_group(sums[0], f[q], b + q * 32);
+  };
+  int ready = 0;  // patches that are there
+  const auto enter = [&](int part, int last) {
+    if (ready == 0 && loaded > 1) {
+      wait_copies<1>();
+      ready = 1;
+    } else if (last / kTaps >= ready) {
+      wait_copies<0>();
+      ready = loaded;
+    }
+    wait_barrier(base + part % kStages * 8, part / kStages & 1);
+    wait_barrier(base + last % kStages * 8, last / kStages & 1);
+    __syncthreads();
+    // All warps have left the parts before `part`: others take their places.
+    for (int p = part - 2; p < part; ++p)
+      if (p >= 0 && p + kStages < parts) load_weights(p + kStages);
+    if (loaded < chunks && part / kTaps >= loaded - 1) load_step(loaded++);
+  };
+  int now = 0;
+#pragma unroll 1
+  for (; now + 1 < parts; now += 2) {
+    enter(now, now + 1);
+    load_fragments(fragments[0], now);
+    load_fragments(fragments[1], now + 1);
+    open_group();
+    multiply_part(fragments[0], now);
+    multiply_part(fragments[1], now + 1);
+    close_group<0>();
+  }
+  if (now < parts) {
+    enter(now, now);
+    load_fragments(fragments[0], now);
+    open_group();
+    multiply_part(fragments[0], now);
+    close_group<0>();
+  }
+#else
 #pragma unroll 1
   for (int step = 0; step < steps; ++step) {
     wait_copies<kAhead - 1>();
@@ -299,6 +370,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* __restrict_
 #endif
 #if WARP_GROUPS
   wait_group<0>();
+#endif
 #endif
   wait_copies<0>();
   __syncthreads();
@@ -408,7 +480,10 @@ struct Tile {
   }
   bool once(const Conv& c) const { return steps(c) <= stages; }
   /// Steps whose loads are under way before the first products.
-  int ahead(const Conv& c) const { return once(c) ? stages : stages - (warp_groups ? 2 : 1); }
+  int ahead(const Conv& c) const {
+    if (patch() && warp_groups) return stages;
+    return once(c) ? stages : stages - (warp_groups ? 2 : 1);
+  }
   /// Rows of 128 bytes that a chunk has of the image, and of the weights.
   int64_t image_rows(const Conv& c) const {
     if (!patch()) return m;
@@ -424,7 +499,9 @@ struct Tile {
   int64_t received_at() const { return kBiasAt + n * 4; }
   int64_t ring_at() const { return (received_at() + received_bytes() + 1023) / 1024 * 1024; }
   int64_t shared_bytes(const Conv& c) const {
-    const int64_t ring = stages * group * (image_rows(c) + weight_rows(c)) * 128;
+    // By warp groups a patch comes with a ring of single taps.
+    const int64_t ring = patch() && warp_groups ? (2 * image_rows(c) + int64_t{stages} * n) * 128
+                                                : stages * group * (image_rows(c) + weight_rows(c)) * 128;
     return ring_at() + std::max(ring, int64_t{warps_k} * m * (n + 4) * 4);
   }
   int64_t tiles_m(const Conv& c) const {
@@ -433,8 +510,8 @@ struct Tile {
   int64_t blocks(const Conv& c) const { return tiles_m(c) * tiles(c.out_channels, n) * cluster; }
   bool fits(const Conv& c, const Device& device) const {
     return shared_bytes(c) <= static_cast<int64_t>(device.shared_bytes) && (cluster == 1 || device.major >= 9) &&
-           (!warp_groups || (device.major == 9 && !patch())) && (!patch() || group == 1) && chunks(c) >= cluster &&
-           tiles_m(c) <= 65535 && ahead(c) > 0;
+           (!warp_groups || device.major == 9) && (!patch() || !warp_groups || warps_k == 1) &&
+           (!patch() || group == 1) && chunks(c) >= cluster && tiles_m(c) <= 65535 && ahead(c) > 0;
   }
 };
 
@@ -487,7 +564,7 @@ double estimate_tile(const Conv& c, const Tile& t, const Device& device) {
   const double one = chunks * 4 / t.warps_k *
                      (t.warp_groups ? kGroupStart + t.n * kGroupColumn
                                     : rows * columns / 8 * kWarpPart + (rows + columns / 16) * kWarpLoad);
-  const double products = std::max(all, one) * (t.patch() ? kPatch : 1);
+  const double products = std::max(all, one) * (t.patch() && !t.warp_groups ? kPatch : 1);
   const double sums = tile / threads * (kStore / t.cluster + kPart * t.warps_k);
   const double cluster = t.cluster > 1 ? kCluster + kBlockOfCluster * t.cluster + tile / threads * kPush : 0;
   const double work =
@@ -530,14 +607,15 @@ std::vector<Tile> tiles_for(const Conv& c, const Device& device) {
         t.group = group, t.stages = stages;
         if (t.steps(c) > stages && t.fits(c, device)) add(t);
       }
-      if (!sees_patches || shape.warp_groups) continue;
+      if (!sees_patches || (shape.warp_groups && shape.warps_k > 1)) continue;
       t.group = 1;
       for (const auto& [h, w] : patches(c, shape.m)) {
         t.tile_h = h, t.tile_w = w;
-        for (const int stages : {1, 2, 3, 4, 8}) {
-          // As many stages as there are steps, or a ring of fewer.
+        for (const int stages : {1, 2, 3, 4, 6, 8}) {
+          // As many stages as there are steps, or a ring of fewer; of an even number of taps.
           t.stages = stages;
-          if (stages > t.steps(c) || (stages == 1 && t.steps(c) > 1)) continue;
+          if (shape.warp_groups ? stages < 4 || stages % 2 : stages > t.steps(c) || (stages == 1 && t.steps(c) > 1))
+            continue;
           if (t.fits(c, device)) add(t);
         }
       }
@@ -633,6 +711,9 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   s.constant("kStages", t.stages).constant("kOnce", t.once(c)).constant("kAhead", t.ahead(c));
   s.constant("kBiasAt", kBiasAt).constant("kReceivedAt", t.received_at()).constant("kRingAt", t.ring_at());
   s.constant("kImageRows", t.image_rows(c));
+  // Registers for two blocks beside each other where shared memory has room for them.
+  s.constant("kBeside",
+             t.shared_bytes(c) * 2 < static_cast<int64_t>(device.shared_bytes) && launch.block <= 512 ? 2 : 1);
   if (t.patch()) s.constant("kTileH", t.tile_h).constant("kTileW", t.tile_w);
   s.add(mma_functions()).add(t.patch() ? "#define PATCH 1\n" : "#define PATCH 0\n");
   s.add(t.warp_groups ? "#define WARP_GROUPS 1\n" + group_functions(t.n, p.outputs[0].type)

@@ -85,7 +85,9 @@ std::string group_functions(int n, DType type) {
     places += (i ? ", %" : "%") + std::to_string(i);
     operands += (i ? ", " : "") + ("\"+f\"(c[" + std::to_string(i / 4)) + "][" + std::to_string(i % 4) + "])";
   }
-  const std::string a = std::to_string(n / 2), b = std::to_string(n / 2 + 1);
+  const auto at = [n](int i) { return std::to_string(n / 2 + i); };
+  const std::string name =
+      "wgmma.mma_async.sync.aligned.m64n" + std::to_string(n) + "k16.f32." + element + "." + element;
   return R"(
 // Rows of 128 bytes, eight of them 1024 bytes apart from the next eight, pieces exchanged over 128 bytes.
 __device__ __forceinline__ unsigned long long operand(unsigned at) {
@@ -104,10 +106,19 @@ template <int n> __device__ __forceinline__ void close_group() {
 }
 __device__ __forceinline__ void show_to_group() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 __device__ __forceinline__ void multiply_group(float (*c)[4], unsigned a, unsigned b) {
-  asm volatile("{.reg .pred p; setp.eq.b32 p, 0, 0; wgmma.mma_async.sync.aligned.m64n)" +
-         std::to_string(n) + "k16.f32." + element + "." + element + " {" + places + "}, %" + a + ", %" + b +
-         ", p, 1, 1, 0, 0;}\"\n               : " + operands +
-         "\n               : \"l\"(operand(a)), \"l\"(operand(b)));\n}\n";
+  asm volatile("{.reg .pred p; setp.eq.b32 p, 0, 0; )" +
+         name + " {" + places + "}, %" + at(0) + ", %" + at(1) + ", p, 1, 1, 0, 0;}\"\n               : " + operands +
+         R"(
+               : "l"(operand(a)), "l"(operand(b)));
+}
+// The 64 x 16 of each warp's rows in registers, as ldmatrix gives them.
+__device__ __forceinline__ void multiply_group(float (*c)[4], const unsigned* a, unsigned b) {
+  asm volatile("{.reg .pred p; setp.eq.b32 p, 0, 0; )" +
+         name + " {" + places + "}, {%" + at(0) + ", %" + at(1) + ", %" + at(2) + ", %" + at(3) + "}, %" + at(4) +
+         ", p, 1, 1, 0;}\"\n               : " + operands + R"(
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(operand(b)));
+}
+)";
 }
 
 Result<Tensor> bias_in_f32(const Problem& p, size_t i, int64_t count) {
