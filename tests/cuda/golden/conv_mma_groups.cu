@@ -347,7 +347,10 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __
   };
   int ready = 0;  // patches that are there
   const auto enter = [&](int part, int last) {
-    if (last / kTaps >= ready) {
+    if (ready == 0 && loaded > 1) {
+      wait_copies<1>();
+      ready = 1;
+    } else if (last / kTaps >= ready) {
       wait_copies<0>();
       ready = loaded;
     }
