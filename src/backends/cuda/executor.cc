@@ -170,7 +170,7 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
     const ir::Node& node = *nodes_[i];
     if (at.settled(node)) continue;
     if (cpu::is_known_late(node, at)) {
-      steps[i].on_host = steps[i].known_late = made->any_on_host = made->run_values = true;
+      steps[i].on_host = steps[i].known_late = made->run_values = true;
       continue;
     }
     if (makes_nothing(node, at)) continue;
@@ -184,12 +184,13 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
       steps[i].on_host = true;
       VIVACE_ASSIGN(steps[i].bound, bind_on_host(problem, host_));
       steps[i].workspace = steps[i].bound.workspace;
-      made->any_on_host = true;
     }
     steps[i].node = i;
     workspaces[i] = steps[i].workspace;
   }
   const cpu::Placement placement = cpu::place_values(graph(), at, workspaces, kBufferAlignment);
+  for (size_t i = 0; i < steps.size(); ++i)
+    made->any_on_host = made->any_on_host || (steps[i].on_host && !placement.is_view[i]);
 
   std::vector<Tensor> constants;
   for (const Step& step : steps) {
