@@ -66,7 +66,8 @@ std::string check_text(const Json& check) {
 std::string gpu_text(const Json& gpu) {
   if (gpu.contains("reason")) return fmt::format("  no GPU time alone: {}\n", gpu["reason"].get<std::string>());
   std::string text;
-  for (const auto& [key, what] : {std::pair{"warm", "GPU time"}, std::pair{"flushed", "with its caches flushed"}})
+  for (const auto& [key, what] : {std::pair{"warm", "GPU time"}, std::pair{"flushed", "with its caches flushed"},
+                                std::pair{"pinned", "wall time, pinned memory"}})
     text += fmt::format("  {:24} min {:.4f}, median {:.4f}, mean {:.4f} ms\n", what, gpu[key]["min"].get<double>(),
                         gpu[key]["median"].get<double>(), gpu[key]["mean"].get<double>());
   return text;

@@ -27,8 +27,8 @@ struct Streams {
 };
 Streams measure(vivace::Engine& engine, const BenchCommand& command);
 
-/// {"min", "median", "mean"} in milliseconds of the GPU's own time, with warm caches and flushed ones; {"reason"} where
-/// there is no such time.
+/// {"min", "median", "mean"} in milliseconds of the GPU's own time, with "warm" caches and "flushed" ones, and of the wall
+/// time from "pinned" memory to pinned memory; {"reason"} where there is no such time.
 nlohmann::ordered_json gpu_times(const vivace::Engine& engine, const BenchCommand& command);
 
 /// One object for each layer: its time, bytes, operations, and the time that those take at least on this GPU.

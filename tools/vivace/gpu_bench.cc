@@ -2,8 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <cstring>
 #include <map>
+#include <numeric>
 
 #include "bench.h"
 
@@ -14,8 +17,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr double kHalfTeraflops = 790, kFullTeraflops = 60;  // of an H100 or H200, dense
-constexpr int kFewRuns = 20, kMostRuns = 2000;
-constexpr double kShareOfDuration = 0.5;  // what the two measurements may take
+constexpr int kFewRuns = 20, kMostRuns = 2000, kWarmUps = 5;
+constexpr double kShareOfDuration = 0.3;  // what each measurement may take
 
 Json in_milliseconds(const vivace_device_times& times) {
   return {{"min", times.minimum * 1e3}, {"median", times.median * 1e3}, {"mean", times.mean * 1e3}};
@@ -26,6 +29,28 @@ bool writes_half(const std::string& shapes) {
   const size_t arrow = shapes.find("-> ");
   const std::string written = arrow == std::string::npos ? "" : shapes.substr(arrow + 3);
   return written.rfind("f16", 0) == 0 || written.rfind("bf16", 0) == 0;
+}
+
+// Wall time of inferences from pinned memory to pinned memory, queued and waited for: without the host's copies.
+Json pinned_latency(const vivace::Engine& engine, vivace::Context& context, const std::vector<vivace::Tensor>& inputs,
+                    int runs) {
+  std::vector<vivace::Tensor> from, to;
+  for (const vivace::Tensor& input : inputs) {
+    from.push_back(engine.allocate(VIVACE_PINNED, input.dtype(), input.shape()));
+    if (input.bytes()) std::memcpy(from.back().data(), input.data(), input.bytes());
+  }
+  for (size_t i = 0; i < engine.outputs().size(); ++i)
+    to.push_back(engine.allocate(VIVACE_PINNED, engine.outputs()[i].dtype, engine.output_shape(inputs, i)));
+  std::vector<double> seconds;
+  for (int run = -kWarmUps; run < runs; ++run) {
+    const auto start = std::chrono::steady_clock::now();
+    context.enqueue(from, to, nullptr);
+    engine.wait(nullptr);
+    if (run >= 0) seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::sort(seconds.begin(), seconds.end());
+  const double mean = std::accumulate(seconds.begin(), seconds.end(), 0.0) / static_cast<double>(seconds.size());
+  return in_milliseconds({seconds.front(), seconds[seconds.size() / 2], mean});
 }
 
 }  // namespace
@@ -42,6 +67,7 @@ Json gpu_times(const vivace::Engine& engine, const BenchCommand& command) {
     json["runs"] = runs;
     json["warm"] = in_milliseconds(context.time(inputs, runs, false));
     json["flushed"] = in_milliseconds(context.time(inputs, runs, true));
+    json["pinned"] = pinned_latency(engine, context, inputs, runs);
   } catch (const vivace::Error& error) {
     if (error.status() != VIVACE_UNSUPPORTED) throw;
     json["reason"] = error.what();
@@ -79,30 +105,33 @@ Json layer_table(const vivace::Engine& engine, const BenchCommand& command,
 }
 
 std::string layer_text(const Json& layers, bool on_gpu) {
+  // A GPU's layers take microseconds.
+  const double unit = on_gpu ? 1e3 : 1;
+  const int digits = on_gpu ? 2 : 4;
   double total = 0, floors = 0;
   for (const Json& layer : layers) {
-    total += layer["ms"].get<double>();
-    if (layer.contains("floor_ms")) floors += layer["floor_ms"].get<double>();
+    total += layer["ms"].get<double>() * unit;
+    if (layer.contains("floor_ms")) floors += layer["floor_ms"].get<double>() * unit;
   }
-  std::string text = fmt::format("\n{:>10} {:>6} ", "ms", "share");
-  if (on_gpu) text += fmt::format("{:>10} {:>6} {:>9} {:>9} ", "floor ms", "floor", "MB", "GFLOP");
+  const auto share = [](double part, double whole) { return whole > 0 ? 100 * part / whole : 0; };
+  std::string text = fmt::format("\n{:>10} {:>6} ", on_gpu ? "us" : "ms", "share");
+  if (on_gpu) text += fmt::format("{:>10} {:>6} {:>9} {:>9} ", "floor us", "floor", "MB", "GFLOP");
   text += fmt::format(" {:24} {:32} {}\n", "operator", "tactic", "layer");
   for (const Json& layer : layers) {
-    const double milliseconds = layer["ms"].get<double>();
-    text += fmt::format("{:10.4f} {:5.1f}% ", milliseconds, total > 0 ? 100 * milliseconds / total : 0);
+    const double time = layer["ms"].get<double>() * unit;
+    text += fmt::format("{:10.{}f} {:5.1f}% ", time, digits, share(time, total));
     if (on_gpu && layer.contains("floor_ms")) {
-      const double floor = layer["floor_ms"].get<double>();
-      text +=
-          fmt::format("{:10.4f} {:5.1f}% {:9.3f} {:9.3f} ", floor, milliseconds > 0 ? 100 * floor / milliseconds : 0,
-                      layer["bytes"].get<double>() / 1e6, layer["flops"].get<double>() / 1e9);
+      const double floor = layer["floor_ms"].get<double>() * unit;
+      text += fmt::format("{:10.{}f} {:5.1f}% {:9.3f} {:9.3f} ", floor, digits, share(floor, time),
+                          layer["bytes"].get<double>() / 1e6, layer["flops"].get<double>() / 1e9);
     } else if (on_gpu) {
       text += fmt::format("{:>10} {:>6} {:>9} {:>9} ", "-", "-", "-", "-");
     }
     text += fmt::format(" {:24} {:32} {}\n", layer["op"].get<std::string>(), layer["tactic"].get<std::string>(),
                         layer["name"].get<std::string>());
   }
-  text += fmt::format("{:10.4f} {:>6} ", total, "all");
-  if (on_gpu) text += fmt::format("{:10.4f} {:5.1f}%", floors, total > 0 ? 100 * floors / total : 0);
+  text += fmt::format("{:10.{}f} {:>6} ", total, digits, "all");
+  if (on_gpu) text += fmt::format("{:10.{}f} {:5.1f}%", floors, digits, share(floors, total));
   return text + "\n";
 }
 
