@@ -125,7 +125,7 @@ Result<plan::Program> lower_and_tune(const ir::Graph& portable, const std::vecto
     if (const auto shapes = shapes_at(ranges, which); shapes != optimum && config.shapes.size()) also.push_back(shapes);
   Tuner tuner(config, target.host, report);
   VIVACE_ASSIGN(plan::Program program, tuner.make_program(std::move(lowered), optimum, also));
-  VIVACE_TRY(tuner.check_all_forced());
+  VIVACE_TRY(tuner.forced().check());
   return program;
 }
 

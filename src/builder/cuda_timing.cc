@@ -4,9 +4,8 @@
 #include <cmath>
 #include <map>
 
-#include "backends/cuda/queue.h"
-#include "base/threads.h"
-#include "builder/timing.h"
+#include "backends/cuda/layout.h"
+#include "ops/operator.h"
 
 namespace vivace::builder {
 
@@ -14,188 +13,260 @@ namespace {
 
 using cuda::Memory;
 
-// Sums in another order; a wrong kernel is off by far more.
-constexpr double kLargestError = 1e-3;
-constexpr double kMostHostFlops = 2e7;
+// Operations of the reference that take some tenths of a second.
+constexpr double kMostHostFlops = 3e8;
+constexpr int kMostRepeats = 20;
+constexpr double kMostCopies = 1e9;  // bytes
 
-// The buffers of a problem on the GPU, and a stream with two events.
+// Sums in another order, results and weights of products rounded to the type; a wrong kernel is off by far more.
+double largest_error(DType type) { return type == DType::bf16 ? 4e-2 : type == DType::f16 ? 6e-3 : 1e-3; }
+
+bool is_small(DType type) { return is_float(type) && bits_of(type) == 16; }
+
+// Few random numbers over and over: the time must not depend on them, and making millions would take longer than all
+// else. Integers are zeros, valid as indices wherever anything is.
+Result<Tensor> random_tensor(DType type, const Shape& shape) {
+  VIVACE_ASSIGN(Tensor made, Tensor::allocate(type, shape));
+  constexpr size_t kDistinct = 8191;
+  visit_dtype<float, Float16, BFloat16, double>(type, [&]<class T>() {
+    std::vector<T> values(kDistinct);
+    uint32_t state = 1;
+    for (T& value : values) {
+      state = state * 1664525u + 1013904223u;
+      value = static_cast<T>(static_cast<float>(state >> 8) * 0x1p-23f - 1.0f);
+    }
+    for (size_t i = 0; i < static_cast<size_t>(made.count()); ++i) made.as<T>()[i] = values[i % kDistinct];
+  });
+  return made;
+}
+
+Tensor widened(const Tensor& from) {
+  if (!from.valid() || !is_small(from.type())) return from;
+  const std::vector<double> x = to_double(from);
+  return Tensor::of<float>(std::vector<float>(x.begin(), x.end())).reshaped(from.shape());
+}
+
+// The problem's buffers on the GPU.
 class Bench {
  public:
-  static Result<std::unique_ptr<Bench>> open(std::shared_ptr<cuda::Gpu> gpu, const std::vector<Tensor>& inputs,
-                                             const cuda::Problem& problem, size_t workspace) {
-    std::unique_ptr<Bench> bench(new Bench(std::move(gpu)));
-    const cuda::Driver& d = bench->gpu_->driver();
-    for (const Tensor& t : inputs) {
-      VIVACE_ASSIGN(const cuda::DevicePointer address, bench->upload(t));
-      bench->inputs_.push_back(address);
-    }
-    for (const cpu::TensorInfo& info : problem.outputs) {
-      VIVACE_ASSIGN(Memory memory, Memory::allocate(bench->gpu_, Memory::Kind::device, info.bytes() + 16));
-      bench->outputs_.push_back(memory.device());
-      bench->memory_.push_back(std::move(memory));
-    }
-    VIVACE_ASSIGN(bench->workspace_, Memory::allocate(bench->gpu_, Memory::Kind::device, workspace + 16));
-    VIVACE_CUDA(d, cuStreamCreate(&bench->stream_, cuda::kStreamNonBlocking));
-    VIVACE_CUDA(d, cuEventCreate(&bench->start_, 0));
-    VIVACE_CUDA(d, cuEventCreate(&bench->end_, 0));
-    return bench;
-  }
-  ~Bench() {
-    const cuda::Driver& d = gpu_->driver();
-    if (end_) (void)d.cuEventDestroy_v2(end_);
-    if (start_) (void)d.cuEventDestroy_v2(start_);
-    if (stream_) (void)d.cuStreamDestroy_v2(stream_);
-  }
+  Bench(const cuda::Problem& problem, const GpuClock& clock) : problem_(problem), clock_(clock) {}
 
-  Status launch(const CudaOption& option) {
-    cuda::Queue queue(*gpu_, stream_);
-    return launch(option, queue);
-  }
-  Status launch(const CudaOption& option, cuda::Queue& queue) {
-    for (size_t k = 0; k < option.job.launches.size(); ++k) {
-      const cuda::Launch& l = option.job.launches[k];
-      std::vector<cuda::DevicePointer> values;
-      for (const cuda::Argument& a : l.arguments) {
-        const auto i = static_cast<size_t>(a.index);
-        cuda::DevicePointer address = workspace_.device();
-        if (a.kind == cuda::Argument::Kind::input) address = inputs_[i];
-        if (a.kind == cuda::Argument::Kind::output) address = outputs_[i];
-        if (a.kind == cuda::Argument::Kind::packed) {
-          VIVACE_ASSIGN(address, packed(option.packed[i]));
-        }
-        values.push_back(address + a.offset);
+  Status open(const std::vector<CudaOption>& options) {
+    for (const cpu::TensorInfo& info : problem_.inputs) {
+      Tensor input;
+      if (info.present()) {
+        VIVACE_ASSIGN(input, info.constant ? *info.constant : random_tensor(info.type, info.shape));
       }
-      VIVACE_TRY(queue.launch(*option.kernels[k], l, std::move(values)));
+      inputs_.push_back(input);
+      arguments_.inputs.push_back(0);
+      if (!info.present()) continue;
+      VIVACE_ASSIGN(const Tensor laid_out, Tensor::allocate(DType::u8, {static_cast<int64_t>(info.bytes())}));
+      cuda::Layout(info).scatter(input, laid_out.as<std::byte>());
+      VIVACE_ASSIGN(Memory memory, upload(clock_.gpu(), laid_out));
+      arguments_.inputs.back() = memory.device();
+      memory_.push_back(std::move(memory));
     }
+    size_t workspace = sizeof(uint32_t);
+    for (const CudaOption& option : options) workspace = std::max(workspace, option.job.workspace);
+    for (const cpu::TensorInfo& info : problem_.outputs) {
+      VIVACE_ASSIGN(Memory memory, allocate(info.bytes()));
+      arguments_.outputs.push_back(memory.device());
+      outputs_.push_back(std::move(memory));
+    }
+    VIVACE_ASSIGN(workspace_, allocate(workspace));
+    VIVACE_ASSIGN(fault_, allocate(sizeof(uint32_t)));
+    arguments_.workspace = workspace_.device();
+    arguments_.fault = fault_.device();
     return {};
   }
 
-  /// Seconds of one run, of several one after the other.
-  Result<double> time(const CudaOption& option, int runs) {
-    const cuda::Driver& d = gpu_->driver();
-    VIVACE_CUDA(d, cuEventRecord(start_, stream_));
-    cuda::Queue queue(*gpu_, stream_);
-    for (int i = 0; i < runs; ++i) VIVACE_TRY(launch(option, queue));
-    VIVACE_CUDA(d, cuEventRecord(end_, stream_));
-    VIVACE_CUDA(d, cuEventSynchronize(end_));
-    float milliseconds = 0;
-    VIVACE_CUDA(d, cuEventElapsedTime(&milliseconds, start_, end_));
-    return static_cast<double>(milliseconds) * 1e-3 / runs;
+  const std::vector<Tensor>& inputs() const { return inputs_; }
+
+  /// The outputs of one run, row-major. Before it there is NaN wherever something is to be written.
+  Result<std::vector<Tensor>> run(const CudaOption& option, std::string& mistake) {
+    const cuda::Driver& d = clock_.gpu()->driver();
+    VIVACE_TRY(poison(workspace_));
+    VIVACE_CUDA(d, cuMemsetD8Async(fault_.device(), 0, fault_.bytes(), clock_.stream()));
+    for (const Memory& memory : outputs_) VIVACE_TRY(poison(memory));
+    VIVACE_ASSIGN(const CudaArguments arguments, arguments_of(option, 0));
+    cuda::Queue queue(*clock_.gpu(), clock_.stream());
+    VIVACE_TRY(launch(option, arguments, queue));
+    std::vector<Tensor> outputs(problem_.outputs.size());
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const cpu::TensorInfo& info = problem_.outputs[i];
+      if (!info.present() || problem_.node->output(i)->unused()) continue;
+      VIVACE_ASSIGN(const Tensor raw, Tensor::allocate(DType::u8, {static_cast<int64_t>(info.bytes())}));
+      VIVACE_TRY(queue.to_host(raw.data(), outputs_[i].device(), raw.bytes()));
+      VIVACE_TRY(queue.wait());
+      const cuda::Layout layout(info);
+      VIVACE_ASSIGN(outputs[i], layout.gather(raw.as<std::byte>()));
+      if (!layout.pads_are_zero(raw.as<std::byte>()))
+        mistake = "it leaves lanes past the last channel that are not zero";
+    }
+    return outputs;
   }
 
-  Status download(size_t output, Tensor& to) {
-    const cuda::Driver& d = gpu_->driver();
-    VIVACE_CUDA(d, cuMemcpyDtoHAsync_v2(to.data(), outputs_[output], to.bytes(), stream_));
-    VIVACE_CUDA(d, cuStreamSynchronize(stream_));
-    return {};
+  /// `repeats` dependent runs, ready to be replayed.
+  Result<Recording> record(const CudaOption& option, int repeats) {
+    std::vector<CudaArguments> all;  // before the recording: it makes copies
+    for (int i = 0; i < repeats; ++i) {
+      VIVACE_ASSIGN(CudaArguments arguments, arguments_of(option, i));
+      all.push_back(std::move(arguments));
+    }
+    return clock_.record([&](cuda::Queue& queue) -> Status {
+      for (const CudaArguments& arguments : all) VIVACE_TRY(launch(option, arguments, queue));
+      return {};
+    });
   }
 
  private:
-  explicit Bench(std::shared_ptr<cuda::Gpu> gpu) : gpu_(std::move(gpu)) {}
-  Result<cuda::DevicePointer> upload(const Tensor& tensor) {
-    VIVACE_ASSIGN(Memory memory, Memory::allocate(gpu_, Memory::Kind::device, tensor.bytes() + 16));
-    const cuda::Driver& d = gpu_->driver();
-    if (tensor.bytes() > 0)
-      VIVACE_CUDA(d, cuMemcpyHtoDAsync_v2(memory.device(), tensor.data(), tensor.bytes(), nullptr));
-    VIVACE_CUDA(d, cuStreamSynchronize(nullptr));
-    memory_.push_back(std::move(memory));
-    return memory_.back().device();
+  // A little more: a kernel may read whole vectors.
+  Result<Memory> allocate(size_t bytes) { return Memory::allocate(clock_.gpu(), Memory::Kind::device, bytes + 16); }
+  Status poison(const Memory& memory) {
+    VIVACE_CUDA(clock_.gpu()->driver(), cuMemsetD8Async(memory.device(), 0xff, memory.bytes(), clock_.stream()));
+    return {};
   }
-  Result<cuda::DevicePointer> packed(const Tensor& tensor) {
-    if (const auto found = packed_.find(tensor.data()); found != packed_.end()) return found->second;
-    VIVACE_ASSIGN(packed_[tensor.data()], upload(tensor));
-    return packed_[tensor.data()];
+  // Constants have copies where the clock flushes the cache.
+  Result<CudaArguments> arguments_of(const CudaOption& option, int run) {
+    CudaArguments arguments = arguments_;
+    for (size_t i = 0; i < problem_.inputs.size(); ++i)
+      if (const Tensor* constant = problem_.inputs[i].constant) {
+        VIVACE_ASSIGN(arguments.inputs[i], copy(*constant, run));
+      }
+    for (const Tensor& tensor : option.packed) {
+      VIVACE_ASSIGN(const cuda::DevicePointer address, copy(tensor, run));
+      arguments.packed.push_back(address);
+    }
+    return arguments;
+  }
+  Result<cuda::DevicePointer> copy(const Tensor& tensor, int run) {
+    const int most =
+        std::clamp(static_cast<int>(kMostCopies / static_cast<double>(tensor.bytes() + 1)), 1, kMostRepeats);
+    std::vector<Memory>& copies = copies_[tensor.data()];
+    const auto wanted = static_cast<size_t>(clock_.flushes() ? run % most : 0);
+    while (copies.size() <= wanted) {
+      VIVACE_ASSIGN(Memory memory, upload(clock_.gpu(), tensor));
+      copies.push_back(std::move(memory));
+    }
+    return copies[wanted].device();
   }
 
-  std::shared_ptr<cuda::Gpu> gpu_;
-  std::vector<Memory> memory_;
-  Memory workspace_;
-  std::vector<cuda::DevicePointer> inputs_, outputs_;
-  std::map<const void*, cuda::DevicePointer> packed_;
-  cuda::StreamHandle* stream_ = nullptr;
-  cuda::EventHandle *start_ = nullptr, *end_ = nullptr;
+  const cuda::Problem& problem_;
+  const GpuClock& clock_;
+  std::vector<Tensor> inputs_;
+  std::vector<Memory> memory_, outputs_;
+  std::map<const void*, std::vector<Memory>> copies_;
+  Memory workspace_, fault_;
+  CudaArguments arguments_;
 };
 
-// What the CPU makes of the problem.
-Result<std::vector<Tensor>> on_host(const cuda::Problem& problem, const std::vector<Tensor>& inputs,
-                                    const cpu::Machine& host) {
-  std::vector<Tensor> outputs;
-  for (const cpu::TensorInfo& info : problem.outputs) {
-    VIVACE_ASSIGN(Tensor made, info.present() ? Tensor::allocate(info.type, info.shape) : Result<Tensor>(Tensor()));
-    outputs.push_back(std::move(made));
-  }
-  for (const cpu::Tactic* tactic : cpu::all_tactics()) {
-    if (!tactic->runs(problem.node->op) || !tactic->supports(problem, host)) continue;
-    const std::string configuration = tactic->configurations ? tactic->configurations(problem, host).front() : "";
-    std::vector<Tensor> packed;
-    if (tactic->prepare) {
-      VIVACE_ASSIGN(packed, tactic->prepare(problem, configuration, host));
-    }
-    VIVACE_ASSIGN(const cpu::Bound bound, tactic->bind(problem, configuration, packed, host));
-    VIVACE_ASSIGN(const Tensor workspace, Tensor::allocate(DType::u8, {static_cast<int64_t>(bound.workspace)}));
-    std::vector<void*> pointers;
-    for (const Tensor& t : inputs) pointers.push_back(t.valid() ? t.data() : nullptr);
-    for (const Tensor& t : outputs) pointers.push_back(t.valid() ? t.data() : nullptr);
-    ThreadPool pool(host.threads);
-    VIVACE_TRY(bound.run({pointers.data(), pointers.data() + inputs.size(), workspace.data(), pool}));
-    return outputs;
-  }
-  return Status(Code::internal, problem.node->describe() + ": nothing on the CPU can run it");
-}
-
+// max |difference| / max |expected|; 1 for integers that are not equal.
 double error_of(const Tensor& got, const Tensor& expected) {
   if (got.bytes() == 0) return 0;
   if (!is_float(got.type()))
     return std::equal(got.as<std::byte>(), got.as<std::byte>() + got.bytes(), expected.as<std::byte>()) ? 0 : 1;
   const std::vector<double> a = to_double(got), b = to_double(expected);
   double worst = 0, largest = 1e-30;
+  const double most = got.type() == DType::f16 ? 65504 : INFINITY;
   for (size_t i = 0; i < a.size(); ++i) {
+    if (std::abs(b[i]) > most && std::abs(a[i]) >= most && std::signbit(a[i]) == std::signbit(b[i])) continue;
+    if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]))) continue;
     const double difference = std::abs(a[i] - b[i]);
-    if (!(difference < INFINITY) && !(std::isnan(a[i]) && std::isnan(b[i])) && a[i] != b[i]) return INFINITY;
-    if (difference < INFINITY) worst = std::max(worst, difference), largest = std::max(largest, std::abs(b[i]));
+    if (!(difference < INFINITY)) return INFINITY;
+    worst = std::max(worst, difference);
   }
+  for (const double x : b)
+    if (std::abs(x) <= most && std::isfinite(x)) largest = std::max(largest, std::abs(x));
   return worst / largest;
+}
+
+Status check(const cuda::Problem& problem, std::vector<CudaOption>& options, Bench& bench, ThreadPool& pool) {
+  std::vector<Tensor> expected;
+  if (cpu::flops_of(problem) <= kMostHostFlops) {
+    std::vector<Tensor> arguments;
+    for (const Tensor& t : bench.inputs()) arguments.push_back(widened(t));
+    VIVACE_ASSIGN(expected, ops::run_reference(*problem.node, arguments, &pool));
+  } else {
+    // The manifest's last is the plainest.
+    const auto place = [](const CudaOption& o) {
+      const auto all = cuda::all_tactics();
+      return std::find(all.begin(), all.end(), o.tactic) - all.begin();
+    };
+    const auto plainest = std::max_element(
+        options.begin(), options.end(), [&](const CudaOption& a, const CudaOption& b) { return place(a) < place(b); });
+    std::string mistake;
+    VIVACE_ASSIGN(expected, bench.run(*plainest, mistake));
+  }
+  for (CudaOption& option : options) {
+    std::string& refused = option.candidate.refused;
+    Result<std::vector<Tensor>> got = bench.run(option, refused);
+    if (!got.ok()) return got.status().within("tactic '" + option.candidate.tactic + "' " + option.configuration);
+    option.candidate.error = 0;
+    double allowed = 1e-3;
+    for (size_t i = 0; i < expected.size() && i < got->size(); ++i) {
+      if (!(*got)[i].valid() || !expected[i].valid()) continue;
+      allowed = std::max(allowed, largest_error((*got)[i].type()));
+      option.candidate.error = std::max(option.candidate.error, error_of((*got)[i], expected[i]));
+    }
+    if (!(option.candidate.error <= allowed))
+      refused = "it is off by " + std::to_string(option.candidate.error) + " of the largest output";
+  }
+  return {};
 }
 
 }  // namespace
 
-Status time_on_gpu(const cuda::Problem& problem, std::vector<CudaOption>& options,
-                   const std::shared_ptr<cuda::Gpu>& gpu, const cpu::Machine& host, double seconds) {
-  VIVACE_ASSIGN(const std::vector<Tensor> inputs, random_inputs(problem));
-  size_t workspace = 0;
-  for (const CudaOption& option : options) workspace = std::max(workspace, option.job.workspace);
-  const cuda::Gpu::Scope scope(*gpu);
-  VIVACE_ASSIGN(const std::unique_ptr<Bench> bench, Bench::open(gpu, inputs, problem, workspace));
-  const auto run = [&](const CudaOption& option) -> Result<std::vector<Tensor>> {
-    VIVACE_TRY(bench->launch(option));
-    std::vector<Tensor> outputs(problem.outputs.size());
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      if (!problem.outputs[i].present() || problem.node->output(i)->unused()) continue;
-      VIVACE_ASSIGN(outputs[i], Tensor::allocate(problem.outputs[i].type, problem.outputs[i].shape));
-      VIVACE_TRY(bench->download(i, outputs[i]));
+Status launch(const CudaOption& option, const CudaArguments& arguments, cuda::Queue& queue) {
+  using Kind = cuda::Argument::Kind;
+  for (size_t k = 0; k < option.job.launches.size(); ++k) {
+    const cuda::Launch& l = option.job.launches[k];
+    std::vector<cuda::DevicePointer> values;
+    for (const cuda::Argument& a : l.arguments) {
+      const auto i = static_cast<size_t>(a.index);
+      cuda::DevicePointer address = arguments.workspace;
+      if (a.kind == Kind::fault) address = arguments.fault;
+      if (a.kind == Kind::input) address = arguments.inputs[i];
+      if (a.kind == Kind::output) address = arguments.outputs[i];
+      if (a.kind == Kind::packed) address = arguments.packed[i];
+      values.push_back(address + a.offset);
     }
-    return outputs;
-  };
-  // What is too much for the CPU is compared with the last, and plainest, option.
-  const bool on_cpu = cpu::flops_of(problem) <= kMostHostFlops;
-  VIVACE_ASSIGN(const std::vector<Tensor> expected, on_cpu ? on_host(problem, inputs, host) : run(options.back()));
-  for (CudaOption& option : options) {
-    VIVACE_ASSIGN(const std::vector<Tensor> got, run(option));
-    option.candidate.error = 0;
-    for (size_t i = 0; i < expected.size(); ++i)
-      if (got[i].valid() && expected[i].valid())
-        option.candidate.error = std::max(option.candidate.error, error_of(got[i], expected[i]));
-    if (!(option.candidate.error <= kLargestError))
-      option.candidate.refused = "it is off by " + std::to_string(option.candidate.error) + " of the largest output";
+    VIVACE_TRY(queue.launch(*option.kernels[k], l, std::move(values)));
   }
+  return {};
+}
+
+Result<Memory> upload(const std::shared_ptr<cuda::Gpu>& gpu, const Tensor& tensor) {
+  VIVACE_ASSIGN(Memory memory, Memory::allocate(gpu, Memory::Kind::device, tensor.bytes() + 16));
+  const cuda::Driver& d = gpu->driver();
+  if (tensor.bytes() > 0) VIVACE_CUDA(d, cuMemcpyHtoDAsync_v2(memory.device(), tensor.data(), tensor.bytes(), nullptr));
+  VIVACE_CUDA(d, cuStreamSynchronize(nullptr));
+  return memory;
+}
+
+Status time_on_gpu(const cuda::Problem& problem, std::vector<CudaOption>& options, const GpuClock& clock,
+                   ThreadPool& pool, double seconds) {
+  const cuda::Gpu::Scope scope(*clock.gpu());
+  Bench bench(problem, clock);
+  VIVACE_TRY(bench.open(options));
+  VIVACE_TRY(check(problem, options, bench, pool));
   constexpr int kRounds = 5;
+  constexpr double kGraph = 1e-3;  // seconds that the runs in one graph take at most, some at least
+  std::vector<Recording> recordings(options.size());
+  std::vector<int> repeats(options.size()), replays(options.size());
+  for (size_t i = 0; i < options.size(); ++i) {
+    if (!options[i].candidate.refused.empty()) continue;
+    repeats[i] = std::clamp(static_cast<int>(kGraph / std::max(options[i].candidate.estimate, 1e-7)), 3, kMostRepeats);
+    VIVACE_ASSIGN(recordings[i], bench.record(options[i], repeats[i]));
+    VIVACE_ASSIGN(const double once, clock.time(recordings[i], 1));
+    replays[i] = std::clamp(static_cast<int>(seconds / kRounds / std::max(once, 1e-6)), 1, 50);
+  }
   for (int round = 0; round < kRounds; ++round)
-    for (CudaOption& option : options) {
-      if (!option.candidate.refused.empty()) continue;
-      const double expected_time = option.candidate.seconds > 0 ? option.candidate.seconds : option.candidate.estimate;
-      const int runs = std::clamp(static_cast<int>(seconds / kRounds / std::max(expected_time, 1e-6)), 2, 200);
-      VIVACE_ASSIGN(const double took, bench->time(option, runs));
-      option.candidate.seconds = option.candidate.seconds > 0 ? std::min(option.candidate.seconds, took) : took;
+    for (size_t i = 0; i < options.size(); ++i) {
+      Candidate& candidate = options[i].candidate;
+      if (!candidate.refused.empty()) continue;
+      VIVACE_ASSIGN(const double all, clock.time(recordings[i], replays[i]));
+      const double took = all / repeats[i];
+      candidate.seconds = candidate.seconds > 0 ? std::min(candidate.seconds, took) : took;
     }
   return {};
 }

@@ -103,37 +103,12 @@ std::optional<std::vector<Shape>> body_shapes(const ir::Node& node, const cpu::C
 }  // namespace
 
 Tuner::Tuner(const BuildConfig& config, const cpu::Machine& machine, Report& report)
-    : config_(config), machine_(machine), report_(report), pool_(machine.threads), start_(Clock::now()) {
-  for (const std::string& rule : config.forced_tactics) {
-    const size_t at = rule.rfind('=');
-    if (at != std::string::npos) forced_[rule.substr(0, at)] = rule.substr(at + 1);
-  }
-}
-
-const std::string* Tuner::forced(const ir::Node& node) const {
-  const auto named = [&](const std::string& name) {
-    if (name == "*" || name == node.op || name == node.name) return true;
-    // Nodes that were fused are called "a+b+c".
-    const std::string parts = "+" + node.name + "+";
-    return !name.empty() && parts.find("+" + name + "+") != std::string::npos;
-  };
-  for (const auto& [name, tactic] : forced_)
-    if (named(name)) {
-      obeyed_.insert(name);
-      return &tactic;
-    }
-  return nullptr;
-}
-
-Status Tuner::check_all_forced() const {
-  for (const auto& [name, tactic] : forced_)
-    if (!obeyed_.contains(name))
-      return {
-          Code::invalid_argument,
-          "tactic '" + tactic + "' was asked for '" + name +
-              "', but no node and no operator is called so after optimization; `vivace inspect` shows what is left"};
-  return {};
-}
+    : config_(config),
+      machine_(machine),
+      report_(report),
+      pool_(machine.threads),
+      forced_(config.forced_tactics),
+      start_(Clock::now()) {}
 
 bool Tuner::out_of_time() const { return config_.time_budget > 0 && since(start_) > config_.time_budget; }
 
@@ -145,7 +120,7 @@ std::string Tuner::cache_key(const Option& option, const std::string& problem_ke
 
 Result<std::vector<Option>> Tuner::options_of(const ir::Node& node, const cpu::Problem& problem,
                                               const std::vector<cpu::Problem>& also, LayerReport& layer) const {
-  const std::string* only = forced(node);
+  const std::string* only = forced_.find(node);
   const auto veto = [&](const cpu::Tactic& tactic) -> std::string {
     if (only && *only != tactic.name) return "'" + *only + "' was asked for";
     const auto& disabled = config_.disabled_tactics;

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <chrono>
-#include <set>
 
 #include "builder/builder.h"
+#include "builder/forced.h"
 #include "builder/timing.h"
 
 namespace vivace::builder {
@@ -17,8 +17,7 @@ class Tuner {
   /// choice must support. Subgraphs are lowered and tuned too, at the shapes they have when the inputs are `inputs`.
   Result<plan::Program> make_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& inputs,
                                      const std::vector<std::vector<Shape>>& also);
-  /// invalid_argument for a tactic asked for by a name that no node had.
-  Status check_all_forced() const;
+  const ForcedTactics& forced() const { return forced_; }
 
  private:
   Result<plan::Program> tune(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& inputs,
@@ -31,14 +30,12 @@ class Tuner {
                                          const std::vector<cpu::Problem>& also, LayerReport& layer) const;
   std::string cache_key(const Option& option, const std::string& problem_key) const;
   bool out_of_time() const;
-  const std::string* forced(const ir::Node& node) const;
 
   const BuildConfig& config_;
   const cpu::Machine& machine_;
   Report& report_;
   ThreadPool pool_;
-  std::map<std::string, std::string> forced_;
-  mutable std::set<std::string> obeyed_;                               // names in forced_ that some node had
+  ForcedTactics forced_;
   std::map<std::string, std::pair<std::string, std::string>> chosen_;  // by problem: tactic, configuration
   std::map<std::string, LayerReport> seen_;
   bool flush_constants_ = false;  // the model's weights do not stay in the cache between runs

@@ -13,13 +13,6 @@ namespace {
 constexpr size_t kGuard = 1024;
 constexpr size_t kUnit = 256;
 
-bool is_zero(const std::byte* p, size_t bytes) {
-  // -0 of a float is a zero too.
-  for (size_t i = 0; i < bytes; ++i)
-    if (p[i] != std::byte{0} && !(i + 1 == bytes && p[i] == std::byte{0x80})) return false;
-  return true;
-}
-
 std::string at_index(int64_t i, const Shape& shape) {
   std::string text;
   for (size_t k = shape.size(); k-- > 0;) {
@@ -27,18 +20,6 @@ std::string at_index(int64_t i, const Shape& shape) {
     i /= shape[k];
   }
   return "[" + text + "]";
-}
-
-// Row-major, from its memory.
-Tensor gathered(const TensorInfo& info, const std::byte* memory) {
-  Result<Tensor> made = Tensor::allocate(info.type, info.shape);
-  if (!made.ok()) return {};
-  const Layout layout(info);
-  const size_t unit = byte_size(info.type, 1);
-  for (int64_t i = 0; i < made->count(); ++i)
-    std::memcpy(made->as<std::byte>() + static_cast<size_t>(i) * unit,
-                memory + layout.place(static_cast<size_t>(i)) * unit, unit);
-  return *std::move(made);
 }
 
 // Adds to `outcome` how far `got` is off.
@@ -141,15 +122,7 @@ Result<Outcome> Bench::run(const TestProblem& problem, const std::vector<Tensor>
       const TensorInfo& info = p.inputs[i];
       plan.inputs.push_back(plan.place(info.bytes(), info.channel_block > 0));
       if (!info.present()) continue;
-      const Layout layout(info);
-      const size_t unit = byte_size(info.type, 1);
-      for (size_t k = 0; k < layout.elements(); ++k) {
-        const int64_t element = layout.element(k);
-        std::byte* to = plan.image.data() + plan.inputs[i] + k * unit;
-        if (element >= 0)
-          std::memcpy(to, problem.inputs[i].as<std::byte>() + static_cast<size_t>(element) * unit, unit);
-        if (element == Layout::kPad) std::memset(to, 0, unit);
-      }
+      Layout(info).scatter(problem.inputs[i], plan.image.data() + plan.inputs[i]);
     }
     for (const Tensor& t : packed) plan.packed.push_back(plan.place(t));
     plan.fault = plan.place(Tensor::of<uint32_t>({0}));
@@ -172,16 +145,13 @@ Result<Outcome> Bench::run(const TestProblem& problem, const std::vector<Tensor>
       const TensorInfo& info = p.outputs[i];
       if (!info.present()) continue;
       std::byte* memory = after.data() + plan.outputs[i];
-      if (!p.node->output(i)->unused()) compare(gathered(info, memory), expected[i], problem.tolerance, outcome);
       const Layout layout(info);
+      VIVACE_ASSIGN(const Tensor got, layout.gather(memory));
+      if (!p.node->output(i)->unused()) compare(got, expected[i], problem.tolerance, outcome);
+      if (!layout.pads_are_zero(memory)) outcome.mistakes += "lanes past the last channel are not zero; ";
       const size_t unit = byte_size(info.type, 1);
-      bool pads_are_zero = true;
-      for (size_t k = 0; k < layout.elements(); ++k) {
-        const int64_t element = layout.element(k);
-        if (element == Layout::kPad) pads_are_zero = pads_are_zero && is_zero(memory + k * unit, unit);
-        if (element != Layout::kOther) std::memset(memory + k * unit, static_cast<int>(poison), unit);
-      }
-      if (!pads_are_zero) outcome.mistakes += "lanes past the last channel are not zero; ";
+      for (size_t k = 0; k < layout.places(); ++k)
+        if (layout.element(k) != Layout::kOther) std::memset(memory + k * unit, static_cast<int>(poison), unit);
     }
     std::memset(after.data() + plan.workspace, static_cast<int>(poison), job.workspace);
     const auto [was, is] = std::mismatch(plan.image.begin(), plan.image.end(), after.begin());

@@ -29,7 +29,6 @@ Tensor converted(const Tensor& from, DType type) {
   return *std::move(made);
 }
 
-// Channels that an image of `info` takes when its part of a larger one begins at a multiple of the unit.
 int padded(int64_t channels) { return static_cast<int>((channels + kChannelUnit - 1) / kChannelUnit * kChannelUnit); }
 
 struct Collector {
@@ -108,28 +107,6 @@ Result<std::vector<Tensor>> expected_of(const TestProblem& problem) {
   for (Tensor& t : made)
     if (t.valid() && is_small(t.type())) t = converted(t, DType::f32);
   return made;
-}
-
-Layout::Layout(const TensorInfo& info) : block_(info.channel_block) {
-  count_ = static_cast<int64_t>(info.bytes() / std::max<size_t>(byte_size(info.type, 1), 1));
-  if (!block_) return;
-  channels_ = info.shape[1];
-  pixels_ = vivace::elements(std::span(info.shape).subspan(2));
-}
-
-size_t Layout::place(size_t i) const {
-  if (!block_) return i;
-  const auto at = static_cast<int64_t>(i);
-  const int64_t pixel = at % pixels_, channel = at / pixels_ % channels_, image = at / pixels_ / channels_;
-  return static_cast<size_t>((image * pixels_ + pixel) * block_ + channel);
-}
-
-int64_t Layout::element(size_t place) const {
-  const auto at = static_cast<int64_t>(place);
-  if (!block_) return at;
-  const int64_t channel = at % block_, pixel = at / block_ % pixels_, image = at / block_ / pixels_;
-  if (channel < channels_) return (image * channels_ + channel) * pixels_ + pixel;
-  return channel < padded(channels_) ? kPad : kOther;
 }
 
 }  // namespace vivace::cuda

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "backends/cpu/shapes.h"
-#include "backends/cuda/tactic.h"
+#include "backends/cuda/layout.h"
 
 namespace vivace::cuda {
 
@@ -28,20 +28,5 @@ Result<std::vector<TestProblem>> problems_of(const char* text);
 
 /// What the reference kernels make of it in f32, from the same (rounded) arguments. Row-major; of f32 or integers.
 Result<std::vector<Tensor>> expected_of(const TestProblem& problem);
-
-/// Where an element of a tensor is, in its memory.
-class Layout {
- public:
-  explicit Layout(const TensorInfo& info);
-  size_t elements() const { return static_cast<size_t>(count_); }
-  /// Of element i in row-major order.
-  size_t place(size_t i) const;
-  /// Which element is at this place; kPad: a lane that is zero, kOther: one that belongs to somebody else.
-  int64_t element(size_t place) const;
-  static constexpr int64_t kPad = -1, kOther = -2;
-
- private:
-  int64_t count_ = 0, channels_ = 1, pixels_ = 1, block_ = 0;
-};
 
 }  // namespace vivace::cuda

@@ -1,0 +1,134 @@
+#include "builder/cuda_work.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "backends/cuda/compiler.h"
+#include "backends/cuda/image.h"
+
+namespace vivace::builder {
+
+namespace {
+
+constexpr double kNever = 1e9;
+
+// Recorded times come first, then ranks.
+struct Place {
+  double recorded = kNever;
+  int rank = 0;  // among the options of its tactic, by estimate
+};
+
+}  // namespace
+
+double CudaWork::seconds() const {
+  if (options.empty()) return 0;
+  const Candidate& best = options[0].candidate;
+  return best.seconds > 0 ? best.seconds : best.estimate;
+}
+
+bool CudaWork::has_choice() const {
+  return std::count_if(options.begin(), options.end(),
+                       [](const CudaOption& o) { return o.candidate.refused.empty() && o.candidate.seconds > 0; }) > 1;
+}
+
+std::string option_key(const CudaOption& option, const std::string& when, const std::string& problem) {
+  return std::string(option.tactic->name) + " " + std::to_string(option.tactic->version) + " " + option.configuration +
+         " | " + (when.empty() ? "" : when + " | ") + problem;
+}
+
+Result<CudaWork> list_work(const ir::Node& node, const cuda::Problem& problem, const std::string* forced,
+                           const BuildConfig& config, const cuda::Device& gpu, const RecordedTimes& recorded,
+                           size_t most) {
+  CudaWork work;
+  work.problem = problem;
+  work.key = problem.key();
+  const auto& disabled = config.disabled_tactics;
+  for (const cuda::Tactic* tactic : cuda::all_tactics()) {
+    if (!tactic->runs(node.op)) continue;
+    std::string reason;
+    if (forced && *forced != tactic->name) reason = "'" + *forced + "' was asked for";
+    if (std::find(disabled.begin(), disabled.end(), tactic->name) != disabled.end()) reason = "disabled";
+    if (reason.empty()) reason = tactic->supports(problem, gpu).reason;
+    if (!reason.empty()) {
+      // That an operator is not pointwise is no news.
+      if (!tactic->operators.empty())
+        work.refused.push_back({std::string(tactic->name), "", std::move(reason), 0, 0, -1});
+      continue;
+    }
+    for (const std::string& configuration :
+         tactic->configurations ? tactic->configurations(problem, gpu) : std::vector<std::string>{""}) {
+      CudaOption option{tactic, configuration, {}, {}, {}, {std::string(tactic->name), configuration, "", 0, 0, -1}};
+      option.candidate.estimate = tactic->estimate(problem, configuration, gpu);
+      work.options.push_back(std::move(option));
+    }
+  }
+  if (work.options.empty() && forced && *forced != cuda::kHost)
+    return Status(Code::unsupported, node.describe() + ": tactic '" + *forced + "' cannot run it" +
+                                         (work.refused.empty() ? "" : ": " + work.refused[0].refused));
+  const auto by_estimate = [](const CudaOption& a, const CudaOption& b) {
+    return a.candidate.estimate < b.candidate.estimate;
+  };
+  std::stable_sort(work.options.begin(), work.options.end(), by_estimate);
+  // Tactics differ more than their configurations.
+  std::map<const cuda::Tactic*, int> ranks;
+  std::vector<std::pair<Place, size_t>> places;
+  for (size_t i = 0; i < work.options.size(); ++i) {
+    const CudaOption& option = work.options[i];
+    Place place{kNever, ranks[option.tactic]++};
+    for (const char* when : {"", "cold"})
+      if (const auto seconds = recorded.size() ? recorded.find(option_key(option, when, work.key)) : std::nullopt)
+        place.recorded = std::min(place.recorded, *seconds);
+    places.emplace_back(place, i);
+  }
+  std::stable_sort(places.begin(), places.end(), [](const auto& a, const auto& b) {
+    if (a.first.recorded != b.first.recorded) return a.first.recorded < b.first.recorded;
+    return a.first.rank < b.first.rank;
+  });
+  std::vector<CudaOption> ordered;
+  for (size_t i = 0; i < std::min(most, places.size()); ++i)
+    ordered.push_back(std::move(work.options[places[i].second]));
+  work.options = std::move(ordered);
+  return work;
+}
+
+Status generate(CudaWork& work, size_t count, const cuda::Device& gpu) {
+  for (size_t i = 0; i < std::min(count, work.options.size()); ++i) {
+    CudaOption& option = work.options[i];
+    if (!option.job.launches.empty()) continue;
+    VIVACE_ASSIGN(option.job, option.tactic->generate(work.problem, option.configuration, gpu));
+    if (!option.tactic->prepare) continue;
+    VIVACE_ASSIGN(option.packed, option.tactic->prepare(work.problem, option.configuration, gpu));
+  }
+  return {};
+}
+
+Result<CudaImages> compile_all(const CudaWorks& works, const BuildConfig& config, const cuda::Target& target,
+                               ThreadPool& pool) {
+  const std::string architecture = target.gpu->architecture();
+  CudaImages images;
+  std::map<std::string, const cuda::Launch*> wanted;
+  for (const auto& [key, work] : works)
+    for (const CudaOption& option : work.options)
+      for (const cuda::Launch& launch : option.job.launches) wanted[cuda::image_key(launch, architecture)] = &launch;
+  if (wanted.empty()) return images;
+  VIVACE_TRY(cuda::compiler_version().status());
+  const std::vector<std::pair<std::string, const cuda::Launch*>> list(wanted.begin(), wanted.end());
+  std::vector<Result<std::string>> made(list.size(), std::string());
+  std::atomic<size_t> done = 0;
+  std::atomic<bool> cancelled = false;
+  pool.run(static_cast<int64_t>(list.size()), [&](int64_t task, int thread) {
+    const auto i = static_cast<size_t>(task);
+    if (cancelled) return;
+    made[i] = cuda::compile(list[i].second->source, list[i].second->name, architecture);
+    const double share = static_cast<double>(++done) / static_cast<double>(list.size());
+    if (thread == 0 && config.progress && !config.progress("compile", share)) cancelled = true;
+  });
+  if (cancelled) return Status(Code::cancelled, "the build was cancelled");
+  for (size_t i = 0; i < list.size(); ++i) {
+    if (!made[i].ok()) return made[i].status();
+    images[list[i].first] = *std::move(made[i]);
+  }
+  return images;
+}
+
+}  // namespace vivace::builder
