@@ -8,6 +8,7 @@ import onnx
 from onnx.backend.base import Backend, BackendRep, Device, DeviceType, namedtupledict
 
 from .engine import Engine, build
+from .lists import devices
 
 
 class VivaceRep(BackendRep):
@@ -38,7 +39,9 @@ class VivaceBackend(Backend):
     @classmethod
     def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> VivaceRep:
         if not cls.supports_device(device):
-            raise ValueError(f"Vivace has no device {device!r}; it has CPU")
+            raise ValueError(f"Vivace has no device {device!r}; it has CPU, and CUDA where vivace.devices() lists a GPU")
+        if Device(device).type == DeviceType.CUDA:
+            kwargs.setdefault("device", _name_of(device))
         kwargs.setdefault("effort", 0)
         return VivaceRep(build(model, **kwargs))
 
@@ -63,7 +66,15 @@ class VivaceBackend(Backend):
 
     @classmethod
     def supports_device(cls, device: str) -> bool:
-        return Device(device).type == DeviceType.CPU
+        asked = Device(device)
+        if asked.type == DeviceType.CUDA:
+            return any(known["name"] == _name_of(device) for known in devices())
+        return asked.type == DeviceType.CPU
+
+
+def _name_of(device: str) -> str:
+    """Vivace's name of a GPU."""
+    return f"cuda:{Device(device).device_id}"
 
 
 is_compatible = VivaceBackend.is_compatible

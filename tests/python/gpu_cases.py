@@ -127,3 +127,15 @@ def test_engines_elsewhere_are_named():
         [sys.executable, "-c", program], env=os.environ | {"VIVACE_CUDA": "off"}, capture_output=True, text=True
     )
     assert "unset it" in said.stdout
+
+
+def test_onnx_backend_has_the_gpu():
+    parser = pytest.importorskip("onnx.parser")
+    from vivace import backend
+
+    assert backend.supports_device("CPU") and backend.supports_device("CUDA") and backend.supports_device("CUDA:0")
+    assert not backend.supports_device("CUDA:7")
+    same = '<ir_version: 9, opset_import: ["" : 17]> same (float[2] x) => (float[2] y) { y = Identity(x) }'
+    made = backend.prepare(parser.parse_model(same), "CUDA")
+    assert made.engine.device == "cuda:0"
+    np.testing.assert_array_equal(made.run(np.float32([1, 2])).y, [1, 2])

@@ -63,9 +63,23 @@ std::string check_text(const Json& check) {
   return text + "\n";
 }
 
+// What the build noted of layers without a kernel.
+Json layers_on_cpu(const vivace::Plan& plan) {
+  Json found = Json::array();
+  const Json report = Json::parse(plan.report(VIVACE_JSON), nullptr, /*allow_exceptions=*/false);
+  if (!report.is_object() || !report.contains("notes")) return found;
+  for (const Json& note : report["notes"])
+    if (note.get<std::string>().find("runs on the CPU") != std::string::npos) found.push_back(note);
+  return found;
+}
+
 std::string gpu_text(const Json& gpu) {
-  if (gpu.contains("reason")) return fmt::format("  no GPU time alone: {}\n", gpu["reason"].get<std::string>());
   std::string text;
+  if (gpu.contains("reason")) {
+    text = fmt::format("  no GPU time alone: {}\n", gpu["reason"].get<std::string>());
+    for (const Json& layer : gpu["on_cpu"]) text += fmt::format("    {}\n", layer.get<std::string>());
+    return text;
+  }
   for (const auto& [key, what] : {std::pair{"warm", "GPU time"}, std::pair{"flushed", "with its caches flushed"},
                                 std::pair{"pinned", "wall time, pinned memory"}})
     text += fmt::format("  {:24} min {:.4f}, median {:.4f}, mean {:.4f} ms\n", what, gpu[key]["min"].get<double>(),
@@ -95,7 +109,8 @@ Exit run(const BenchCommand& command) {
   vivace::Engine engine = open_engine(plan, command.build.threads, command.strict, command.build.device);
   const double load = std::chrono::duration<double>(Clock::now() - start).count();
   const bool on_gpu = engine.device() != "cpu";
-  const Json gpu = on_gpu ? gpu_times(engine, command) : Json();
+  Json gpu = on_gpu ? gpu_times(engine, command) : Json();
+  if (gpu.contains("reason")) gpu["on_cpu"] = layers_on_cpu(plan);
   const Streams streams = measure(engine, command);
 
   std::vector<double> all;
