@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "backends/cpu/placement.h"
 #include "ir/text.h"
 #include "ops/operator.h"
 #include "passes/precision.h"
@@ -69,6 +70,61 @@ TEST(Lower, KeepsACastThatIsUsedOtherwise) {
   const auto graph =
       lowered("(%x: f32[1,8,3,3]) { %y = Conv(%x, const f32[12,8,3,3] random(1)) %z = Transpose(%x) return %y, %z }");
   EXPECT_EQ(ops_of(*graph), "Cast vivace.Reorder Conv Transpose vivace.Reorder Cast");
+}
+
+// Which nodes of an operator need no kernel, "view" or "run" each.
+std::string views_of(const ir::Graph& graph, std::string_view op) {
+  std::vector<Shape> shapes;
+  for (const ir::Value* v : graph.inputs()) shapes.push_back(*v->type.shape());
+  const Result<cpu::ConcreteGraph> at = cpu::concretize(graph, shapes);
+  EXPECT_TRUE(at.ok());
+  const cpu::Placement placement = cpu::place_values(graph, *at, std::vector<size_t>(graph.nodes().size()), 16);
+  std::string views;
+  const std::vector<ir::Node*> nodes = graph.node_list();
+  for (size_t i = 0; i < nodes.size(); ++i)
+    if (nodes[i]->op == op) views += placement.is_view[i] ? "view " : "run ";
+  return views;
+}
+
+// Features concatenated again and again lie in the longest concatenation; the distance between pixels is its.
+TEST(Lower, MakesPartsOfConcatenationsInPlace) {
+  const auto graph = lowered(
+      "(%x: f32[2,8,3,3]) { %a = Conv(%x, const f32[16,8,1,1] random(1)) %b = Conv(%a, const f32[8,16,1,1] random(2)) "
+      "%ab = Concat(%a, %b) {axis=1} %c = Conv(%ab, const f32[13,24,1,1] random(3)) %abc = Concat(%a, %b, %c) {axis=1} "
+      "%d = Conv(%abc, const f32[8,37,1,1] random(4)) return %d }");
+  EXPECT_EQ(views_of(*graph, "Concat"), "view view ");
+  for (const auto& node : graph->nodes())
+    if (node->op == "Concat") {
+      EXPECT_EQ(node->output()->type.channel_block, 40);
+      for (const ir::Value* part : node->inputs()) EXPECT_EQ(part->type.channel_block, 40);
+    }
+}
+
+TEST(Lower, CopiesPartsThatBeginBetweenUnitsOrTwice) {
+  const auto graph = lowered(
+      "(%x: f32[1,8,3,3]) { %a = Conv(%x, const f32[12,8,1,1] random(1)) %b = Conv(%x, const f32[8,8,1,1] random(2)) "
+      "%y = Concat(%a, %b) {axis=1} %z = Concat(%b, %b) {axis=1} %p, %q = Split(%a, const i64[2] {6, 6}) {axis=1} "
+      "return %y, %z, %p, %q }");
+  EXPECT_EQ(views_of(*graph, "Concat"), "run run ");
+  EXPECT_EQ(views_of(*graph, "Split"), "run ");
+}
+
+// What is split and concatenated again with more is made where it is needed last.
+TEST(Lower, SplitsInPlace) {
+  const auto graph = lowered(
+      "(%x: f32[1,8,3,3]) { %a = Conv(%x, const f32[32,8,1,1] random(1)) %p, %q = Split(%a, const i64[2] {16, 16}) "
+      "{axis=1} %r = Conv(%q, const f32[16,16,3,3] random(2)) {pads=[1,1,1,1]} %y = Concat(%p, %q, %r) {axis=1} "
+      "%z = Conv(%y, const f32[8,48,1,1] random(3)) %s, %t = Split(%z, const i64[2] {8, 0}) {axis=1} return %z }");
+  EXPECT_EQ(views_of(*graph, "Concat"), "view ");
+  EXPECT_EQ(views_of(*graph, "Split").substr(0, 5), "view ");
+}
+
+// Two places in one image whose channels overlap are refused.
+TEST(Lower, ConcatenatesCrossedPartsByACopy) {
+  const auto graph = lowered(
+      "(%x: f32[1,8,3,3]) { %a = Conv(%x, const f32[16,8,1,1] random(1)) %p, %q = Split(%a, const i64[2] {8, 8}) "
+      "{axis=1} %y = Concat(%q, %p) {axis=1} %z = Conv(%y, const f32[8,16,1,1] random(3)) return %z }");
+  EXPECT_NE(views_of(*graph, "Concat") + views_of(*graph, "Split"), "view view ");
 }
 
 }  // namespace

@@ -31,6 +31,14 @@ constexpr const char* kGraphs[] = {
     "%d = vivace.FusedConv(%c, const f32[12,48,1,1] random(5), const f32[12] random(6)) {activation=\"silu\"} "
     "%e = vivace.FusedConv(%d, const f32[48,12,1,1] random(7), const f32[48] random(8)) {activation=\"sigmoid\"} "
     "%f = Mul(%b, %e) %y = Conv(%f, const f32[24,48,1,1] random(9)) return %y }",
+    // Concatenations in place: the same features again and again, parts of what was split, one in the wrong order.
+    "(%x: f32[2,8,7,5]) { %a = Conv(%x, const f32[16,8,1,1] random(1)) %b = Conv(%a, const f32[8,16,3,3] random(2)) "
+    "{pads=[1,1,1,1]} %ab = Concat(%a, %b) {axis=1} %c = Conv(%ab, const f32[13,24,1,1] random(3)) "
+    "%abc = Concat(%a, %b, %c) {axis=1} %d = Conv(%abc, const f32[32,37,1,1] random(4)) "
+    "%p, %q = Split(%d, const i64[2] {16, 16}) {axis=1} %r = Conv(%q, const f32[16,16,3,3] random(5)) {pads=[1,1,1,1]} "
+    "%e = Concat(%p, %q, %r) {axis=1} %f = MaxPool(%e) {kernel_shape=[2,2]} %g, %h = Split(%f, const i64[2] {24, 24}) "
+    "{axis=1} %i = Concat(%h, %g) {axis=1} %j = Conv(%i, const f32[116,48,1,1] random(6)) "
+    "%k, %l = Split(%j, const i64[2] {58, 58}) {axis=1} %m = Relu(%l) %y = Concat(%k, %m) {axis=1} return %y, %abc }",
     // A layer of a transformer; the sum that LSTM makes runs on the CPU.
     "(%x: f32[2,13,64]) { %n = LayerNormalization(%x, const f32[64] random(1), const f32[64] random(2)) "
     "%q = MatMul(%n, const f32[64,64] random(3)) %k = MatMul(%n, const f32[64,64] random(4)) "

@@ -17,10 +17,24 @@ size_t bytes_of_type(const ir::Type& type) {
   return info.bytes();
 }
 
+// Of an image whose channels take one block, which then is the distance between pixels (GPUs): how many bytes lie
+// between pixels, and how many of them are its own. 0 for all others.
+struct Pitch {
+  int64_t bytes = 0, own = 0;
+};
+Pitch pitch_of(const ir::Type& type) {
+  const Shape shape = *type.shape();
+  if (!type.channel_block || shape.size() < 2 || shape[1] > type.channel_block) return {};
+  const int64_t unit = bits_of(type.dtype) / 8;
+  constexpr int64_t kUnit = 8;  // the channels that kernels write are filled up to a multiple of it
+  return {type.channel_block * unit, (shape[1] + kUnit - 1) / kUnit * kUnit * unit};
+}
+
 // Bytes from the start of a tensor to element `begin` of `axis`, where the part from there on is contiguous: all
-// dimensions before the axis are 1. Empty where it is not.
+// dimensions before the axis are 1, or it is one of channels in a pixel. Empty where it is not.
 std::optional<size_t> contiguous_offset(const ir::Type& type, int axis, int64_t begin, int64_t size) {
   const Shape shape = *type.shape();
+  if (axis == 1 && pitch_of(type).bytes) return byte_size(type.dtype, begin);
   for (int i = 0; i < axis; ++i)
     if (shape[static_cast<size_t>(i)] != 1) return std::nullopt;
   if (type.channel_block && (axis != 1 || begin % type.channel_block || size % type.channel_block)) return std::nullopt;
@@ -42,9 +56,8 @@ class Groups {
       Group group;
       group.members.push_back(v);
       // Whatever a kernel writes must not be overwritten by another value of the group.
-      const auto bytes = static_cast<int64_t>(bytes_of_type(*type));
       group.fixed = v->is_input() || at.value(v);
-      group.written.push_back({v, 0, bytes});
+      group.written.push_back(written(v));
       groups_.push_back(std::move(group));
     }
   }
@@ -57,13 +70,34 @@ class Groups {
 
   /// Puts `view`, which no kernel writes, at `offset` bytes into `whole`.
   bool join_view(const ir::Value* view, const ir::Value* whole, int64_t offset) {
-    if (!has(view) || !has(whole)) return false;
-    Group& group = groups_[static_cast<size_t>(this->group(view))];
-    if (this->group(view) == this->group(whole)) return this->offset(view) == this->offset(whole) + offset;
-    std::erase_if(group.written, [&](const Written& w) { return w.value == view; });
-    if (merge(this->group(whole), this->group(view), this->offset(whole) + offset - this->offset(view))) return true;
-    group.written.push_back({view, this->offset(view), static_cast<int64_t>(bytes_of_type(*at_.type(view)))});
-    return false;
+    return join_views({{view, offset}}, whole);
+  }
+  /// Likewise several of them, all or none.
+  bool join_views(const std::vector<std::pair<const ir::Value*, int64_t>>& views, const ir::Value* whole) {
+    if (!has(whole)) return false;
+    for (const auto& [view, offset] : views)
+      if (!has(view)) return false;
+    for (const auto& [view, offset] : views)
+      std::erase_if(groups_[static_cast<size_t>(group(view))].written,
+                    [view = view](const Written& w) { return w.value == view; });
+    const auto shift_of = [&](const auto& v) { return this->offset(whole) + v.second - this->offset(v.first); };
+    bool fit = true;
+    for (size_t i = 0; i < views.size() && fit; ++i) {
+      fit = group(views[i].first) == group(whole) ? shift_of(views[i]) == 0
+                                                  : can_merge(group(whole), group(views[i].first), shift_of(views[i]));
+      for (size_t k = 0; k < i && fit; ++k)
+        fit = group(views[k].first) != group(views[i].first) || shift_of(views[k]) == shift_of(views[i]);
+    }
+    for (const auto& v : views) {
+      if (!fit) {
+        Written again = written(v.first);
+        again.offset = this->offset(v.first);
+        groups_[static_cast<size_t>(group(v.first))].written.push_back(again);
+      } else if (group(v.first) != group(whole)) {
+        merge(group(whole), group(v.first), shift_of(v));
+      }
+    }
+    return fit;
   }
 
   /// Puts all `parts` into `whole`, one behind the other; all or none.
@@ -102,7 +136,20 @@ class Groups {
   struct Written {
     const ir::Value* value;
     int64_t offset, bytes;
+    Pitch pitch;
   };
+  Written written(const ir::Value* v) const {
+    const ir::Type& type = *at_.type(v);
+    return {v, 0, static_cast<int64_t>(bytes_of_type(type)), pitch_of(type)};
+  }
+  static bool overlap(const Written& a, const Written& b, int64_t shift) {
+    const int64_t distance = b.offset + shift - a.offset;
+    if (distance >= a.bytes || -distance >= b.bytes) return false;
+    if (!a.pitch.bytes || a.pitch.bytes != b.pitch.bytes) return true;
+    // Channels of the same pixels, beside each other.
+    const int64_t between = (distance % a.pitch.bytes + a.pitch.bytes) % a.pitch.bytes;
+    return between < a.pitch.own || between + b.pitch.own > a.pitch.bytes;
+  }
   struct Member {
     int group = -1;
     int64_t offset = 0;
@@ -117,13 +164,17 @@ class Groups {
     if (shift % alignment_ != 0) return false;
     for (const Written& a : into.written)
       for (const Written& b : from.written)
-        if (a.offset < b.offset + shift + b.bytes && b.offset + shift < a.offset + a.bytes) return false;
+        if (overlap(a, b, shift)) return false;
     return true;
   }
-  bool merge(int into, int from, int64_t shift) {
+  bool can_merge(int into, int from, int64_t shift) const {
+    const Group& a = groups_[static_cast<size_t>(into)];
+    const Group& b = groups_[static_cast<size_t>(from)];
+    return !(a.fixed && !b.written.empty()) && !b.fixed && fits(a, b, shift);
+  }
+  void merge(int into, int from, int64_t shift) {
     Group& a = groups_[static_cast<size_t>(into)];
     Group& b = groups_[static_cast<size_t>(from)];
-    if ((a.fixed && !b.written.empty()) || b.fixed || !fits(a, b, shift)) return false;
     for (const ir::Value* v : b.members) {
       of_[index(v)].group = into;
       of_[index(v)].offset += shift;
@@ -134,7 +185,6 @@ class Groups {
       a.written.push_back(w);
     }
     b = {};
-    return true;
   }
 
   const ConcreteGraph& at_;
@@ -165,17 +215,15 @@ bool join_split(const ir::Node& node, const ConcreteGraph& at, Groups& groups) {
   int64_t axis = node.attributes.integer("axis");
   if (axis < 0) axis += type.rank();
   int64_t begin = 0;
-  std::vector<int64_t> offsets;
+  std::vector<std::pair<const ir::Value*, int64_t>> parts;
   for (const ir::Value* part : node.outputs()) {
     const int64_t size = (*at.type(part)->shape())[static_cast<size_t>(axis)];
     const auto offset = contiguous_offset(type, static_cast<int>(axis), begin, size);
-    if (!offset || part->is_input()) return false;
-    offsets.push_back(static_cast<int64_t>(*offset));
+    if (!offset || part->is_input() || at.type(part)->channel_block != type.channel_block) return false;
+    parts.emplace_back(part, static_cast<int64_t>(*offset));
     begin += size;
   }
-  for (size_t i = 0; i < offsets.size(); ++i)
-    if (!groups.join_view(node.outputs()[i], node.input(0), offsets[i])) return false;
-  return true;
+  return groups.join_views(parts, node.input(0));
 }
 
 bool join_slice(const ir::Node& node, const ConcreteGraph& at, Groups& groups) {

@@ -1,6 +1,8 @@
 #include "backends/cuda/lower.h"
 
 #include <algorithm>
+#include <set>
+#include <unordered_map>
 
 #include "backends/cpu/layouts.h"
 
@@ -39,6 +41,91 @@ void merge_casts(ir::Graph& graph) {
   graph.erase_unused();
 }
 
+int64_t channels(const ir::Value* v) { return (*v->type.dims)[1].value(); }
+
+// Parts of a concatenation of channels get the distance between pixels of the whole, and outputs of a Split that of its
+// input, where each begins at a multiple of the unit: they then are views, into which their producers write and from
+// which their users read, and no kernel runs (cpu/placement.h finds the places).
+class Views {
+ public:
+  void run(const ir::Graph& graph) {
+    const std::vector<ir::Node*> nodes = graph.node_list();
+    // The longest concatenation of the same parts comes last; shorter ones then lie in it.
+    for (size_t i = nodes.size(); i-- > 0;)
+      if (nodes[i]->op == "Concat" && nodes[i]->output()->type.channel_block) concatenation(*nodes[i]);
+    for (ir::Node* node : nodes)
+      if (node->op == "Split" && node->output()->type.channel_block) split(*node);
+  }
+
+ private:
+  struct Place {
+    const ir::Value* whole;
+    int64_t begin;  // the first channel
+  };
+  struct Part {
+    ir::Value* value;
+    int64_t begin;
+  };
+
+  // Values one behind the other, from channel 0 on; empty where one does not begin at a multiple of the unit.
+  static std::vector<Part> aligned(const std::vector<ir::Value*>& values) {
+    std::vector<Part> parts;
+    int64_t begin = 0;
+    for (ir::Value* v : values) {
+      if (!v || !v->type.channel_block || begin % kChannelUnit) return {};
+      parts.push_back({v, begin});
+      begin += channels(v);
+    }
+    return parts;
+  }
+
+  void put(ir::Value* v, const Place& at) {
+    places_[v] = at;
+    v->type.channel_block = at.whole->type.channel_block;
+    if (ir::Node* node = v->producer(); node->op == "vivace.Reorder")
+      node->attributes["channel_block"] = int64_t{v->type.channel_block};
+  }
+
+  void concatenation(const ir::Node& node) {
+    ir::Value* const whole = node.output();
+    const std::vector<Part> parts = aligned(node.inputs());
+    if (parts.empty()) return;
+    const auto first = places_.find(parts[0].value);
+    const bool lined_up = first != places_.end() && std::all_of(parts.begin(), parts.end(), [&](const Part& p) {
+                            const auto at = places_.find(p.value);
+                            return at != places_.end() && at->second.whole == first->second.whole &&
+                                   at->second.begin == first->second.begin + p.begin;
+                          });
+    if (lined_up && parts.size() > 1 && !places_.contains(whole)) return put(whole, first->second);
+    std::set<const ir::Value*> distinct;
+    for (const Part& p : parts)
+      if (!p.value->producer() || places_.contains(p.value) || !distinct.insert(p.value).second) return;
+    const Place base = places_.contains(whole) ? places_.at(whole) : Place{whole, 0};
+    for (const Part& p : parts) put(p.value, {base.whole, base.begin + p.begin});
+  }
+
+  void split(const ir::Node& node) {
+    ir::Value* const whole = node.input(0);
+    const std::vector<Part> parts = aligned(node.outputs());
+    if (parts.empty()) return;
+    const auto is_placed = [&](const Part& p) { return places_.contains(p.value); };
+    if (std::none_of(parts.begin(), parts.end(), is_placed)) {
+      for (const Part& p : parts) p.value->type.channel_block = whole->type.channel_block;
+      return;
+    }
+    // All in one concatenation, as they are here: then what is split is made there.
+    if (!std::all_of(parts.begin(), parts.end(), is_placed) || places_.contains(whole) || !whole->producer()) return;
+    const Place first = places_.at(parts[0].value);
+    for (const Part& p : parts) {
+      const Place at = places_.at(p.value);
+      if (at.whole != first.whole || at.begin != first.begin + p.begin) return;
+    }
+    put(whole, first);
+  }
+
+  std::unordered_map<const ir::Value*, Place> places_;
+};
+
 }  // namespace
 
 Status lower(ir::Graph& graph, DType type) {
@@ -57,6 +144,7 @@ Status lower(ir::Graph& graph, DType type) {
   };
   VIVACE_TRY(cpu::assign_layouts(graph, policy));
   merge_casts(graph);
+  Views().run(graph);
   return ir::verify(graph);
 }
 
