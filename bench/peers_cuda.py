@@ -65,6 +65,8 @@ def parse_arguments(models):
     parser.add_argument("--draws", type=int, default=2, help="processes that compile (default: %(default)s)")
     parser.add_argument("--compiled", type=pathlib.Path, metavar="FILE",
                         help="recorded times, such as bench/peers_recorded.csv")  # fmt: skip
+    parser.add_argument("--after", type=pathlib.Path, nargs="+", default=[], metavar="FILE",
+                        help="results.json of runs before this one, to go on from")  # fmt: skip
     parser.add_argument("--vivace", type=pathlib.Path, default=ROOT / "build" / "bin" / "vivace", metavar="TOOL",
                         help="(default: %(default)s)")  # fmt: skip
     parser.add_argument("--library", type=pathlib.Path, help="libvivace.so (default: in lib beside the tool)")
@@ -448,7 +450,9 @@ def main(models):
     tables = tables_of(arguments, runtimes, bool(recorded))
     arguments.out.mkdir(parents=True, exist_ok=True)
     results = {}
-    with tempfile.TemporaryDirectory(dir=arguments.out) as scratch:
+    for path in arguments.after:
+        results |= json.loads(path.read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory(prefix="vivace-peers-") as scratch:
         folder = pathlib.Path(scratch)
         failed = prepare_all(arguments, maker, folder)
         print(f"{'':6}{tables[0].header()}", flush=True)
