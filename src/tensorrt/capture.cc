@@ -18,6 +18,8 @@ CaptureWork capture_work() {
 
 }  // namespace
 
+bool has_host_runtime() { return capture_work() != nullptr; }
+
 bool is_captured(cudaStream_t stream) {
   return stream != nullptr && capture_work() != nullptr && capture_work()(stream, nullptr, nullptr, nullptr) != 0;
 }

@@ -8,6 +8,9 @@
 
 namespace vivace::tensorrt {
 
+/// Whether the program uses that runtime.
+bool has_host_runtime();
+
 /// Whether the program uses that runtime and `stream` is under capture.
 bool is_captured(cudaStream_t stream);
 

@@ -105,6 +105,16 @@ bool gives_device_memory(nvinfer1::IGpuAllocator& allocator) {
   return is_device;
 }
 
+void* allocate_on_gpu(size_t bytes) {
+  DevicePointer memory = 0;
+  const Driver* d = usable_driver();
+  return d && d->cuMemAlloc_v2(&memory, bytes) == 0 ? reinterpret_cast<void*>(memory) : nullptr;
+}
+
+void free_on_gpu(void* memory) {
+  if (memory) (void)usable_driver()->cuMemFree_v2(pointer(memory));
+}
+
 bool is_captured_by_driver(cudaStream_t stream) {
   const Driver* d = usable_driver();
   int status = 0;

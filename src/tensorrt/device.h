@@ -31,6 +31,10 @@ Home home_of(const void* address);
 /// Whether kernels can use memory of that allocator; it gives some and gets it back.
 bool gives_device_memory(nvinfer1::IGpuAllocator& allocator);
 
+/// Memory of the current GPU; null where there is none left.
+void* allocate_on_gpu(size_t bytes);
+void free_on_gpu(void* memory);
+
 /// Whether somebody captures the stream, which is one of the driver's.
 bool is_captured_by_driver(cudaStream_t stream);
 

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "ops/extension.h"
 #include "tensorrt/plugin_instance.h"
+#include "tensorrt/plugins/plugin.h"
 #include "tensorrt/report.h"
 #include "tensorrt/types.h"
 
@@ -92,6 +93,13 @@ bool unpack(std::string_view bytes, Unpacked& to) {
   return true;
 }
 
+// Of a node's attributes.
+bool works_on_gpu(const ir::Attributes& of) {
+  if (!plugins_work_on_gpu()) return false;
+  const auto* creator = find_creator(of.text("name"), of.text("version"), of.text("namespace"));
+  return !creator || creator->getInterfaceInfo().minor != plugins::kWorksOnHost;
+}
+
 Result<std::unique_ptr<PluginInstance>> create(const ir::Node& node) {
   const ir::Attributes& of = node.attributes;
   const std::string name = of.text("name"), version = of.text("version"), space = of.text("namespace");
@@ -110,7 +118,7 @@ Result<std::unique_ptr<PluginInstance>> create(const ir::Node& node) {
                                                                                       state->bytes()));
     if (!plugin) return plugin_error(name.c_str(), "deserializePlugin gave null");
     plugin->setPluginNamespace(space.c_str());
-    return make_instance(std::move(plugin), of.integer("implicit_batch") != 0);
+    return make_instance(std::move(plugin), of.integer("implicit_batch") != 0, works_on_gpu(of));
   }
   Unpacked unpacked;
   if (!unpack({state->as<char>(), state->bytes()}, unpacked))
@@ -122,7 +130,7 @@ Result<std::unique_ptr<PluginInstance>> create(const ir::Node& node) {
                                                                                     nvinfer1::TensorRTPhase::kRUNTIME));
   if (!plugin) return plugin_error(name.c_str(), "createPlugin gave null");
   return make_instance(std::move(plugin), static_cast<size_t>(of.integer("shape_inputs")),
-                       static_cast<int32_t>(of.integer("tactic")));
+                       static_cast<int32_t>(of.integer("tactic")), works_on_gpu(of));
 }
 
 // What callbacks of a plugin report of themselves while this thread works with it (vivace_tensorrt_plugin_failed): the
@@ -267,14 +275,6 @@ Status plugin_error(const char* name, const std::string& what) {
   return {Code::invalid_argument, "plugin '" + text(name) + "': " + what};
 }
 
-Result<void*> PluginMemory::get(size_t index, size_t bytes) {
-  if (blocks_.size() <= index) blocks_.resize(index + 1);
-  if (!blocks_[index].valid() || blocks_[index].bytes() < bytes) {
-    VIVACE_ASSIGN(blocks_[index], Tensor::allocate(DType::u8, {static_cast<int64_t>(std::max<size_t>(bytes, 1))}));
-  }
-  return blocks_[index].data();
-}
-
 namespace {
 
 std::string name_of(nvinfer1::IPluginV2& plugin) { return text(plugin.getPluginType()); }
@@ -291,7 +291,8 @@ Result<ir::Attributes> configured_attributes(OwnedV2 plugin, const std::vector<i
   VIVACE_ASSIGN(ir::Attributes made, attributes_of(2, plugin->getPluginType(), plugin->getPluginVersion(),
                                                    plugin->getPluginNamespace(), state));
   made["implicit_batch"] = static_cast<int64_t>(implicit_batch);
-  VIVACE_ASSIGN(std::unique_ptr<PluginInstance> instance, make_instance(std::move(plugin), implicit_batch));
+  VIVACE_ASSIGN(std::unique_ptr<PluginInstance> instance,
+                make_instance(std::move(plugin), implicit_batch, works_on_gpu(made)));
   Pool::get().set_prototype(made.text("id"), std::move(instance));
   return made;
 }
@@ -309,7 +310,8 @@ Result<ir::Attributes> configured_attributes(OwnedV3 plugin, const std::vector<i
   made["shape_inputs"] = static_cast<int64_t>(shape_inputs);
   made["tactic"] = static_cast<int64_t>(tactic);
   made["id"] = made.text("id") + '-' + std::to_string(tactic);
-  VIVACE_ASSIGN(std::unique_ptr<PluginInstance> instance, make_instance(std::move(plugin), shape_inputs, tactic));
+  VIVACE_ASSIGN(std::unique_ptr<PluginInstance> instance,
+                make_instance(std::move(plugin), shape_inputs, tactic, works_on_gpu(made)));
   Pool::get().set_prototype(made.text("id"), std::move(instance));
   return made;
 }

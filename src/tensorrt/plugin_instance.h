@@ -1,8 +1,9 @@
-// One plugin object at work: shapes of outputs, and running on host memory.
+// One plugin object at work: shapes of outputs, and running on tensors in the host's memory.
 #pragma once
 
 #include "tensorrt/dimension_exprs.h"
 #include "tensorrt/plugin_host.h"
+#include "tensorrt/plugin_place.h"
 
 namespace vivace::tensorrt {
 
@@ -15,9 +16,9 @@ class PluginInstance {
   virtual Result<std::unique_ptr<PluginInstance>> clone() = 0;
 };
 
-/// The plugin is ready to run: deserialized, or configured.
-Result<std::unique_ptr<PluginInstance>> make_instance(OwnedV2 plugin, bool implicit_batch);
-Result<std::unique_ptr<PluginInstance>> make_instance(OwnedV3 plugin, size_t shape_inputs, int32_t tactic);
+/// The plugin is ready to run: deserialized, or configured. `on_gpu`: its kernels are for a GPU.
+Result<std::unique_ptr<PluginInstance>> make_instance(OwnedV2 plugin, bool implicit_batch, bool on_gpu);
+Result<std::unique_ptr<PluginInstance>> make_instance(OwnedV3 plugin, size_t shape_inputs, int32_t tactic, bool on_gpu);
 
 /// Asks whether a plugin takes linear tensors of these types, and tells it of them.
 Status configure_for_build(nvinfer1::IPluginV2& plugin, const std::vector<ir::Type>& inputs, bool implicit_batch);
@@ -29,13 +30,5 @@ Status configure_for_build(nvinfer1::IPluginV3& plugin, const std::vector<ir::Ty
 nvinfer1::PluginTensorDesc describe(DType type, const nvinfer1::Dims& dims);
 nvinfer1::DynamicPluginTensorDesc describe_range(const nvinfer1::PluginTensorDesc& desc);
 Status plugin_error(const char* name, const std::string& what);
-/// Memory for the outputs that nobody wants and for a plugin's workspace.
-class PluginMemory {
- public:
-  Result<void*> get(size_t index, size_t bytes);
-
- private:
-  std::vector<Tensor> blocks_;
-};
 
 }  // namespace vivace::tensorrt

@@ -38,18 +38,18 @@ DType output_type(const IPluginV2& plugin, int32_t i, const std::vector<DataType
                                                                              static_cast<int32_t>(inputs.size())));
 }
 
-// Where the plugin's inputs and outputs lie; outputs that nobody wants get memory that nobody reads.
+// Where the plugin's inputs and outputs lie, in whatever memory it works on.
 struct Addresses {
   std::vector<const void*> inputs;
   std::vector<void*> outputs;
-  static Result<Addresses> of(const ops::Call& call, const std::vector<size_t>& output_bytes, PluginMemory& memory) {
+  static Result<Addresses> of(const ops::Call& call, const std::vector<size_t>& output_bytes, PluginPlace& place) {
     Addresses made;
-    for (const TensorView& input : call.inputs) made.inputs.push_back(input.data);
+    for (size_t i = 0; i < call.inputs.size(); ++i) {
+      VIVACE_ASSIGN(const void* const from, place.input(i, call.inputs[i]));
+      made.inputs.push_back(from);
+    }
     for (size_t i = 0; i < output_bytes.size(); ++i) {
-      void* to = call.wants(i) ? call.outputs[i].data : nullptr;
-      if (!to) {
-        VIVACE_ASSIGN(to, memory.get(i + 1, output_bytes[i]));
-      }
+      VIVACE_ASSIGN(void* const to, place.output(i, call.wants(i) ? call.outputs[i].data : nullptr, output_bytes[i]));
       made.outputs.push_back(to);
     }
     return made;
@@ -58,7 +58,8 @@ struct Addresses {
 
 class StaticV2 final : public PluginInstance {
  public:
-  StaticV2(OwnedV2 plugin, bool implicit) : plugin_(std::move(plugin)), skip_(implicit ? 1 : 0) {}
+  StaticV2(OwnedV2 plugin, bool implicit, bool on_gpu)
+      : plugin_(std::move(plugin)), skip_(implicit ? 1 : 0), place_(on_gpu) {}
   ~StaticV2() override {
     if (initialized_) plugin_->terminate();
   }
@@ -66,7 +67,7 @@ class StaticV2 final : public PluginInstance {
   Result<std::unique_ptr<PluginInstance>> clone() override {
     OwnedV2 copy(plugin_->clone());
     if (!copy) return fail(*plugin_, "clone() gave null");
-    return make_instance(std::move(copy), skip_ == 1);
+    return make_instance(std::move(copy), skip_ == 1, place_.on_gpu());
   }
 
   Status infer(ops::Inference& in) override {
@@ -95,6 +96,8 @@ class StaticV2 final : public PluginInstance {
   }
 
   Status run(ops::Call& call) override {
+    std::optional<cuda::Gpu::Scope> scope;
+    VIVACE_TRY(place_.enter(scope));
     if (!initialized_ && plugin_->initialize() != 0) return fail(*plugin_, "initialize() failed");
     initialized_ = true;
     const int64_t batch = skip_ ? call.input(0).shape.at(0) : 1;
@@ -109,23 +112,23 @@ class StaticV2 final : public PluginInstance {
       const Dims made = plugin_->getOutputDimensions(i, dims.data(), static_cast<int32_t>(dims.size()));
       bytes.push_back(byte_size(output_type(*plugin_, i, types), batch * elements(to_vector(made))));
     }
-    VIVACE_ASSIGN(Addresses at, Addresses::of(call, bytes, memory_));
+    VIVACE_ASSIGN(Addresses at, Addresses::of(call, bytes, place_));
     const auto items = static_cast<int32_t>(batch);
-    VIVACE_ASSIGN(void* workspace, memory_.get(0, plugin_->getWorkspaceSize(items)));
-    const int32_t code = plugin_->enqueue(items, at.inputs.data(), at.outputs.data(), workspace, nullptr);
-    return code == 0 ? Status() : fail(*plugin_, "enqueue() gave " + std::to_string(code));
+    VIVACE_ASSIGN(void* workspace, place_.workspace(plugin_->getWorkspaceSize(items)));
+    const int32_t code = plugin_->enqueue(items, at.inputs.data(), at.outputs.data(), workspace, place_.stream());
+    return code == 0 ? place_.finish() : fail(*plugin_, "enqueue() gave " + std::to_string(code));
   }
 
  private:
   OwnedV2 plugin_;
   size_t skip_;  // dimensions that the plugin does not see
   bool initialized_ = false;
-  PluginMemory memory_;
+  PluginPlace place_;
 };
 
 class DynamicV2 final : public PluginInstance {
  public:
-  explicit DynamicV2(OwnedV2 plugin) : plugin_(std::move(plugin)) {}
+  DynamicV2(OwnedV2 plugin, bool on_gpu) : plugin_(std::move(plugin)), place_(on_gpu) {}
   ~DynamicV2() override {
     if (initialized_) plugin_->terminate();
   }
@@ -133,7 +136,7 @@ class DynamicV2 final : public PluginInstance {
   Result<std::unique_ptr<PluginInstance>> clone() override {
     OwnedV2 copy(plugin_->clone());
     if (!copy) return fail(*plugin_, "clone() gave null");
-    return make_instance(std::move(copy), false);
+    return make_instance(std::move(copy), false, place_.on_gpu());
   }
 
   Status infer(ops::Inference& in) override {
@@ -161,17 +164,19 @@ class DynamicV2 final : public PluginInstance {
   }
 
   Status run(ops::Call& call) override {
+    std::optional<cuda::Gpu::Scope> scope;
+    VIVACE_TRY(place_.enter(scope));
     if (!initialized_ && own().initialize() != 0) return fail(*plugin_, "initialize() failed");
     initialized_ = true;
     VIVACE_TRY(configure(call));
     std::vector<size_t> bytes;
     for (const PluginTensorDesc& out : outputs_)
       bytes.push_back(byte_size(to_dtype(out.type), elements(to_vector(out.dims))));
-    VIVACE_ASSIGN(Addresses at, Addresses::of(call, bytes, memory_));
-    VIVACE_ASSIGN(void* workspace, memory_.get(0, workspace_));
+    VIVACE_ASSIGN(Addresses at, Addresses::of(call, bytes, place_));
+    VIVACE_ASSIGN(void* workspace, place_.workspace(workspace_));
     const int32_t code =
-        own().enqueue(inputs_.data(), outputs_.data(), at.inputs.data(), at.outputs.data(), workspace, nullptr);
-    return code == 0 ? Status() : fail(*plugin_, "enqueue() gave " + std::to_string(code));
+        own().enqueue(inputs_.data(), outputs_.data(), at.inputs.data(), at.outputs.data(), workspace, place_.stream());
+    return code == 0 ? place_.finish() : fail(*plugin_, "enqueue() gave " + std::to_string(code));
   }
 
  private:
@@ -216,7 +221,7 @@ class DynamicV2 final : public PluginInstance {
   std::vector<Shape> shapes_;
   std::vector<PluginTensorDesc> inputs_, outputs_;
   size_t workspace_ = 0;
-  PluginMemory memory_;
+  PluginPlace place_;
 };
 
 // Asks whether all may be linear, then tells shapes and types, as the interface of each version wants it.
@@ -268,10 +273,10 @@ Status configure_dynamic(IPluginV2DynamicExt& plugin, const std::vector<PluginTe
 
 }  // namespace
 
-Result<std::unique_ptr<PluginInstance>> make_instance(OwnedV2 plugin, bool implicit_batch) {
+Result<std::unique_ptr<PluginInstance>> make_instance(OwnedV2 plugin, bool implicit_batch, bool on_gpu) {
   if (version_of(*plugin) == PluginVersion::kV2_DYNAMICEXT)
-    return std::unique_ptr<PluginInstance>(std::make_unique<DynamicV2>(std::move(plugin)));
-  return std::unique_ptr<PluginInstance>(std::make_unique<StaticV2>(std::move(plugin), implicit_batch));
+    return std::unique_ptr<PluginInstance>(std::make_unique<DynamicV2>(std::move(plugin), on_gpu));
+  return std::unique_ptr<PluginInstance>(std::make_unique<StaticV2>(std::move(plugin), implicit_batch, on_gpu));
 }
 
 Status configure_for_build(IPluginV2& plugin, const std::vector<ir::Type>& inputs, bool implicit_batch) {

@@ -1,7 +1,6 @@
 // Plugins of the third generation.
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 
 #include "tensorrt/plugin_instance.h"
 #include "tensorrt/types.h"
@@ -21,28 +20,34 @@ using nvinfer1::PluginTensorDesc;
 
 namespace {
 
-// Memory of the machine.
-class HostAllocator final : public nvinfer1::IGpuAllocator {
+// Memory of the machine, or of the GPU.
+class OwnAllocator final : public nvinfer1::IGpuAllocator {
  public:
+  explicit OwnAllocator(bool on_gpu) : on_gpu_(on_gpu) {}
   void* allocate(uint64_t size, uint64_t alignment, nvinfer1::AllocatorFlags) noexcept override {
+    if (on_gpu_) return allocate_on_gpu(size);
     const uint64_t step = std::max<uint64_t>(alignment, alignof(std::max_align_t));
     const bool valid = size > 0 && (step & (step - 1)) == 0 && size <= UINT64_MAX - step;
     return valid ? std::aligned_alloc(step, (size + step - 1) / step * step) : nullptr;
   }
   bool deallocate(void* memory) noexcept override {
-    std::free(memory);
+    on_gpu_ ? free_on_gpu(memory) : std::free(memory);
     return true;
   }
+
+ private:
+  bool on_gpu_;
 };
 
 // What plugins keep for as long as they like. There is no recorder of the context's own.
 class Resources final : public nvinfer1::IPluginResourceContext {
  public:
+  explicit Resources(bool on_gpu) : allocator_(on_gpu) {}
   nvinfer1::IGpuAllocator* getGpuAllocator() const noexcept override { return &allocator_; }
   nvinfer1::IErrorRecorder* getErrorRecorder() const noexcept override { return nullptr; }
 
  private:
-  mutable HostAllocator allocator_;
+  mutable OwnAllocator allocator_;
 };
 
 template <class Capability>
@@ -97,13 +102,17 @@ Status shapes_of(nvinfer1::IPluginV3& plugin, const std::vector<ir::Type>& input
 
 class ThirdGeneration final : public PluginInstance {
  public:
-  ThirdGeneration(OwnedV3 plugin, OwnedV3 attached, size_t shape_inputs, int32_t tactic)
-      : plugin_(std::move(plugin)), attached_(std::move(attached)), shape_inputs_(shape_inputs), tactic_(tactic) {}
+  ThirdGeneration(OwnedV3 plugin, OwnedV3 attached, size_t shape_inputs, int32_t tactic, bool on_gpu)
+      : plugin_(std::move(plugin)),
+        attached_(std::move(attached)),
+        shape_inputs_(shape_inputs),
+        tactic_(tactic),
+        place_(on_gpu) {}
 
   Result<std::unique_ptr<PluginInstance>> clone() override {
     OwnedV3 copy(plugin_->clone());
     if (!copy) return fail(*plugin_, "clone() gave null");
-    return make_instance(std::move(copy), shape_inputs_, tactic_);
+    return make_instance(std::move(copy), shape_inputs_, tactic_, place_.on_gpu());
   }
 
   Status infer(ops::Inference& in) override {
@@ -130,6 +139,8 @@ class ThirdGeneration final : public PluginInstance {
   }
 
   Status run(ops::Call& call) override {
+    std::optional<cuda::Gpu::Scope> scope;
+    VIVACE_TRY(place_.enter(scope));
     const size_t count = call.inputs.size() - std::min(shape_inputs_, call.inputs.size());
     Shapes shapes;
     VIVACE_TRY(shapes_now(call, count, shapes));
@@ -138,24 +149,24 @@ class ThirdGeneration final : public PluginInstance {
     std::vector<void*> to;
     for (size_t i = 0; i < count; ++i) {
       in.push_back(describe(call.inputs[i].type, to_dims(call.inputs[i].shape)));
-      from.push_back(call.inputs[i].data);
+      VIVACE_ASSIGN(const void* const address, place_.input(i, call.inputs[i]));
+      from.push_back(address);
     }
     for (size_t i = 0; i < shapes.outputs.size(); ++i) {
       const Shape most = shape_of(shapes.outputs[i], {});
       if (std::any_of(most.begin(), most.end(), [](int64_t d) { return d < 0; }))
         return fail(*plugin_, "the shape of output " + std::to_string(i) + " has no upper bound");
       out.push_back(describe(shapes.types[i], to_dims(most)));
-      void* memory = call.wants(i) ? call.outputs[i].data : nullptr;
-      if (!memory) {
-        VIVACE_ASSIGN(memory, memory_.get(i + 1, byte_size(shapes.types[i], elements(most))));
-      }
-      to.push_back(memory);
+      VIVACE_ASSIGN(void* const address, place_.output(i, call.wants(i) ? call.outputs[i].data : nullptr,
+                                                       byte_size(shapes.types[i], elements(most))));
+      to.push_back(address);
     }
-    alias(call, from, to);
+    VIVACE_TRY(alias(call, from, to));
     VIVACE_TRY(tell_shapes(in, out));
-    VIVACE_ASSIGN(void* workspace, memory_.get(0, workspace_));
-    const int32_t code = runtime().enqueue(in.data(), out.data(), from.data(), to.data(), workspace, nullptr);
+    VIVACE_ASSIGN(void* workspace, place_.workspace(workspace_));
+    const int32_t code = runtime().enqueue(in.data(), out.data(), from.data(), to.data(), workspace, place_.stream());
     if (code != 0) return fail(*plugin_, "enqueue() gave " + std::to_string(code));
+    VIVACE_TRY(place_.finish());
     return deliver(call, shapes, to);
   }
 
@@ -187,16 +198,17 @@ class ThirdGeneration final : public PluginInstance {
   }
 
   // An output that shares an input's memory starts as a copy of it.
-  void alias(const ops::Call& call, std::vector<const void*>& from, const std::vector<void*>& to) {
+  Status alias(const ops::Call& call, std::vector<const void*>& from, const std::vector<void*>& to) {
     IPluginV3OneBuild* build = build_part(*plugin_);
-    if (build->getInterfaceInfo().major < 2) return;
+    if (build->getInterfaceInfo().major < 2) return {};
     auto* second = static_cast<IPluginV3OneBuildV2*>(build);
     for (size_t i = 0; i < to.size(); ++i) {
       const int32_t input = second->getAliasedInput(static_cast<int32_t>(i));
       if (input < 0 || static_cast<size_t>(input) >= from.size()) continue;
-      std::memcpy(to[i], from[static_cast<size_t>(input)], call.inputs[static_cast<size_t>(input)].bytes());
+      VIVACE_TRY(place_.copy(to[i], from[static_cast<size_t>(input)], call.inputs[static_cast<size_t>(input)].bytes()));
       from[static_cast<size_t>(input)] = to[i];
     }
+    return {};
   }
 
   Status tell_shapes(const std::vector<PluginTensorDesc>& in, const std::vector<PluginTensorDesc>& out) {
@@ -222,8 +234,11 @@ class ThirdGeneration final : public PluginInstance {
         const int32_t output = DimensionExprs::size_output(exprs.d[i]);
         if (output < 0 || static_cast<size_t>(output) >= made.size()) continue;
         const void* at = made[static_cast<size_t>(output)];
-        const bool wide = shapes.types[static_cast<size_t>(output)] == DType::i64;
-        sizes[output] = wide ? *static_cast<const int64_t*>(at) : *static_cast<const int32_t*>(at);
+        int64_t wide = 0;
+        int32_t narrow = 0;
+        const bool is_wide = shapes.types[static_cast<size_t>(output)] == DType::i64;
+        VIVACE_TRY(is_wide ? place_.read(&wide, at, sizeof(wide)) : place_.read(&narrow, at, sizeof(narrow)));
+        sizes[output] = is_wide ? wide : narrow;
       }
     for (size_t i = 0; i < std::min(made.size(), call.outputs.size()); ++i) {
       if (ir::to_shape(DimensionExprs::dims(shapes.outputs[i]))) continue;  // written where it belongs
@@ -233,7 +248,7 @@ class ThirdGeneration final : public PluginInstance {
         return fail(*plugin_, "output " + std::to_string(i) + " is larger than it said");
       VIVACE_TRY(call.allocate(i, shapes.types[i], shape));
       const TensorView& to = call.outputs[i];
-      if (to.bytes() > 0) std::memcpy(to.data, made[i], to.bytes());
+      if (to.bytes() > 0) VIVACE_TRY(place_.read(to.data, made[i], to.bytes()));
     }
     return {};
   }
@@ -244,7 +259,7 @@ class ThirdGeneration final : public PluginInstance {
   bool told_ = false;
   std::vector<Shape> shapes_;
   size_t workspace_ = 0;
-  PluginMemory memory_;
+  PluginPlace place_;
 };
 
 }  // namespace
@@ -254,16 +269,17 @@ int32_t output_count(nvinfer1::IPluginV3& plugin) {
   return build ? std::max(build->getNbOutputs(), 0) : 0;
 }
 
-Result<std::unique_ptr<PluginInstance>> make_instance(OwnedV3 plugin, size_t shape_inputs, int32_t tactic) {
+Result<std::unique_ptr<PluginInstance>> make_instance(OwnedV3 plugin, size_t shape_inputs, int32_t tactic,
+                                                      bool on_gpu) {
   auto* runtime = part<IPluginV3OneRuntime>(*plugin, PluginCapabilityType::kRUNTIME);
   if (!runtime) return fail(*plugin, "it has no runtime part");
-  static Resources context;
-  OwnedV3 attached(runtime->attachToContext(&context));
+  static Resources host(false), gpu(true);
+  OwnedV3 attached(runtime->attachToContext(on_gpu ? &gpu : &host));
   runtime = attached ? part<IPluginV3OneRuntime>(*attached, PluginCapabilityType::kRUNTIME) : nullptr;
   if (!runtime) return fail(*plugin, "attachToContext gave no plugin that runs");
   if (runtime->setTactic(tactic) != 0) return fail(*plugin, "setTactic(" + std::to_string(tactic) + ") failed");
   return std::unique_ptr<PluginInstance>(
-      std::make_unique<ThirdGeneration>(std::move(plugin), std::move(attached), shape_inputs, tactic));
+      std::make_unique<ThirdGeneration>(std::move(plugin), std::move(attached), shape_inputs, tactic, on_gpu));
 }
 
 Status configure_for_build(nvinfer1::IPluginV3& plugin, const std::vector<ir::Type>& all_inputs, size_t shape_inputs,

@@ -53,7 +53,9 @@ class RepeatPlugin final : public TestPlugin<nvinfer1::IPluginV2DynamicExt> {
     return sizeof(float);
   }
   int32_t enqueue(nvinfer1::PluginTensorDesc const* in, nvinfer1::PluginTensorDesc const* out,
-                  void const* const* inputs, void* const* outputs, void* workspace, cudaStream_t) noexcept override {
+                  void const* const* inputs, void* const* outputs, void* workspace,
+                  cudaStream_t stream) noexcept override {
+    if (where && !where(inputs[0], outputs[0], workspace, stream)) return 8;
     if (factor_ < 0 || out[0].dims.d[0] != 2 * in[0].dims.d[0]) return 7;
     *static_cast<float*>(workspace) = factor_;
     int64_t count = 1;
@@ -66,6 +68,9 @@ class RepeatPlugin final : public TestPlugin<nvinfer1::IPluginV2DynamicExt> {
   size_t getSerializationSize() const noexcept override { return sizeof factor_; }
   void serialize(void* to) const noexcept override { std::memcpy(to, &factor_, sizeof factor_); }
   nvinfer1::IPluginV2DynamicExt* clone() const noexcept override { return new RepeatPlugin(*this); }
+
+  /// Looks at an input, an output, the workspace and the stream; false makes a run fail.
+  inline static bool (*where)(const void*, const void*, const void*, cudaStream_t) = nullptr;
 
  private:
   float factor_;

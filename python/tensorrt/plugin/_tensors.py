@@ -252,6 +252,8 @@ class Tensor(_Sealed):
 
     @property
     def __array_interface__(self):
+        if self._stream:
+            raise AttributeError("the tensor is in memory of a GPU, and has a __cuda_array_interface__")
         return self._interface()
 
     @property

@@ -143,6 +143,7 @@ class Creator final : public nvinfer1::IPluginCreator {
     collection_.nbFields = static_cast<int32_t>(fields_.size());
     collection_.fields = fields_.data();
   }
+  nvinfer1::InterfaceInfo getInterfaceInfo() const noexcept override { return {"PLUGIN CREATOR_V1", 1, kWorksOnHost}; }
   char const* getPluginName() const noexcept override { return kind_.name; }
   char const* getPluginVersion() const noexcept override { return kind_.version; }
   PluginFieldCollection const* getFieldNames() noexcept override { return &collection_; }

@@ -11,6 +11,9 @@
 
 namespace vivace::tensorrt::plugins {
 
+/// The minor version that creators of these plugins tell, for they work on the host's memory also where there is a GPU.
+constexpr int32_t kWorksOnHost = 1000;
+
 /// A parameter and the values it has where nobody gives any.
 struct Field {
   const char* name;

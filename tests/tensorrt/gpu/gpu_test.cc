@@ -9,6 +9,7 @@
 #include "cuda/graphs.h"
 #include "tensorrt/device.h"
 #include "tensorrt/runtime_testing.h"
+#include "tensorrt/test_plugins.h"
 
 namespace vivace::tensorrt {
 namespace {
@@ -231,6 +232,28 @@ TEST(GpuEngines, TellTimesOfLayersAndShowDebugTensors) {
     EXPECT_EQ(listener.location, profiled ? nvinfer1::TensorLocation::kHOST : nvinfer1::TensorLocation::kDEVICE);
   }
   EXPECT_EQ(profiler.layers, 2);
+}
+
+// A client's kernels need memory of the GPU and a stream, whichever device the engine is for.
+TEST(Plugins, WorkOnTheGpu) {
+  RepeatPlugin::where = [](const void* in, const void* out, const void* workspace, cudaStream_t stream) {
+    return stream && home_of(in) == Home::device && home_of(out) == Home::device && home_of(workspace) == Home::device;
+  };
+  const Ptr<nvinfer1::IBuilder> builder(nvinfer1::createInferBuilder(logger()));
+  const Ptr<nvinfer1::INetworkDefinition> network(builder->createNetworkV2(1U));
+  nvinfer1::ITensor* x = network->addInput("x", nvinfer1::DataType::kFLOAT, nvinfer1::Dims2(2, 3));
+  RepeatPlugin plugin(2);
+  nvinfer1::ITensor* y = network->addPluginV2(&x, 1, plugin)->getOutput(0);
+  y->setName("y");
+  network->markOutput(*y);
+  const Ptr<nvinfer1::IBuilderConfig> config(builder->createBuilderConfig());
+  const Ptr<nvinfer1::IHostMemory> plan(builder->buildSerializedNetwork(*network, *config));
+  ASSERT_TRUE(plan) << logger().errors;
+  const auto* bytes = static_cast<const std::byte*>(plan->data());
+  Loaded loaded(std::vector<std::byte>(bytes, bytes + plan->size()));
+  const OnGpu in(kX), out(Values(12));
+  ASSERT_TRUE(loaded.run(in.data(), out.data())) << logger().errors;
+  EXPECT_EQ(out.values(), (Values{-4, -2, 0, 2, 4, 6, -4, -2, 0, 2, 4, 6}));
 }
 
 TEST(CpuEngines, CopyFromAndToMemoryOfAGpu) {
