@@ -83,16 +83,34 @@ __device__ __forceinline__ void finish_8(const float* sums, const float* bias, c
   }
   *(Words*)(y + (size_t)pixel * kOutPitch + c) = out;
 }
+__device__ __forceinline__ void bias_8(float* to, const float* bias, int block) {
+  const float4 l = ((const float4*)bias)[block * 2], h = ((const float4*)bias)[block * 2 + 1];
+  to[0] = l.x, to[1] = l.y, to[2] = l.z, to[3] = l.w;
+  to[4] = h.x, to[5] = h.y, to[6] = h.z, to[7] = h.w;
+}
 __device__ __forceinline__ Words residual_8(const T* residual, int pixel, int c) {
   return kResidual ? *(const Words*)(residual + (size_t)pixel * kResidualPitch + c) : Words{};
 }
 constexpr int kX = 2;
-constexpr int kY = 2;
 constexpr int kThreads = 64;
+constexpr int kY = 2;
 constexpr int kUnrolled = 1;
 
-constexpr int kBlocks = (kOutChannels + 7) / 8, kTilesW = (kOutW + kX - 1) / kX, kTilesH = (kOutH + kY - 1) / kY;
 constexpr int kColumns = (kX - 1) * kStrideW + (kKernelW - 1) * kDilationW + 1;
+__device__ __forceinline__ void add(float (&sum)[kX][8], const Words (&row)[kColumns], int kw, const Words& factor) {
+#pragma unroll
+  for (int k = 0; k < 4; ++k) {
+    const float l = low(factor.v[k]), h = high(factor.v[k]);
+#pragma unroll
+    for (int v = 0; v < kX; ++v) {
+      const unsigned pair = row[v * kStrideW + kw * kDilationW].v[k];
+      sum[v][2 * k] += low(pair) * l;
+      sum[v][2 * k + 1] += high(pair) * h;
+    }
+  }
+}
+
+constexpr int kBlocks = (kOutChannels + 7) / 8, kTilesW = (kOutW + kX - 1) / kX, kTilesH = (kOutH + kY - 1) / kY;
 constexpr int kRows = (kY - 1) * kStrideH + (kKernelH - 1) * kDilationH + 1;
 extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T* __restrict__ w,
     const float* __restrict__ bias, const T* residual, T* y) {
@@ -108,8 +126,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T*
 #pragma unroll
     for (int tap = 0; tap < kTaps; ++tap) kept[tap] = weight(tap);
   float added[8], sums[kY][kX][8] = {};
-#pragma unroll
-  for (int e = 0; e < 8; ++e) added[e] = bias[c + e];
+  bias_8(added, bias, c / 8);
   wait();
 
   const auto load = [&](Words (&row)[kColumns], int r) {
@@ -118,18 +135,6 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T*
 #pragma unroll
     for (int v = 0; v < kColumns; ++v)
       row[v] = inside && (unsigned)(iw + v) < (unsigned)kInW ? *(const Words*)(from + v * kInPitch) : Words{};
-  };
-  const auto add = [&](float (&sum)[kX][8], const Words (&row)[kColumns], int kw, const Words& factor) {
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      const float l = low(factor.v[k]), h = high(factor.v[k]);
-#pragma unroll
-      for (int v = 0; v < kX; ++v) {
-        const unsigned pair = row[v * kStrideW + kw * kDilationW].v[k];
-        sum[v][2 * k] += low(pair) * l;
-        sum[v][2 * k + 1] += high(pair) * h;
-      }
-    }
   };
   if (kUnrolled) {
 #pragma unroll

@@ -83,6 +83,11 @@ __device__ __forceinline__ void finish_8(const float* sums, const float* bias, c
   }
   *(Words*)(y + (size_t)pixel * kOutPitch + c) = out;
 }
+__device__ __forceinline__ void bias_8(float* to, const float* bias, int block) {
+  const float4 l = ((const float4*)bias)[block * 2], h = ((const float4*)bias)[block * 2 + 1];
+  to[0] = l.x, to[1] = l.y, to[2] = l.z, to[3] = l.w;
+  to[4] = h.x, to[5] = h.y, to[6] = h.z, to[7] = h.w;
+}
 __device__ __forceinline__ Words residual_8(const T* residual, int pixel, int c) {
   return kResidual ? *(const Words*)(residual + (size_t)pixel * kResidualPitch + c) : Words{};
 }

@@ -75,11 +75,16 @@ __device__ __forceinline__ void finish_8(const float* sums, const float* bias, c
   }
   *(Words*)(y + (size_t)pixel * kOutPitch + c) = out;
 }
+__device__ __forceinline__ void bias_8(float* to, const float* bias, int block) {
+  const float4 l = ((const float4*)bias)[block * 2], h = ((const float4*)bias)[block * 2 + 1];
+  to[0] = l.x, to[1] = l.y, to[2] = l.z, to[3] = l.w;
+  to[4] = h.x, to[5] = h.y, to[6] = h.z, to[7] = h.w;
+}
 __device__ __forceinline__ Words residual_8(const T* residual, int pixel, int c) {
   return kResidual ? *(const Words*)(residual + (size_t)pixel * kResidualPitch + c) : Words{};
 }
+constexpr int kGroups = 3;
 constexpr int kDepth = 2;
-__device__ constexpr int kFirst[] = {0, 0, 2, 2, 4, 4};
 constexpr int kColumns = 2;
 constexpr int kM = 1;
 constexpr int kN = 2;
@@ -168,6 +173,10 @@ constexpr int kUnits = kTaps * kDepth, kSteps = (kUnits + 1) / 2, kPairs = (kSte
 constexpr int kPitch = kColumns | 1;  // 16-byte pieces of a pixel in shared memory: odd, against bank conflicts
 constexpr int kTilesW = (kOutW + kTileW - 1) / kTileW, kTilesH = (kOutH + kTileH - 1) / kTileH;
 constexpr int kItems = kSlots * kTileN, kFinishes = (kItems + kThreads - 1) / kThreads;
+// The first block of 8 input channels that block `j` of the output depends on.
+__device__ __forceinline__ int first_of(int j) {
+  return min(8 * j / (kOutChannels / kGroups) * (kInChannels / kGroups) / 8, kInBlocks - kDepth);
+}
 // Where unit `u` of the sums is, from a pixel's place on.
 __device__ constexpr int unit_offset(int u) {
   u = u < kUnits ? u : kUnits - 1;
@@ -181,7 +190,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T*
   const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, wm = warp % kWarpsM, wn = warp / kWarpsM;
   const int tile = blockIdx.x, n = tile / (kTilesW * kTilesH);
   const int oh = tile / kTilesW % kTilesH * kTileH, ow = tile % kTilesW * kTileW;
-  const int j0 = blockIdx.y * kTileN, first = kFirst[j0];
+  const int j0 = blockIdx.y * kTileN, first = first_of(j0);
 
   // Before the wait: weights and bias.
   const auto weights = [&](int v, int pair) {
@@ -196,13 +205,11 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T*
 #pragma unroll
       for (int pair = 0; pair < kPairs; ++pair) kept[v][pair] = weights(v, pair);
     const int j = j0 + wn * kN + v;
-    if (!kShared || v == 0) from[kShared ? 0 : v] = j < kOutBlocks ? kFirst[j] - first : 0;
+    if (!kShared || v == 0) from[kShared ? 0 : v] = j < kOutBlocks ? first_of(j) - first : 0;
   }
   const int mine = j0 + tid % kTileN;  // the 8 channels that this thread finishes
   float added[8] = {};
-  if (mine < kOutBlocks)
-#pragma unroll
-    for (int e = 0; e < 8; ++e) added[e] = bias[mine * 8 + e];
+  if (mine < kOutBlocks) bias_8(added, bias, mine);
   const auto pixel_of = [&](int slot) {
     const int h = oh + slot / kTileW, v = ow + slot % kTileW;
     return slot < kTileH * kTileW && h < kOutH && v < kOutW ? (n * kOutH + h) * kOutW + v : -1;

@@ -1,4 +1,4 @@
-// grid 2 x 1 x 1, block 64, shared 14272, 5 arguments
+// grid 2 x 1 x 1, block 64, shared 13920, 5 arguments
 
 struct half { unsigned short bits; };
 struct bfloat { unsigned short bits; };
@@ -83,6 +83,11 @@ __device__ __forceinline__ void finish_8(const float* sums, const float* bias, c
   }
   *(Words*)(y + (size_t)pixel * kOutPitch + c) = out;
 }
+__device__ __forceinline__ void bias_8(float* to, const float* bias, int block) {
+  const float4 l = ((const float4*)bias)[block * 2], h = ((const float4*)bias)[block * 2 + 1];
+  to[0] = l.x, to[1] = l.y, to[2] = l.z, to[3] = l.w;
+  to[4] = h.x, to[5] = h.y, to[6] = h.z, to[7] = h.w;
+}
 __device__ __forceinline__ Words residual_8(const T* residual, int pixel, int c) {
   return kResidual ? *(const Words*)(residual + (size_t)pixel * kResidualPitch + c) : Words{};
 }
@@ -97,8 +102,8 @@ constexpr int kTileH = 5;
 constexpr int kTileW = 11;
 constexpr int kPatchH = 15;
 constexpr int kWeightBytes = 11264;
-constexpr int kPatchBytes = 2528;
-constexpr int kBiasAt = 14144;
+constexpr int kBiasAt = 13792;
+constexpr int kSlackRows = 0;
 
 __device__ __forceinline__ unsigned shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
 __device__ __forceinline__ void copy_16(unsigned to, const void* from, bool inside) {
@@ -170,15 +175,23 @@ __device__ __forceinline__ unsigned remote_address(unsigned at, int) { return at
 __device__ __forceinline__ void store_remote(unsigned, float4) {}
 #endif
 
+__device__ __forceinline__ void copy_4(unsigned to, const void* from, bool inside) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(from), "r"(inside ? 4 : 0) : "memory");
+}
+
 __device__ __forceinline__ unsigned bits_at(const T* x) { return x->bits; }
-__device__ __forceinline__ unsigned pair_at(const T* x) { return *(const unsigned*)x; }
+__device__ __forceinline__ void copy_pair(unsigned* to, const T* from, bool inside) {
+  copy_4(shared_address(to), from, inside);
+}
 
 constexpr int kThreads = 32 * kWarpsM * kWarpsN, kSlots = 16 * kM * kWarpsM, kTileN = kN * kWarpsN;
 constexpr int kOutBlocks = (kOutChannels + 7) / 8, kPairs = kKernelH * kInChannels * kPairsW, kSteps = (kPairs + 7) / 8;
 constexpr int kTilesW = (kOutW + kTileW - 1) / kTileW, kTilesH = (kOutH + kTileH - 1) / kTileH;
 constexpr bool kEach = kStrideW % 2;  // every column begins a word
-constexpr int kColumn = kEach ? 1 : 2, kWords = kPatchH * kInChannels * kRowWords;
+constexpr int kColumn = kEach ? 1 : 2, kRows = kPatchH * kInChannels, kWords = (kRows + kSlackRows) * kRowWords;
 constexpr bool kAligned = !kEach && kInW % 2 == 0 && (kPadW + kShift) % 2 == 0;
+constexpr int kTogether = 8;  // loads of a thread that fly at once where they are no copies
+constexpr int kUnroll = kSteps <= 24 ? kSteps : 8;
 constexpr int kItems = kSlots * kTileN, kFinishes = (kItems + kThreads - 1) / kThreads;
 extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T* __restrict__ w,
     const float* __restrict__ bias, const T* residual, T* y) {
@@ -189,21 +202,20 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
   const int oh = tile / kTilesW % kTilesH * kTileH, ow = tile % kTilesW * kTileW;
   const int j0 = blockIdx.y * kTileN;
   unsigned* const patch = (unsigned*)(memory + kWeightBytes);
-  int* const places = (int*)(memory + kWeightBytes + kPatchBytes);
 
-  // Before the wait: weights, bias, places of pairs.
+  // Before the wait: weights, bias, places of pixels.
   const unsigned weights = shared_address(memory);
   for (int i = tid; i < kWeightBytes / 16; i += kThreads)
     copy_16(weights + i * 16, (const Words*)w + (size_t)blockIdx.y * (kWeightBytes / 16) + i, true);
   commit_copies();
-  for (int i = tid; i < kSteps * 8; i += kThreads)
-    places[i] = i < kPairs ? i / kPairsW * kRowWords + i % kPairsW * (2 / kColumn) : 0;
   float* const biases = (float*)(memory + kBiasAt);
   for (int i = tid; i < kTileN * 8; i += kThreads) biases[i] = bias[j0 * 8 + i];
   const auto pixel_of = [&](int slot) {
     const int h = oh + slot / kTileW, v = ow + slot % kTileW;
     return slot < kTileH * kTileW && h < kOutH && v < kOutW ? (n * kOutH + h) * kOutW + v : -1;
   };
+  // The pairs 4 q to 4 q + 3, one for each lane of four, lie at a place of q and one of the lane.
+  const int t = lane & 3, of_lane = t / kPairsW * kRowWords + t % kPairsW * (2 / kColumn);
   int from[kM][2];
 #pragma unroll
   for (int u = 0; u < kM; ++u)
@@ -211,33 +223,50 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
     for (int h = 0; h < 2; ++h) {
       int slot = (wm * kM + u) * 16 + (lane >> 2) + h * 8;
       if (slot >= kTileH * kTileW) slot = 0;
-      from[u][h] = slot / kTileW * kStrideH * (kInChannels * kRowWords) + slot % kTileW * (kStrideW / kColumn);
+      from[u][h] = of_lane + slot / kTileW * kStrideH * (kInChannels * kRowWords) + slot % kTileW * (kStrideW / kColumn);
     }
   wait();
 
   const int ih0 = oh * kStrideH - kPadH, iw0 = ow * kStrideW - kPadW - kShift;
-#pragma unroll 4
-  for (int i = tid; i < kWords; i += kThreads) {
-    const int row = i / kRowWords, ih = ih0 + row / kInChannels, iw = iw0 + i % kRowWords * kColumn;
-    const In* const at = x + ((n * kInChannels + row % kInChannels) * kInH + ih) * kInW + iw;
-    const bool inside = (unsigned)ih < (unsigned)kInH;
-    const bool l = inside && (unsigned)iw < (unsigned)kInW, h = inside && (unsigned)(iw + 1) < (unsigned)kInW;
-    unsigned word = 0;
-    if (kAligned) {
-      if (l) word = pair_at(at);
-    } else {
-      word = (l ? bits_at(at) : 0) | (h ? bits_at(at + 1) : 0) << 16;
+  const auto place = [&](int i, int& row, int& ih, int& iw) {
+    row = i / kRowWords, ih = ih0 + row / kInChannels, iw = iw0 + i % kRowWords * kColumn;
+    return x + ((n * kInChannels + row % kInChannels) * kInH + ih) * kInW + iw;
+  };
+  if (kAligned) {
+    for (int i = tid; i < kWords; i += kThreads) {
+      int row, ih, iw;
+      const In* const at = place(i, row, ih, iw);
+      const bool inside = row < kRows && (unsigned)ih < (unsigned)kInH && (unsigned)iw < (unsigned)kInW;
+      copy_pair(patch + i, inside ? at : x, inside);
     }
-    patch[i] = word;
+    commit_copies();
+  } else {
+    for (int first = tid; first < kWords; first += kThreads * kTogether) {
+      unsigned l[kTogether], h[kTogether];
+#pragma unroll
+      for (int k = 0; k < kTogether; ++k) {
+        int row, ih, iw;
+        const In* const at = place(first + k * kThreads, row, ih, iw);
+        const bool inside = row < kRows && (unsigned)ih < (unsigned)kInH;
+        l[k] = inside && (unsigned)iw < (unsigned)kInW ? bits_at(at) : 0;
+        h[k] = inside && (unsigned)(iw + 1) < (unsigned)kInW ? bits_at(at + 1) : 0;
+      }
+#pragma unroll
+      for (int k = 0; k < kTogether; ++k)
+        if (first + k * kThreads < kWords) patch[first + k * kThreads] = l[k] | h[k] << 16;
+    }
   }
   wait_copies<0>();
   __syncthreads();
 
   float sums[kM][kN][4] = {};
   const Words* const factors = (const Words*)memory + wn * (kN / 2) * kSteps * 32 + lane;
-#pragma unroll 4
+#pragma unroll kUnroll
   for (int s = 0; s < kSteps; ++s) {
-    const int p0 = places[s * 8 + (lane & 3)], p1 = places[s * 8 + 4 + (lane & 3)];
+    const auto place_of = [](int pair) {
+      return pair < kPairs ? pair / kPairsW * kRowWords + pair % kPairsW * (2 / kColumn) : 0;
+    };
+    const int p0 = place_of(s * 8), p1 = place_of(s * 8 + 4);
     unsigned a[kM][4];
 #pragma unroll
     for (int u = 0; u < kM; ++u) {

@@ -74,7 +74,7 @@ double estimate_tile(const Grouped& c, const Tile& t, const Device& device) {
   const double matrices = t.shares_input(c) ? t.m : t.m * t.n;
   double instructions = 200 + steps * (matrices * 5 + t.m * t.n * 2 + 3) + loads * 14 + t.m * t.n * 60;
   if (!t.keeps_weights(c)) instructions += steps * 10;
-  return estimate_issue(instructions, blocks * t.threads() / 32, blocks, device);
+  return estimate_issue(instructions, t.keeps_weights(c) ? 1 : 2, blocks * t.threads() / 32, blocks, device);
 }
 
 constexpr Tile kTiles[] = {{1, 1, 1, 1}, {1, 1, 2, 1}, {1, 1, 4, 1}, {1, 1, 2, 2}, {1, 1, 1, 4}, {2, 1, 2, 1},
@@ -157,6 +157,10 @@ constexpr int kUnits = kTaps * kDepth, kSteps = (kUnits + 1) / 2, kPairs = (kSte
 constexpr int kPitch = kColumns | 1;  // 16-byte pieces of a pixel in shared memory: odd, against bank conflicts
 constexpr int kTilesW = (kOutW + kTileW - 1) / kTileW, kTilesH = (kOutH + kTileH - 1) / kTileH;
 constexpr int kItems = kSlots * kTileN, kFinishes = (kItems + kThreads - 1) / kThreads;
+// The first block of 8 input channels that block `j` of the output depends on.
+__device__ __forceinline__ int first_of(int j) {
+  return min(8 * j / (kOutChannels / kGroups) * (kInChannels / kGroups) / 8, kInBlocks - kDepth);
+}
 // Where unit `u` of the sums is, from a pixel's place on.
 __device__ constexpr int unit_offset(int u) {
   u = u < kUnits ? u : kUnits - 1;
@@ -170,7 +174,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T*
   const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, wm = warp % kWarpsM, wn = warp / kWarpsM;
   const int tile = blockIdx.x, n = tile / (kTilesW * kTilesH);
   const int oh = tile / kTilesW % kTilesH * kTileH, ow = tile % kTilesW * kTileW;
-  const int j0 = blockIdx.y * kTileN, first = kFirst[j0];
+  const int j0 = blockIdx.y * kTileN, first = first_of(j0);
 
   // Before the wait: weights and bias.
   const auto weights = [&](int v, int pair) {
@@ -185,13 +189,11 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T*
 #pragma unroll
       for (int pair = 0; pair < kPairs; ++pair) kept[v][pair] = weights(v, pair);
     const int j = j0 + wn * kN + v;
-    if (!kShared || v == 0) from[kShared ? 0 : v] = j < kOutBlocks ? kFirst[j] - first : 0;
+    if (!kShared || v == 0) from[kShared ? 0 : v] = j < kOutBlocks ? first_of(j) - first : 0;
   }
   const int mine = j0 + tid % kTileN;  // the 8 channels that this thread finishes
   float added[8] = {};
-  if (mine < kOutBlocks)
-#pragma unroll
-    for (int e = 0; e < 8; ++e) added[e] = bias[mine * 8 + e];
+  if (mine < kOutBlocks) bias_8(added, bias, mine);
   const auto pixel_of = [&](int slot) {
     const int h = oh + slot / kTileW, v = ow + slot % kTileW;
     return slot < kTileH * kTileW && h < kOutH && v < kOutW ? (n * kOutH + h) * kOutW + v : -1;
@@ -284,7 +286,7 @@ Result<Job> grouped_generate(const Problem& p, const std::string& configuration,
   VIVACE_ASSIGN(const Tile t, tile_of(p, c, configuration, device));
   const PixelTile pixels = pixel_tile(c, t.slots());
   Source s = image_conv_source(p, c);
-  s.constant("kDepth", c.depth).array("kFirst", c.first).constant("kColumns", t.columns(c));
+  s.constant("kGroups", c.groups).constant("kDepth", c.depth).constant("kColumns", t.columns(c));
   s.constant("kM", t.m).constant("kN", t.n).constant("kWarpsM", t.warps_m).constant("kWarpsN", t.warps_n);
   s.constant("kTileH", pixels.h).constant("kTileW", pixels.w);
   s.constant("kPatchH", pixels.in_h).constant("kPatchW", pixels.in_w);
@@ -378,14 +380,15 @@ double direct_estimate(const Problem& p, const std::string&, const Device& devic
   if (!image_conv_of(p, c)) return 1;
   const double instructions = 150 + static_cast<double>(c.taps()) * (20 + static_cast<double>(c.in_group()) * 30);
   const double threads = static_cast<double>(c.batch * c.out_h * c.out_w * c.out_blocks());
-  return 2 * estimate_issue(instructions, threads / 32, threads / kDirectThreads, device);
+  return 2 *
+         estimate_issue(instructions, static_cast<double>(c.taps()), threads / 32, threads / kDirectThreads, device);
 }
 
 }  // namespace
 
 extern const Tactic conv_grouped_tactic{
     .name = "cuda_conv_grouped",
-    .version = 1,
+    .version = 2,
     .operators = {"Conv", "vivace.FusedConv"},
     .supports = grouped_supports,
     .configurations = grouped_configurations,

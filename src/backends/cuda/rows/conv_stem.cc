@@ -30,7 +30,13 @@ struct Tile {
   int64_t slots() const { return int64_t{16} * m * warps_m; }
   int64_t blocks_n() const { return int64_t{n} * warps_n; }
   int threads() const { return 32 * warps_m * warps_n; }
-  int64_t pairs_w(const ImageConv& c) const { return (c.kernel_w + shifted + 1) / 2; }
+  // Pairs of a kernel's row, filled up so that four of them, half of an instruction's depth, never lie askew over rows.
+  int64_t pairs_w(const ImageConv& c) const {
+    const int64_t pairs = (c.kernel_w + shifted + 1) / 2;
+    return pairs < 3 ? pairs : (pairs + 3) / 4 * 4;
+  }
+  // Rows of zeros after the patch, which only pairs of weight zero read.
+  int64_t slack_rows(const ImageConv& c) const { return 3 / pairs_w(c); }
   int64_t steps(const ImageConv& c) const { return (c.kernel_h * c.in_channels * pairs_w(c) + 7) / 8; }
   // Words of a row in shared memory.
   int64_t row_words(const ImageConv& c, const PixelTile& t) const {
@@ -40,12 +46,10 @@ struct Tile {
   int64_t weight_bytes(const ImageConv& c) const { return blocks_n() / 2 * steps(c) * 512; }
   int64_t patch_bytes(const ImageConv& c) const {
     const PixelTile t = pixel_tile(c, slots());
-    return (t.in_h * c.in_channels * row_words(c, t) * 4 + 15) / 16 * 16;
+    return ((t.in_h * c.in_channels + slack_rows(c)) * row_words(c, t) * 4 + 15) / 16 * 16;
   }
   int64_t sum_bytes() const { return slots() * (blocks_n() * 8 + 4) * 4; }
-  int64_t bias_at(const ImageConv& c) const {
-    return std::max(weight_bytes(c) + patch_bytes(c) + steps(c) * 32, sum_bytes());
-  }
+  int64_t bias_at(const ImageConv& c) const { return std::max(weight_bytes(c) + patch_bytes(c), sum_bytes()); }
   int64_t shared_bytes(const ImageConv& c) const { return bias_at(c) + blocks_n() * 32; }
   std::string text() const {
     return "tiles " + std::to_string(m) + "x" + std::to_string(n) + " warps " + std::to_string(warps_m) + "x" +
@@ -66,10 +70,11 @@ double estimate_tile(const ImageConv& c, const Tile& t, const Device& device) {
   const auto steps = static_cast<double>(t.steps(c));
   const double loads = static_cast<double>(t.patch_bytes(c)) / 4 / t.threads();
   // Words of shared memory that an instruction reads count as its cost.
-  const double step = 4 + t.m * 4 + t.n / 2.0 * 4 + t.m * t.n * 2;
-  const double instructions = 200 + steps * step + loads * (c.stride_w % 2 ? 30 : 18) + t.m * t.n * 40 +
+  const double step = 2 + t.m * 4 + t.n / 2.0 * 4 + t.m * t.n * 2;
+  const bool copies = c.stride_w % 2 == 0 && c.in_w % 2 == 0 && c.in_type == c.type;
+  const double instructions = 200 + steps * step + loads * (copies ? 12 : 30) + t.m * t.n * 40 +
                               static_cast<double>(t.weight_bytes(c)) / 16 / t.threads() * 6;
-  return estimate_issue(instructions, blocks * t.threads() / 32, blocks, device);
+  return estimate_issue(instructions, copies ? 1 : std::max(1.0, loads / 8), blocks * t.threads() / 32, blocks, device);
 }
 
 std::vector<std::string> configurations(const Problem& p, const Device& device) {
@@ -142,8 +147,10 @@ constexpr int kThreads = 32 * kWarpsM * kWarpsN, kSlots = 16 * kM * kWarpsM, kTi
 constexpr int kOutBlocks = (kOutChannels + 7) / 8, kPairs = kKernelH * kInChannels * kPairsW, kSteps = (kPairs + 7) / 8;
 constexpr int kTilesW = (kOutW + kTileW - 1) / kTileW, kTilesH = (kOutH + kTileH - 1) / kTileH;
 constexpr bool kEach = kStrideW % 2;  // every column begins a word
-constexpr int kColumn = kEach ? 1 : 2, kWords = kPatchH * kInChannels * kRowWords;
+constexpr int kColumn = kEach ? 1 : 2, kRows = kPatchH * kInChannels, kWords = (kRows + kSlackRows) * kRowWords;
 constexpr bool kAligned = !kEach && kInW % 2 == 0 && (kPadW + kShift) % 2 == 0;
+constexpr int kTogether = 8;  // loads of a thread that fly at once where they are no copies
+constexpr int kUnroll = kSteps <= 24 ? kSteps : 8;
 constexpr int kItems = kSlots * kTileN, kFinishes = (kItems + kThreads - 1) / kThreads;
 extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T* __restrict__ w,
     const float* __restrict__ bias, const T* residual, T* y) {
@@ -154,21 +161,20 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
   const int oh = tile / kTilesW % kTilesH * kTileH, ow = tile % kTilesW * kTileW;
   const int j0 = blockIdx.y * kTileN;
   unsigned* const patch = (unsigned*)(memory + kWeightBytes);
-  int* const places = (int*)(memory + kWeightBytes + kPatchBytes);
 
-  // Before the wait: weights, bias, places of pairs.
+  // Before the wait: weights, bias, places of pixels.
   const unsigned weights = shared_address(memory);
   for (int i = tid; i < kWeightBytes / 16; i += kThreads)
     copy_16(weights + i * 16, (const Words*)w + (size_t)blockIdx.y * (kWeightBytes / 16) + i, true);
   commit_copies();
-  for (int i = tid; i < kSteps * 8; i += kThreads)
-    places[i] = i < kPairs ? i / kPairsW * kRowWords + i % kPairsW * (2 / kColumn) : 0;
   float* const biases = (float*)(memory + kBiasAt);
   for (int i = tid; i < kTileN * 8; i += kThreads) biases[i] = bias[j0 * 8 + i];
   const auto pixel_of = [&](int slot) {
     const int h = oh + slot / kTileW, v = ow + slot % kTileW;
     return slot < kTileH * kTileW && h < kOutH && v < kOutW ? (n * kOutH + h) * kOutW + v : -1;
   };
+  // The pairs 4 q to 4 q + 3, one for each lane of four, lie at a place of q and one of the lane.
+  const int t = lane & 3, of_lane = t / kPairsW * kRowWords + t % kPairsW * (2 / kColumn);
   int from[kM][2];
 #pragma unroll
   for (int u = 0; u < kM; ++u)
@@ -176,33 +182,50 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
     for (int h = 0; h < 2; ++h) {
       int slot = (wm * kM + u) * 16 + (lane >> 2) + h * 8;
       if (slot >= kTileH * kTileW) slot = 0;
-      from[u][h] = slot / kTileW * kStrideH * (kInChannels * kRowWords) + slot % kTileW * (kStrideW / kColumn);
+      from[u][h] = of_lane + slot / kTileW * kStrideH * (kInChannels * kRowWords) + slot % kTileW * (kStrideW / kColumn);
     }
   wait();
 
   const int ih0 = oh * kStrideH - kPadH, iw0 = ow * kStrideW - kPadW - kShift;
-#pragma unroll 4
-  for (int i = tid; i < kWords; i += kThreads) {
-    const int row = i / kRowWords, ih = ih0 + row / kInChannels, iw = iw0 + i % kRowWords * kColumn;
-    const In* const at = x + ((n * kInChannels + row % kInChannels) * kInH + ih) * kInW + iw;
-    const bool inside = (unsigned)ih < (unsigned)kInH;
-    const bool l = inside && (unsigned)iw < (unsigned)kInW, h = inside && (unsigned)(iw + 1) < (unsigned)kInW;
-    unsigned word = 0;
-    if (kAligned) {
-      if (l) word = pair_at(at);
-    } else {
-      word = (l ? bits_at(at) : 0) | (h ? bits_at(at + 1) : 0) << 16;
+  const auto place = [&](int i, int& row, int& ih, int& iw) {
+    row = i / kRowWords, ih = ih0 + row / kInChannels, iw = iw0 + i % kRowWords * kColumn;
+    return x + ((n * kInChannels + row % kInChannels) * kInH + ih) * kInW + iw;
+  };
+  if (kAligned) {
+    for (int i = tid; i < kWords; i += kThreads) {
+      int row, ih, iw;
+      const In* const at = place(i, row, ih, iw);
+      const bool inside = row < kRows && (unsigned)ih < (unsigned)kInH && (unsigned)iw < (unsigned)kInW;
+      copy_pair(patch + i, inside ? at : x, inside);
     }
-    patch[i] = word;
+    commit_copies();
+  } else {
+    for (int first = tid; first < kWords; first += kThreads * kTogether) {
+      unsigned l[kTogether], h[kTogether];
+#pragma unroll
+      for (int k = 0; k < kTogether; ++k) {
+        int row, ih, iw;
+        const In* const at = place(first + k * kThreads, row, ih, iw);
+        const bool inside = row < kRows && (unsigned)ih < (unsigned)kInH;
+        l[k] = inside && (unsigned)iw < (unsigned)kInW ? bits_at(at) : 0;
+        h[k] = inside && (unsigned)(iw + 1) < (unsigned)kInW ? bits_at(at + 1) : 0;
+      }
+#pragma unroll
+      for (int k = 0; k < kTogether; ++k)
+        if (first + k * kThreads < kWords) patch[first + k * kThreads] = l[k] | h[k] << 16;
+    }
   }
   wait_copies<0>();
   __syncthreads();
 
   float sums[kM][kN][4] = {};
   const Words* const factors = (const Words*)memory + wn * (kN / 2) * kSteps * 32 + lane;
-#pragma unroll 4
+#pragma unroll kUnroll
   for (int s = 0; s < kSteps; ++s) {
-    const int p0 = places[s * 8 + (lane & 3)], p1 = places[s * 8 + 4 + (lane & 3)];
+    const auto place_of = [](int pair) {
+      return pair < kPairs ? pair / kPairsW * kRowWords + pair % kPairsW * (2 / kColumn) : 0;
+    };
+    const int p0 = place_of(s * 8), p1 = place_of(s * 8 + 4);
     unsigned a[kM][4];
 #pragma unroll
     for (int u = 0; u < kM; ++u) {
@@ -250,16 +273,23 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
 }
 )";
 
-// One value and two neighbouring ones as bits of T.
+// The bits of a value of T, and two neighbouring ones into shared memory.
 constexpr const char* kSameType = R"(
 __device__ __forceinline__ unsigned bits_at(const T* x) { return x->bits; }
-__device__ __forceinline__ unsigned pair_at(const T* x) { return *(const unsigned*)x; }
+__device__ __forceinline__ void copy_pair(unsigned* to, const T* from, bool inside) {
+  copy_4(shared_address(to), from, inside);
+}
 )";
 constexpr const char* kFromFloat = R"(
 __device__ __forceinline__ unsigned bits_at(const float* x) { return pack(*x, 0.0f) & 0xffffu; }
-__device__ __forceinline__ unsigned pair_at(const float* x) {
-  const float2 v = *(const float2*)x;
-  return pack(v.x, v.y);
+__device__ __forceinline__ void copy_pair(unsigned* to, const float* from, bool inside) {
+  const float2 v = inside ? *(const float2*)from : make_float2(0, 0);
+  *to = pack(v.x, v.y);
+}
+)";
+constexpr const char* kCopy = R"(
+__device__ __forceinline__ void copy_4(unsigned to, const void* from, bool inside) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(from), "r"(inside ? 4 : 0) : "memory");
 }
 )";
 
@@ -271,11 +301,12 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   s.constant("kM", t.m).constant("kN", t.n).constant("kWarpsM", t.warps_m).constant("kWarpsN", t.warps_n);
   s.constant("kShift", t.shifted).constant("kPairsW", t.pairs_w(c)).constant("kRowWords", t.row_words(c, pixels));
   s.constant("kTileH", pixels.h).constant("kTileW", pixels.w).constant("kPatchH", pixels.in_h);
-  s.constant("kWeightBytes", t.weight_bytes(c)).constant("kPatchBytes", t.patch_bytes(c));
-  s.constant("kBiasAt", t.bias_at(c));
+  s.constant("kWeightBytes", t.weight_bytes(c));
+  s.constant("kBiasAt", t.bias_at(c)).constant("kSlackRows", t.slack_rows(c));
   Launch launch;
   launch.name = "conv";
-  launch.source = s.add(mma_functions()).add(c.in_type == c.type ? kSameType : kFromFloat).add(kKernel).text();
+  launch.source =
+      s.add(mma_functions()).add(kCopy).add(c.in_type == c.type ? kSameType : kFromFloat).add(kKernel).text();
   launch.waits = true;
   launch.block = static_cast<unsigned>(t.threads());
   launch.grid[0] = static_cast<unsigned>(pixels.count(c));
@@ -289,7 +320,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
 
 extern const Tactic conv_stem_tactic{
     .name = "cuda_conv_stem",
-    .version = 1,
+    .version = 2,
     .operators = {"Conv", "vivace.FusedConv"},
     .supports = supports,
     .configurations = configurations,

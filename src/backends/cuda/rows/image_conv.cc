@@ -94,6 +94,11 @@ __device__ __forceinline__ void finish_8(const float* sums, const float* bias, c
   }
   *(Words*)(y + (size_t)pixel * kOutPitch + c) = out;
 }
+__device__ __forceinline__ void bias_8(float* to, const float* bias, int block) {
+  const float4 l = ((const float4*)bias)[block * 2], h = ((const float4*)bias)[block * 2 + 1];
+  to[0] = l.x, to[1] = l.y, to[2] = l.z, to[3] = l.w;
+  to[4] = h.x, to[5] = h.y, to[6] = h.z, to[7] = h.w;
+}
 __device__ __forceinline__ Words residual_8(const T* residual, int pixel, int c) {
   return kResidual ? *(const Words*)(residual + (size_t)pixel * kResidualPitch + c) : Words{};
 }
@@ -127,12 +132,13 @@ std::vector<int> numbers_of(const std::string& configuration, size_t count) {
   return numbers;
 }
 
-double estimate_issue(double instructions, double warps, double blocks, const Device& device) {
+double estimate_issue(double instructions, double waits, double warps, double blocks, const Device& device) {
   // A multiprocessor issues four instructions a cycle of as many warps; one warp alone waits for its own results.
-  constexpr double kClock = 1.7e9, kLatency = 2.0, kStart = 1200;
+  constexpr double kClock = 1.7e9, kLatency = 2.0, kStart = 600, kMemory = 600;
   const double busy = std::min<double>(device.multiprocessors, blocks);
   const double per_scheduler = std::ceil(blocks / busy) * (warps / blocks) / 4;
-  const double cycles = kStart + instructions * std::max(kLatency, per_scheduler);
+  // Waits of some warps pass while others work.
+  const double cycles = kStart + waits * kMemory + instructions * std::max(kLatency, per_scheduler);
   return roofline_seconds(0, 0, 1, device) + cycles / kClock;
 }
 

@@ -29,7 +29,8 @@ Result<ImageConv> image_conv(const Problem& p);
 /// The start of a kernel: prelude, `T` (weights and output) and `In`, the convolution's numbers (kInH, kStrideW, ...),
 /// finish(), and
 /// - `Words`: 16 bytes, eight values of T; low(word), high(word): its values; pack(low, high)
-/// - finish_8(sums, bias, residual, y, pixel, c): stores eight channels of an output pixel; c is a multiple of 8
+/// - bias_8(to, bias, block), residual_8(residual, pixel, c): the bias and the residual of 8 channels
+/// - finish_8(sums, bias, residual, y, pixel, c): stores 8 channels of an output pixel; c is a multiple of 8
 Source image_conv_source(const Problem& p, const ImageConv& c);
 
 /// A rectangle of output pixels that a block makes, and the input pixels it needs.
@@ -44,7 +45,7 @@ PixelTile pixel_tile(const ImageConv& c, int64_t slots);
 /// out of [1, 1024] or there are others than `count`.
 std::vector<int> numbers_of(const std::string& configuration, size_t count);
 
-/// Seconds of a kernel of one instruction stream: so many instructions for each warp, so many warps and blocks.
-double estimate_issue(double instructions, double warps, double blocks, const Device& device);
+/// Seconds of a kernel: so many instructions of each warp, and how often it waits for memory; so many warps and blocks.
+double estimate_issue(double instructions, double waits, double warps, double blocks, const Device& device);
 
 }  // namespace vivace::cuda
