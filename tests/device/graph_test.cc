@@ -2,9 +2,11 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 
 #include "backends/cuda/executor.h"
 #include "backends/cuda/lower.h"
+#include "backends/cuda/recording.h"
 #include "device/row_test.h"
 #include "ir/text.h"
 #include "ops/operator.h"
@@ -67,14 +69,8 @@ double error_of(const Tensor& got, const Tensor& expected) {
 
 // Executors: the whole case by the CPU's tactics on a mirror of the memory, and by the first rows, recorded and
 // replayed.
-Result<std::vector<Tensor>> run_graph(const std::shared_ptr<ir::Graph>& graph, bool on_host,
-                                      const std::vector<Tensor>& arguments, const Device& device) {
-  std::vector<Shape> shapes;
-  std::vector<TensorView> views;
-  for (const Tensor& t : arguments) {
-    shapes.push_back(t.shape());
-    views.push_back(t.view());
-  }
+Result<std::shared_ptr<const Executor>> executor_of(const std::shared_ptr<ir::Graph>& graph, bool on_host,
+                                                    const std::vector<Shape>& shapes, const Device& device) {
   VIVACE_ASSIGN(const cpu::ConcreteGraph at, cpu::concretize(*graph, shapes));
   plan::Program program;
   program.graph = graph;
@@ -93,7 +89,18 @@ Result<std::vector<Tensor>> run_graph(const std::shared_ptr<ir::Graph>& graph, b
     }
     program.choices.push_back(choice);
   }
-  VIVACE_ASSIGN(const auto executor, Executor::create(std::move(program), device, cpu::this_machine(2)));
+  return Executor::create(std::move(program), device, cpu::this_machine(2));
+}
+
+Result<std::vector<Tensor>> run_graph(const std::shared_ptr<ir::Graph>& graph, bool on_host,
+                                      const std::vector<Tensor>& arguments, const Device& device) {
+  std::vector<Shape> shapes;
+  std::vector<TensorView> views;
+  for (const Tensor& t : arguments) {
+    shapes.push_back(t.shape());
+    views.push_back(t.view());
+  }
+  VIVACE_ASSIGN(const auto executor, executor_of(graph, on_host, shapes, device));
   VIVACE_ASSIGN(const auto instance, executor->instance(shapes));
   VIVACE_ASSIGN(const auto session, executor->session(1, {}));
   std::vector<Tensor> outputs;
@@ -117,6 +124,92 @@ Status test_graph(const std::string& text, DType type, bool on_host, const Devic
     const double error = error_of(got[i], expected[i]);
     if (!(error <= tolerance))
       return {Code::internal, "output " + std::to_string(i) + " is off by " + std::to_string(error)};
+  }
+  return {};
+}
+
+// A chain of kernels, each of which needs the one before it; the second output is the input.
+constexpr const char* kChain =
+    "(%x: f32[48,64]) { %a = Gemm(%x, const f32[96,64] random(1), const f32[96] random(2)) {transB=1} %b = Relu(%a) %c "
+    "= "
+    "Gemm(%b, const f32[64,96] random(3)) {transB=1} %d = Add(%c, %x) %e = Softmax(%d) %f = Gemm(%e, const f32[64,64] "
+    "random(4)) {transB=1} %g = Mul(%f, %d) %h = Gemm(%g, const f32[40,64] random(5)) {transB=1} %y = Transpose(%h) "
+    "return %y, %x }";
+
+// Runs on a stream of the caller's, with buffers at several addresses, captured and not, are those of run().
+Status test_streams(DType type, const Device& device) {
+  VIVACE_ASSIGN(std::shared_ptr<ir::Graph> graph, ir::parse("graph " + std::string(kChain)));
+  VIVACE_TRY(ops::infer_graph(*graph));
+  if (type != DType::f32) VIVACE_TRY(passes::lower_precision(*graph, type).status());
+  VIVACE_TRY(lower(*graph, type));
+  const Shape shape = {48, 64};
+  VIVACE_ASSIGN(const auto executor, executor_of(graph, false, {shape}, device));
+  VIVACE_ASSIGN(const auto instance, executor->instance({shape}));
+  VIVACE_ASSIGN(const auto session, executor->session(1, {}));
+  const Tensor x = ir::random_tensor(DType::f32, shape, 7);
+  std::vector<Tensor> expected, again;
+  VIVACE_TRY(session->run(*instance, {x.view()}, expected));
+  const auto same = [&](const Tensor& got, size_t i) {
+    return std::memcmp(got.data(), expected[i].data(), expected[i].bytes()) == 0;
+  };
+  for (int run = 0; run < 50; ++run) {
+    VIVACE_TRY(session->run(*instance, {x.view()}, again));
+    if (!same(again[0], 0) || !same(again[1], 1)) return {Code::internal, "a run differs from the one before"};
+  }
+  VIVACE_TRY(session->run(*instance, {x.view()}, again, [](size_t, double) {}));
+  if (!same(again[0], 0)) return {Code::internal, "a profiled run differs"};
+
+  VIVACE_ASSIGN(const std::shared_ptr<Gpu> gpu, Gpu::open(device.ordinal));
+  const Gpu::Scope scope(*gpu);
+  const Driver& d = gpu->driver();
+  VIVACE_ASSIGN(const Stream stream, Stream::make(gpu));
+  const size_t out_bytes = expected[0].bytes(), room = x.bytes() + 256;
+  VIVACE_ASSIGN(const Memory memory, Memory::allocate(gpu, Memory::Kind::device, 3 * room));
+  const auto queue = [&](size_t shift) {
+    const DevicePointer at = memory.device() + shift;
+    const auto buffer = [&](DevicePointer address, size_t bytes) {
+      return backends::DeviceBuffer{reinterpret_cast<void*>(address), bytes};
+    };
+    return session->enqueue(*instance, {buffer(at, x.bytes())},
+                            {buffer(at + room, out_bytes), buffer(at + 2 * room, x.bytes())}, stream.handle());
+  };
+  // The input stays where it is put; outputs are cleared before.
+  const auto put = [&](size_t shift) -> Status {
+    VIVACE_CUDA(d, cuMemsetD8Async(memory.device(), 0, memory.bytes(), stream.handle()));
+    VIVACE_CUDA(d, cuMemcpyHtoDAsync_v2(memory.device() + shift, x.data(), x.bytes(), stream.handle()));
+    return {};
+  };
+  const auto check = [&](size_t shift, const char* what) -> Status {
+    for (size_t i = 0; i < 2; ++i)
+      VIVACE_CUDA(d, cuMemcpyDtoHAsync_v2(again[i].data(), memory.device() + shift + (i + 1) * room,
+                                          expected[i].bytes(), stream.handle()));
+    VIVACE_CUDA(d, cuStreamSynchronize(stream.handle()));
+    for (size_t i = 0; i < 2; ++i)
+      if (!same(again[i], i)) return {Code::internal, std::string(what) + " differs from run()"};
+    return {};
+  };
+  for (const size_t shift : {0, 4, 128, 0, 4, 128, 0}) {  // 4: not aligned, and copied
+    VIVACE_TRY(put(shift));
+    VIVACE_TRY(queue(shift));
+    VIVACE_TRY(check(shift, "a run on a stream"));
+  }
+  VIVACE_TRY(put(0));
+  for (int run = 0; run < 20; ++run) VIVACE_TRY(queue(0));
+  VIVACE_TRY(check(0, "one of several runs"));
+  Recording recording(d);
+  VIVACE_TRY(recording.begin(stream.handle()));
+  const Status captured = queue(0);
+  VIVACE_TRY(recording.end(stream.handle()));
+  VIVACE_TRY(captured);
+  for (int run = 0; run < 5; ++run) {
+    VIVACE_TRY(put(0));
+    VIVACE_TRY(recording.launch(0, stream.handle()));
+    VIVACE_TRY(check(0, "a captured run"));
+  }
+  for (const bool flush : {false, true}) {
+    VIVACE_ASSIGN(const backends::DeviceTimes times, session->time(*instance, {x.view()}, 20, flush));
+    if (!(times.minimum <= times.median && times.median < 0.1))
+      return {Code::internal, "a run takes " + std::to_string(times.median) + " s"};
   }
   return {};
 }
@@ -149,6 +242,8 @@ int test_graphs(const Device& device, std::span<const char* const> cases, size_t
     if (status.code() == Code::device_unavailable) code = kUnusable;
   };
   check("an index out of range", DType::f32, [&] { return test_fault(device); });
+  for (const DType type : {DType::f32, DType::f16, DType::bf16})
+    check("runs on a stream", type, [&] { return test_streams(type, device); });
   for (const char* text : cases) check(text, DType::f32, [&] { return test_graph(text, DType::f32, true, device); });
   for (const char* text : kGraphs)
     for (const DType type : {DType::f32, DType::f16, DType::bf16})
