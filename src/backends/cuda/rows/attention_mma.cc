@@ -334,13 +334,18 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   return job_of_one(std::move(launch));
 }
 
+Verdict supports(const Problem& p, const Device& device) {
+  if (const Verdict verdict = supports_job<cpu::AttentionProblem, mma_attention>(p, device); !verdict) return verdict;
+  return configurations(p, device).empty() ? no("fewer queries and keys than a tile has, or more than fit") : yes();
+}
+
 }  // namespace
 
 extern const Tactic attention_mma_tactic{
     .name = "cuda_attention_mma",
     .version = 1,
     .operators = {"Attention"},
-    .supports = supports_job<cpu::AttentionProblem, mma_attention>,
+    .supports = supports,
     .configurations = configurations,
     .estimate = estimate,
     .generate = generate,
