@@ -9,7 +9,8 @@
  *
  * Environment: VIVACE_NUM_THREADS sets the number of threads where 0 is given; VIVACE_CACHE_DIR holds the timing cache
  * where none is named; VIVACE_LOG=error|warning|info|verbose sends messages to the standard error stream until
- * vivace_set_logger() is called.
+ * vivace_set_logger() is called. VIVACE_NVRTC names NVIDIA's run-time compiler where it is not found by itself;
+ * VIVACE_CUDA=off leaves GPUs alone, VIVACE_CUDA=null gives one of host memory that runs no kernel, for tests.
  */
 #ifndef VIVACE_VIVACE_H_
 #define VIVACE_VIVACE_H_

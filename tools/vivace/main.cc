@@ -17,12 +17,14 @@ const char* const kFooter =
     "  vivace run model.plan --input pixels=cat.npy --output out.npz\n"
     "  vivace bench model.plan --threads 2 --duration 5 --json\n"
     "  vivace compare model.onnx\n"
+    "  vivace bench model.onnx --device cuda --precision fp16 --profile\n"
     "  vivace inspect model.plan\n\n"
     "Exit codes: 0 done; 1 the command line makes no sense; 2 the model is wrong or not supported, or data do not fit\n"
     "it; 3 a file cannot be read or written, is damaged or of another version; 4 compare found a difference; 5 too\n"
     "little memory or no such device; 6 cancelled; 7 a defect in Vivace.\n\n"
     "Environment: VIVACE_NUM_THREADS (threads where --threads is not given), VIVACE_CACHE_DIR (folder of the timing\n"
-    "cache where --timing-cache is not given), VIVACE_LOG (error, warning, info or verbose; to standard error).";
+    "cache where --timing-cache is not given), VIVACE_LOG (error, warning, info or verbose; to standard error),\n"
+    "VIVACE_NVRTC (NVIDIA's run-time compiler, where it is not found), VIVACE_CUDA=off (no GPU).";
 
 void add_build_options(CLI::App& app, BuildOptions& options) {
   const std::string group = "Building";
