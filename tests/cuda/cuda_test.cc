@@ -137,6 +137,8 @@ INSTANTIATE_TEST_SUITE_P(
                "(%x: f32[2,33,200], %r: f32[2,33,40]) { %y = vivace.FusedMatMul(%x, const f32[40,200] random(1), const "
                "f32[40] random(2), %r) {trans_b=1, activation=\"relu\"} return %y }",
                DType::f16},
+        Golden{"matmul_mma_groups.cu", "cuda_matmul_mma", "64x64 warps 4x1x2 cluster 1 slots 3 warp groups",
+               "(%x: f32[70,300]) { %y = MatMul(%x, const f32[300,72] random(1)) return %y }", DType::bf16},
         Golden{"matmul_mma_batch.cu", "cuda_matmul_mma", "64x64 warps 2x2x2 cluster 1 slots 1",
                "(%x: f32[2,3,65,20], %z: f32[3,20,41]) { %y = MatMul(%x, %z) return %y }", DType::bf16},
         Golden{"matmul_rows.cu", "cuda_matmul_rows", "2x8",

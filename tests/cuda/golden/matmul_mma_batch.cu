@@ -156,6 +156,7 @@ template <int kVector> __device__ __forceinline__ void copy_elements(unsigned to
     for (int j = 0; j < 8; j += kOnce) copy_few<kOnce * 2>(to + j * 2, valid > j ? from + j : any, valid > j);
   }
 }
+#define WARP_GROUPS 0
 constexpr int kBM = 64;
 constexpr int kBN = 64;
 constexpr int kWarpsM = 2;
@@ -174,7 +175,8 @@ constexpr int kCVector = 1;
 constexpr int kThreads = kWarpsM * kWarpsN * kWarpsK * 32, kTM = kBM / kWarpsM, kTN = kBN / kWarpsN;
 constexpr int kMI = kTM / 16, kNI = kTN / 8, kSteps = 4 / kWarpsK;
 constexpr int kChunks = (kK + 63) / 64, kMost = (kChunks + kCluster - 1) / kCluster;  // of all, of one block
-constexpr int kAhead = kMost <= kSlots ? kSlots : kSlots - 1;                        // chunks under way at the start
+// Chunks under way at the start. A slot is free when all warps have left it, those of warp groups one chunk later.
+constexpr int kAhead = kMost <= kSlots ? kSlots : kSlots - (WARP_GROUPS ? 2 : 1);
 constexpr int kABytes = kBM * 128, kBBytes = kBN * 128, kSlot = kABytes + kBBytes;
 constexpr int kPitch = kBN + 8;                                  // of sums in shared memory
 constexpr int kItems = kBM * kBN / 8, kOwn = kItems / kCluster;  // 8 columns each: of the tile, of one block
@@ -197,7 +199,7 @@ __device__ __forceinline__ void copy_rows(unsigned to, const T* from, long long 
 
 extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restrict__ a_all, const T* __restrict__ b_all,
     const T* __restrict__ bias, const T* residual, T* c_all) {
-  extern __shared__ __align__(128) unsigned char shared[];
+  extern __shared__ __align__(1024) unsigned char shared[];
   const int t = threadIdx.x, lane = t % 32, warp = t / 32;
   const int wm = warp % kWarpsM, wn = warp / kWarpsM % kWarpsN, wk = warp / (kWarpsM * kWarpsN);
   const int rank = blockIdx.x % kCluster, n_tile = blockIdx.x / kCluster, n0 = n_tile * kBN, m0 = blockIdx.y * kBM;
@@ -271,8 +273,14 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
   const int a_row = wm * kTM + lane % 16;
   int slot = 0, refill = kAhead % kSlots;
   unsigned parity = 0;
+#if WARP_GROUPS
+#pragma unroll 1  // unrolled, products would wait for one another
+#endif
   for (int chunk = 0; chunk < count; ++chunk) {
     wait_copies<kAhead - 1>();
+#if WARP_GROUPS
+    show_to_group();
+#endif
     __syncthreads();
     if (kPacked) wait_barrier(bars + slot * 8, parity);
     if (kMost > kSlots && chunk + kAhead < count) {
@@ -282,6 +290,14 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
     if (++refill == kSlots) refill = 0;
     commit_copies();
     const unsigned a_at = ring + slot * kSlot, b_at = a_at + kABytes;
+#if WARP_GROUPS
+    open_group();
+#pragma unroll
+    for (int s = 0; s < kSteps; ++s)
+      multiply_group(sums[0], a_at + wm / 4 * (64 * 128) + (wk * kSteps + s) * 32,
+                     b_at + wn * (kTN * 128) + (wk * kSteps + s) * 32);
+    close_group<1>();
+#else
 #pragma unroll
     for (int s = 0; s < kSteps; ++s) {
       const int step = wk * kSteps + s;
@@ -305,8 +321,12 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
 #pragma unroll
         for (int j = 0; j < kNI; ++j) multiply(sums[i][j], a[i], b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
     }
+#endif
     if (++slot == kSlots) slot = 0, parity ^= 1;
   }
+#if WARP_GROUPS
+  wait_group<0>();
+#endif
   __syncthreads();
 
   // Sums of the groups of warps, where the ring was.

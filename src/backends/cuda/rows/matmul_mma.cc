@@ -24,7 +24,8 @@ constexpr const char* kKernel = R"(
 constexpr int kThreads = kWarpsM * kWarpsN * kWarpsK * 32, kTM = kBM / kWarpsM, kTN = kBN / kWarpsN;
 constexpr int kMI = kTM / 16, kNI = kTN / 8, kSteps = 4 / kWarpsK;
 constexpr int kChunks = (kK + 63) / 64, kMost = (kChunks + kCluster - 1) / kCluster;  // of all, of one block
-constexpr int kAhead = kMost <= kSlots ? kSlots : kSlots - 1;                        // chunks under way at the start
+// Chunks under way at the start. A slot is free when all warps have left it, those of warp groups one chunk later.
+constexpr int kAhead = kMost <= kSlots ? kSlots : kSlots - (WARP_GROUPS ? 2 : 1);
 constexpr int kABytes = kBM * 128, kBBytes = kBN * 128, kSlot = kABytes + kBBytes;
 constexpr int kPitch = kBN + 8;                                  // of sums in shared memory
 constexpr int kItems = kBM * kBN / 8, kOwn = kItems / kCluster;  // 8 columns each: of the tile, of one block
@@ -47,7 +48,7 @@ __device__ __forceinline__ void copy_rows(unsigned to, const T* from, long long 
 
 extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restrict__ a_all, const T* __restrict__ b_all,
     const T* __restrict__ bias, const T* residual, T* c_all) {
-  extern __shared__ __align__(128) unsigned char shared[];
+  extern __shared__ __align__(1024) unsigned char shared[];
   const int t = threadIdx.x, lane = t % 32, warp = t / 32;
   const int wm = warp % kWarpsM, wn = warp / kWarpsM % kWarpsN, wk = warp / (kWarpsM * kWarpsN);
   const int rank = blockIdx.x % kCluster, n_tile = blockIdx.x / kCluster, n0 = n_tile * kBN, m0 = blockIdx.y * kBM;
@@ -121,8 +122,14 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
   const int a_row = wm * kTM + lane % 16;
   int slot = 0, refill = kAhead % kSlots;
   unsigned parity = 0;
+#if WARP_GROUPS
+#pragma unroll 1  // unrolled, products would wait for one another
+#endif
   for (int chunk = 0; chunk < count; ++chunk) {
     wait_copies<kAhead - 1>();
+#if WARP_GROUPS
+    show_to_group();
+#endif
     __syncthreads();
     if (kPacked) wait_barrier(bars + slot * 8, parity);
     if (kMost > kSlots && chunk + kAhead < count) {
@@ -132,6 +139,14 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
     if (++refill == kSlots) refill = 0;
     commit_copies();
     const unsigned a_at = ring + slot * kSlot, b_at = a_at + kABytes;
+#if WARP_GROUPS
+    open_group();
+#pragma unroll
+    for (int s = 0; s < kSteps; ++s)
+      multiply_group(sums[0], a_at + wm / 4 * (64 * 128) + (wk * kSteps + s) * 32,
+                     b_at + wn * (kTN * 128) + (wk * kSteps + s) * 32);
+    close_group<1>();
+#else
 #pragma unroll
     for (int s = 0; s < kSteps; ++s) {
       const int step = wk * kSteps + s;
@@ -155,8 +170,12 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
 #pragma unroll
         for (int j = 0; j < kNI; ++j) multiply(sums[i][j], a[i], b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
     }
+#endif
     if (++slot == kSlots) slot = 0, parity ^= 1;
   }
+#if WARP_GROUPS
+  wait_group<0>();
+#endif
   __syncthreads();
 
   // Sums of the groups of warps, where the ring was.
@@ -225,15 +244,21 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
 
 struct Tile {
   int m, n, warps_m, warps_n, warps_k;
+  bool groups = false;  // products by groups of four warps, from shared memory; Hopper
+  bool operator==(const Tile&) const = default;
   int threads() const { return warps_m * warps_n * warps_k * 32; }
 };
 // From many blocks to much work for each.
 constexpr std::array kTiles = {
-    Tile{16, 32, 1, 1, 4},   Tile{16, 64, 1, 2, 4},   Tile{32, 32, 1, 1, 4},  Tile{32, 32, 2, 1, 4},
-    Tile{32, 64, 1, 2, 4},   Tile{32, 64, 2, 2, 2},   Tile{64, 32, 2, 1, 4},  Tile{64, 32, 4, 1, 2},
-    Tile{64, 64, 2, 2, 1},   Tile{64, 64, 2, 2, 2},   Tile{64, 64, 4, 2, 1},  Tile{112, 32, 7, 1, 1},
-    Tile{112, 64, 7, 1, 1},  Tile{128, 32, 4, 1, 2},  Tile{64, 128, 2, 4, 1}, Tile{128, 64, 4, 2, 1},
-    Tile{128, 128, 2, 4, 1}, Tile{128, 256, 2, 4, 1},
+    Tile{16, 32, 1, 1, 4},        Tile{16, 64, 1, 2, 4},         Tile{32, 32, 1, 1, 4},
+    Tile{32, 32, 2, 1, 4},        Tile{32, 64, 1, 2, 4},         Tile{32, 64, 2, 2, 2},
+    Tile{64, 32, 2, 1, 4},        Tile{64, 32, 4, 1, 2},         Tile{64, 64, 2, 2, 1},
+    Tile{64, 64, 2, 2, 2},        Tile{64, 64, 4, 2, 1},         Tile{112, 32, 7, 1, 1},
+    Tile{112, 64, 7, 1, 1},       Tile{128, 32, 4, 1, 2},        Tile{64, 128, 2, 4, 1},
+    Tile{128, 64, 4, 2, 1},       Tile{128, 128, 2, 4, 1},       Tile{128, 256, 2, 4, 1},
+    Tile{64, 32, 4, 1, 1, true},  Tile{64, 32, 4, 1, 2, true},   Tile{64, 64, 4, 1, 1, true},
+    Tile{64, 64, 4, 1, 2, true},  Tile{64, 128, 4, 1, 1, true},  Tile{64, 128, 4, 2, 1, true},
+    Tile{128, 64, 8, 1, 1, true}, Tile{128, 128, 8, 1, 1, true}, Tile{128, 256, 8, 1, 1, true},
 };
 
 constexpr int kChunk = 64, kBarrierBytes = 1024;
@@ -249,16 +274,16 @@ struct Configuration {
   std::string text() const {
     return std::to_string(tile.m) + "x" + std::to_string(tile.n) + " warps " + std::to_string(tile.warps_m) + "x" +
            std::to_string(tile.warps_n) + "x" + std::to_string(tile.warps_k) + " cluster " + std::to_string(cluster) +
-           " slots " + std::to_string(slots);
+           " slots " + std::to_string(slots) + (tile.groups ? " warp groups" : "");
   }
 };
 
 bool parse(const std::string& text, Configuration& c) {
+  c.tile.groups = text.ends_with(" warp groups");
   return std::sscanf(text.c_str(), "%dx%d warps %dx%dx%d cluster %d slots %d", &c.tile.m, &c.tile.n, &c.tile.warps_m,
                      &c.tile.warps_n, &c.tile.warps_k, &c.cluster, &c.slots) == 7 &&
-         std::any_of(kTiles.begin(), kTiles.end(),
-                     [&](const Tile& t) { return std::memcmp(&t, &c.tile, sizeof t) == 0; }) &&
-         c.cluster >= 1 && c.cluster <= 8 && c.slots >= 1 && c.slots <= 100;
+         std::find(kTiles.begin(), kTiles.end(), c.tile) != kTiles.end() && c.cluster >= 1 && c.cluster <= 8 &&
+         c.slots >= 1 && c.slots <= 100;
 }
 
 int64_t chunks_of(const GridProduct& product) { return tiles(product.gemm().k, kChunk); }
@@ -294,7 +319,7 @@ double clocks_of(const GridProduct& product, const Configuration& c, const Devic
       1, std::min({rounds, static_cast<double>(static_cast<int64_t>(device.shared_bytes) / (c.shared_bytes() + 1024)),
                    std::floor(1536.0 / c.tile.threads())}));
   const double chunks = static_cast<double>(tiles(chunks_of(product), c.cluster));
-  const double rate = 1024 * std::min(1.0, at_once * c.tile.threads() / 32 / 8);
+  const double rate = (c.tile.groups ? 1800 : 1024) * std::min(1.0, at_once * c.tile.threads() / 32 / 8);
   const double products = chunks * c.tile.m * c.tile.n * kChunk / rate;
   const double loads = chunks * (c.tile.m + c.tile.n) * kChunk * 2 / 55;
   const double alone = 1400 + (c.cluster > 1 ? 700 : 0) + 0.6 * std::min(products, loads) +
@@ -316,7 +341,9 @@ std::vector<std::string> configurations(const Problem& p, const Device& device) 
   const cpu::GemmProblem& g = product.gemm();
   const int64_t chunks = chunks_of(product), room = static_cast<int64_t>(device.shared_bytes);
   std::vector<std::pair<double, std::string>> found;
+  const bool groups = device.major == 9 && (packs(p, product) || g.b_row == 1);
   for (const Tile& tile : kTiles) {
+    if (tile.groups && !groups) continue;
     // A tile of twice the size of what there is to do has a better neighbour.
     if ((tile.m > 16 && tile.m >= 2 * g.m) || (tile.n > 32 && tile.n >= 2 * g.n)) continue;
     for (int cluster = 1; cluster <= (device.major >= 9 ? 8 : 1) && cluster <= chunks; cluster *= 2) {
@@ -329,7 +356,8 @@ std::vector<std::string> configurations(const Problem& p, const Device& device) 
       // Half of shared memory lets two blocks share a multiprocessor, all of it holds more of k.
       for (const int64_t part : {room / 2 - 1024, room}) {
         c.slots = static_cast<int>(std::min({most, (part - c.fixed_bytes()) / c.slot_bytes(), int64_t{100}}));
-        if (c.slots < std::min<int64_t>(most, 2) || c.slots == last || c.shared_bytes() > room) continue;
+        if (c.slots < std::min<int64_t>(most, tile.groups ? 3 : 2) || c.slots == last || c.shared_bytes() > room)
+          continue;
         last = c.slots;
         found.emplace_back(clocks_of(product, c, device), c.text());
       }
@@ -368,7 +396,8 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
     return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
   Configuration c;
   if (!parse(configuration, c) || c.shared_bytes() > static_cast<int64_t>(device.shared_bytes) ||
-      (c.cluster > 1 && device.major < 9))
+      (c.cluster > 1 && device.major < 9) ||
+      (c.tile.groups && (device.major != 9 || !(packs(p, product) || product.gemm().b_row == 1))))
     return Status(Code::corrupt_file, p.node->describe() + ": configuration '" + configuration + "' does not fit");
   const cpu::GemmProblem& g = product.gemm();
   const bool packed = packs(p, product), along_k = g.b_row == 1;
@@ -383,6 +412,8 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   launch.waits = true;
   Source s = declare_product(p, product);
   s.add(mma_functions()).add(tile_functions());
+  s.add(c.tile.groups ? "#define WARP_GROUPS 1\n" + group_functions(c.tile.n / c.tile.warps_n, product.type)
+                      : "#define WARP_GROUPS 0\n");
   s.constant("kBM", c.tile.m).constant("kBN", c.tile.n).constant("kWarpsM", c.tile.warps_m);
   s.constant("kWarpsN", c.tile.warps_n).constant("kWarpsK", c.tile.warps_k).constant("kCluster", c.cluster);
   s.constant("kSlots", c.slots).constant("kPacked", packed).constant("kBAlongK", along_k);
@@ -401,7 +432,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
 
 extern const Tactic matmul_mma_tactic{
     .name = "cuda_matmul_mma",
-    .version = 2,
+    .version = 3,
     .operators = {"MatMul", "Gemm", "vivace.FusedMatMul"},
     .supports = supports,
     .configurations = configurations,
