@@ -155,6 +155,35 @@ inline constexpr const char* kElementCases[] = {
     "(%x: f32[2,16,5]) { %y = LpNormalization(%x) {axis=1} return %y }",
     "(%x: f32[2,16,5]) { %y = LpNormalization(%x) {p=1} return %y }",
     "(%x: f32[2,128]) { %y = LpNormalization(%x) return %y }",
+    // Normalizations by channel, running sums.
+    "(%x: f32[2,19,5,7]) { %y = BatchNormalization(%x, const f32[19] random(1), const f32[19] random(2), "
+    "const f32[19] random(3), const f32[19] {1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9,1}) return %y }",
+    "(%x: f32[2,6,5,8]) { %y = BatchNormalization(%x, const f32[6] random(1), const f32[6] random(2), const "
+    "f32[6] random(3), const f32[6] {1,2,3,4,5,6}) return %y }",
+    "(%x: f32[5,6]) { %y = BatchNormalization(%x, const f32[6] random(1), const f32[6] random(2), const "
+    "f32[6] random(3), const f32[6] {1,2,3,4,5,6}) return %y }",
+    "(%x: f64[5,6,3]) { %y = BatchNormalization(%x, const f64[6] random(1), const f64[6] random(2), const "
+    "f32[6] random(3), const f32[6] {1,2,3,4,5,6}) return %y }",
+    "(%x: f32[2,19,5,7]) { %y = LRN(%x) {size=5, alpha=0.3, beta=0.6, bias=1.5} return %y }",
+    "(%x: f32[2,3,5]) { %y = LRN(%x) {size=4} return %y }",
+    "(%x: f32[2,20,5,3]) { %y = LRN(%x) {size=9, alpha=0.5} return %y }",
+    "(%x: f32[3,5,7]) { %y = CumSum(%x, const i64[] {1}) return %y }",
+    "(%x: f32[3,5,7]) { %y = CumSum(%x, const i64[] {2}) {exclusive=1} return %y }",
+    "(%x: f32[3,700]) { %y = CumSum(%x, const i32[] {-1}) return %y }",
+    "(%x: f32[2,300,3]) { %y = CumSum(%x, const i64[1] {1}) {reverse=1, exclusive=1} return %y }",
+    "(%x: i64[3,513]) { %y = CumSum(%x, const i64[] {1}) {reverse=1} return %y }",
+    "(%x: i32[9,3]) { %y = CumSum(%x, const i64[] {0}) {exclusive=1} return %y }",
+    "(%x: f32[3,9]) { %y = CumProd(%x, const i64[] {1}) return %y }",
+    "(%x: f32[2,21,5,7]) { %y = InstanceNormalization(%x, const f32[21] random(1), const f32[21] random(2)) "
+    "return %y }",
+    "(%x: f32[2,24,35,37]) { %y = InstanceNormalization(%x, const f32[24] random(1), const f32[24] random(2)) "
+    "return %y }",
+    "(%x: f32[1,64,40,41]) { %y = GroupNormalization(%x, const f32[64] random(1), const f32[64] random(2)) "
+    "{num_groups=4} return %y }",
+    "(%x: f32[3,6,5,3]) { %y = GroupNormalization(%x, const f32[6] random(1), const f32[6] random(2)) "
+    "{num_groups=3} return %y }",
+    "(%x: f32[1,320,8,8]) { %y = GroupNormalization(%x, const f32[320] random(1), const f32[320] random(2)) "
+    "{num_groups=32} return %y }",
 };
 
 }  // namespace vivace

@@ -17,6 +17,8 @@ namespace {
 bool takes_half(const ir::Node& node) {
   static const std::set<std::string, std::less<>> names = {"Attention",
                                                            "AveragePool",
+                                                           "BatchNormalization",
+                                                           "Celu",
                                                            "Concat",
                                                            "Conv",
                                                            "ConvTranspose",
@@ -26,14 +28,20 @@ bool takes_half(const ir::Node& node) {
                                                            "Gather",
                                                            "Gemm",
                                                            "GlobalAveragePool",
+                                                           "GlobalLpPool",
                                                            "GlobalMaxPool",
-                                                           "Identity",
                                                            "GroupNormalization",
+                                                           "Identity",
                                                            "InstanceNormalization",
-                                                           "MatMul",
+                                                           "LRN",
                                                            "LayerNormalization",
                                                            "LogSoftmax",
+                                                           "LpNormalization",
+                                                           "MatMul",
                                                            "MaxPool",
+                                                           "Mean",
+                                                           "MeanVarianceNormalization",
+                                                           "PRelu",
                                                            "Pad",
                                                            "RMSNormalization",
                                                            "ReduceMax",
@@ -46,9 +54,11 @@ bool takes_half(const ir::Node& node) {
                                                            "SpaceToDepth",
                                                            "Split",
                                                            "Squeeze",
+                                                           "ThresholdedRelu",
                                                            "Tile",
                                                            "Transpose",
                                                            "Unsqueeze",
+                                                           "Where",
                                                            "vivace.FusedConv",
                                                            "vivace.FusedMatMul",
                                                            "vivace.Pointwise"};
@@ -58,8 +68,10 @@ bool takes_half(const ir::Node& node) {
   return std::all_of(node.outputs().begin() + 1, node.outputs().end(), [](const ir::Value* v) { return v->unused(); });
 }
 
-// Resize's scales and regions are parameters, not data.
-bool is_data(const ir::Node& node, size_t input) { return node.op != "Resize" || input == 0; }
+// Resize's scales and regions are parameters, not data; variances may be below what 16 bits hold.
+bool is_data(const ir::Node& node, size_t input) {
+  return (node.op != "Resize" && node.op != "BatchNormalization") || input == 0;
+}
 
 template <class Half>
 Tensor rounded(const Tensor& from, float largest) {

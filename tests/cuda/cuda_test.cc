@@ -160,6 +160,13 @@ INSTANTIATE_TEST_SUITE_P(
                "(%x: f32[5,768]) { %y = LayerNormalization(%x, const f32[768] random(1), const f32[768] random(2)) "
                "return %y }",
                DType::f16},
+        Golden{"group_norm_last.cu", "cuda_group_norm_last", "",
+               "(%x: f32[1,8,9,9]) { %a = Conv(%x, const f32[24,8,1,1] random(1)) %y = GroupNormalization(%a, const "
+               "f32[24] random(2), const f32[24] random(3)) {num_groups=3} return %y }",
+               DType::f16},
+        Golden{"lrn.cu", "cuda_lrn", "", "(%x: f32[2,19,5]) { %y = LRN(%x) {size=5} return %y }"},
+        Golden{"scan.cu", "cuda_scan", "",
+               "(%x: i64[3,513]) { %y = CumSum(%x, const i64[] {1}) {exclusive=1} return %y }"},
         Golden{"layer_norm.cu", "cuda_layer_norm", "",
                "(%x: f32[2,33]) { %y = LayerNormalization(%x, const f32[33] random(1)) return %y }"},
         Golden{"group_norm.cu", "cuda_group_norm", "",
@@ -383,9 +390,8 @@ TEST(CudaExecutor, ReadsTheWordsThatKernelsComplainBy) {
 TEST(CudaPlans, RunOnTheCpuWhereThereIsNoGpu) {
   if (list_devices().ok()) GTEST_SKIP() << "there is a GPU";
   if (const Result<std::string> version = compiler_version(); !version.ok()) GTEST_SKIP() << version.status().message();
-  const std::shared_ptr<ir::Graph> graph = graph_of(
-      "(%x: f32[2,8]) { %y = Gemm(%x, const f32[8,4] random(1)) %z = Relu(%y) %w = CumSum(%z, const i64[] {1}) return "
-      "%w }");
+  const std::shared_ptr<ir::Graph> graph =
+      graph_of("(%x: f32[4,8]) { %y = Gemm(%x, const f32[8,4] random(1)) %z = Relu(%y) %w = Det(%z) return %w }");
   builder::BuildConfig config;
   config.device = "sm_90";
   Result<builder::BuildResult> built = builder::build(graph->clone(), config);

@@ -65,6 +65,16 @@ TEST(Lower, ScalesChannelsInTheTypeAndLayoutOfTheirImage) {
   EXPECT_EQ(ops_of(*graph), "vivace.Reorder Conv GlobalAveragePool Sigmoid Mul vivace.Reorder");
 }
 
+TEST(Lower, NormalizesAndReducesWithChannelsLast) {
+  const auto graph = lowered(
+      "(%x: f32[1,8,5,5]) { %a = Conv(%x, const f32[12,8,3,3] random(1)) %b = InstanceNormalization(%a, const f32[12] "
+      "random(2), const f32[12] random(3)) %c = PRelu(%b, const f32[12,1,1] random(4)) %d = BatchNormalization(%c, "
+      "const f32[12] random(5), const f32[12] random(6), const f32[12] random(7), const f32[12] "
+      "{1,2,3,4,5,6,7,8,9,1,2,3}) %e = LRN(%d) {size=3} %y = ReduceMean(%e, const i64[2] {-1, 2}) {keepdims=0} return "
+      "%y }");
+  EXPECT_EQ(ops_of(*graph), "vivace.Reorder Conv InstanceNormalization PRelu BatchNormalization LRN ReduceMean Cast");
+}
+
 // What else reads the value in fewer bits keeps its Cast.
 TEST(Lower, KeepsACastThatIsUsedOtherwise) {
   const auto graph =

@@ -15,6 +15,29 @@ bool is_of_channels(const ir::Node& node) {
   return axis == 1 || axis == -3;
 }
 
+// Operators on images that have rows for channels last, where their parameters allow it.
+bool has_rows_for_channels_last(const ir::Node& node) {
+  static constexpr std::string_view kOperators[] = {"BatchNormalization", "GlobalLpPool",          "GlobalMaxPool",
+                                                    "GroupNormalization", "InstanceNormalization", "LRN"};
+  if (node.op != "PRelu")
+    return std::find(std::begin(kOperators), std::end(kOperators), node.op) != std::end(kOperators);
+  const ir::Value* slope = node.input(1);
+  if (!slope->is_constant()) return false;
+  const Shape& shape = slope->constant().shape();  // one for all, or one a channel
+  return slope->constant().count() == 1 || (shape.size() >= 3 && slope->constant().count() == shape[shape.size() - 3] &&
+                                            (*node.input(0)->type.dims)[1].is(slope->constant().count()));
+}
+
+// A reduction over the pixels of each channel.
+bool reduces_pixels(const ir::Node& node) {
+  if (node.op != "ReduceMean" && node.op != "ReduceMax" && node.op != "ReduceMin") return false;
+  if (!node.input(1) || !node.input(1)->is_constant()) return false;
+  std::vector<int64_t> axes = to_int64(node.input(1)->constant());
+  for (int64_t& axis : axes) axis += axis < 0 ? 4 : 0;
+  std::sort(axes.begin(), axes.end());
+  return axes == std::vector<int64_t>{2, 3};
+}
+
 bool is_converted(const ir::Value* v) {
   return v->type.dtype == DType::f32 || v->type.dtype == DType::f16 || v->type.dtype == DType::bf16;
 }
@@ -138,9 +161,10 @@ Status lower(ir::Graph& graph, DType type) {
   policy.joins = [](int64_t) { return true; };
   policy.follows = [type](const ir::Node& node) {
     const auto image = [&](const ir::Value* v) { return cpu::is_image(v, type); };
+    if (image(node.input(0)) && reduces_pixels(node)) return true;
     if (!image(node.input(0)) || !std::all_of(node.outputs().begin(), node.outputs().end(), image)) return false;
     if (node.op == "Resize") return (*node.input(0)->type.dims)[1].same((*node.output()->type.dims)[1]);
-    return node.op == "GlobalMaxPool" || (node.op == "Split" && is_of_channels(node));
+    return has_rows_for_channels_last(node) || (node.op == "Split" && is_of_channels(node));
   };
   VIVACE_TRY(cpu::assign_layouts(graph, policy));
   merge_casts(graph);

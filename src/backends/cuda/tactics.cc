@@ -19,7 +19,10 @@ namespace vivace::cuda {
   T(attention_tactic)       \
   T(softmax_tactic)         \
   T(layer_norm_tactic)      \
+  T(group_norm_last_tactic) \
   T(group_norm_tactic)      \
+  T(lrn_tactic)             \
+  T(scan_tactic)            \
   T(reduce_tactic)          \
   T(pool_tactic)            \
   T(reorder_tactic)         \

@@ -247,10 +247,34 @@ constexpr Formula kFormulas[] = {
     {"Mean", kNumbers, "sum_of(a, b)"},
 };
 // Operators with text of their own, or on floats instructions of programs.
-constexpr std::string_view kOthers[] = {
-    "Cast",     "CastLike", "Where", "Clip",      "Pow", "Reciprocal", "Sqrt", "Floor",       "Ceil",
-    "Round",    "Exp",      "Log",   "Sin",       "Cos", "Tanh",       "Erf",  "Sigmoid",     "HardSwish",
-    "Softplus", "Softsign", "Mish",  "LeakyRelu", "Elu", "Selu",       "Gelu", "HardSigmoid", "vivace.Pointwise"};
+constexpr std::string_view kOthers[] = {"BatchNormalization",
+                                        "Cast",
+                                        "CastLike",
+                                        "Where",
+                                        "Clip",
+                                        "Pow",
+                                        "Reciprocal",
+                                        "Sqrt",
+                                        "Floor",
+                                        "Ceil",
+                                        "Round",
+                                        "Exp",
+                                        "Log",
+                                        "Sin",
+                                        "Cos",
+                                        "Tanh",
+                                        "Erf",
+                                        "Sigmoid",
+                                        "HardSwish",
+                                        "Softplus",
+                                        "Softsign",
+                                        "Mish",
+                                        "LeakyRelu",
+                                        "Elu",
+                                        "Selu",
+                                        "Gelu",
+                                        "HardSigmoid",
+                                        "vivace.Pointwise"};
 
 bool is_fold(std::string_view op) { return op == "Max" || op == "Min" || op == "Sum" || op == "Mean"; }
 
@@ -269,6 +293,7 @@ class Writer {
     if (node.op == "Where") return where();
     if (!type_name(p_.inputs[0].type) || !type_name(p_.outputs[0].type)) return no("a type without a kernel");
     if (node.op == "Cast" || node.op == "CastLike") return cast();
+    if (node.op == "BatchNormalization") return batch_norm();
     // In f64 the bounds of a Clip may need all their bits.
     if (!(node.op == "Clip" && p_.inputs[0].type == DType::f64))
       if (const auto program = ops::pointwise_program_of(node)) return chain(*program);
@@ -315,6 +340,18 @@ class Writer {
     if (Verdict verdict = take(0); !verdict) return verdict;
     if (p_.inputs[0].type == p_.outputs[0].type) return finish("  return a0;\n");
     return finish(result("convert<" + std::string(wide_type(p_.outputs[0].type)) + ">(wide(a0))"));
+  }
+
+  // Inputs 1 to 4, of one element a channel, may have other types than the data.
+  Verdict batch_norm() {
+    if (p_.attributes().integer("training_mode") != 0) return no("it is training");
+    if (!is_float(p_.inputs[0].type)) return no("floats only");
+    for (size_t i = 0; i < 5; ++i)
+      if (Verdict verdict = take(i); !verdict) return verdict;
+    std::string body = wide_type_line(p_.inputs[0].type);
+    body += "  const W factor = (W)wide(a1) / sqrt((W)wide(a4) + W(" + literal(p_.attributes().real("epsilon", 1e-5f)) +
+            "));\n";
+    return finish(body + result("(wide(a0) - (W)wide(a3)) * factor + (W)wide(a2)"));
   }
 
   Verdict clip() {

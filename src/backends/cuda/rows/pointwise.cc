@@ -74,7 +74,7 @@ Shape pixels_of(const Shape& shape) {
 }
 
 // Threads run over units of channels, pixel by pixel: `pixel` and `lane`.
-Verdict channels_last_access(const TensorInfo& t, const TensorInfo& out, Access& access) {
+Verdict channels_last_access(const TensorInfo& t, const Shape& shape, const TensorInfo& out, Access& access) {
   if (t.channel_block) {
     if (!is_blocked_image(t) || t.shape.size() != out.shape.size()) return no("a layout without a kernel");
     std::vector<int64_t> strides = cpu::broadcast_strides(pixels_of(t.shape), pixels_of(out.shape));
@@ -86,13 +86,13 @@ Verdict channels_last_access(const TensorInfo& t, const TensorInfo& out, Access&
       access = {Access::one, pixel};
     return yes();
   }
-  if (elements(t.shape) == 1) {
+  if (elements(shape) == 1) {
     access = {Access::one, "0"};
     return yes();
   }
-  const size_t rank = out.shape.size(), leading = rank - t.shape.size();
-  for (size_t i = 0; i < t.shape.size(); ++i)
-    if (t.shape[i] != (i + leading == 1 ? out.shape[1] : 1)) return no("a row-major operand");
+  const size_t rank = out.shape.size(), leading = rank - shape.size();
+  for (size_t i = 0; i < shape.size(); ++i)
+    if (shape[i] != (i + leading == 1 ? out.shape[1] : 1)) return no("a row-major operand");
   access = {Access::channels, "lane"};
   return yes();
 }
@@ -131,14 +131,16 @@ Verdict plan_of(const Problem& p, Plan& plan) {
     if (elements(in.shape) > kMost || static_cast<int64_t>(in.bytes()) / (bits_of(in.type) / 8) > kMost)
       return no("more than 2^31 elements");
     Access access;
+    Shape shape = in.shape;
+    if (p.node->op == "BatchNormalization" && i > 0) shape.resize(out.shape.size() - 1, 1);  // one a channel
     if (plan.channels_last) {
-      if (Verdict verdict = channels_last_access(in, out, access); !verdict) return verdict;
+      if (Verdict verdict = channels_last_access(in, shape, out, access); !verdict) return verdict;
     } else if (in.channel_block) {
       return no("an operand with channels last");
     } else if (p.node->op == "Clip" && i > 0) {
       access = {Access::one, "0"};
     } else {
-      access = row_major_access(in.shape, out.shape, plan.width);
+      access = row_major_access(shape, out.shape, plan.width);
     }
     plan.accesses.push_back(access);
   }

@@ -1,0 +1,100 @@
+// grid 1 x 1 x 1, block 256, shared 0, 2 arguments
+
+struct half { unsigned short bits; };
+struct bfloat { unsigned short bits; };
+template <class T, int n> struct alignas(sizeof(T) * n) Vector { T v[n]; };
+__device__ __forceinline__ float to_float(half x) {
+  float f;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(x.bits));
+  return f;
+}
+__device__ __forceinline__ float to_float(bfloat x) { return __uint_as_float((unsigned)x.bits << 16); }
+template <class T> __device__ __forceinline__ float to_float(T x) { return (float)x; }
+template <class T> __device__ __forceinline__ T from_float(float f) { return (T)f; }
+template <> __device__ __forceinline__ half from_float<half>(float f) {
+  half x;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+template <> __device__ __forceinline__ bfloat from_float<bfloat>(float f) {
+  bfloat x;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+#if __CUDA_ARCH__ >= 900
+__device__ __forceinline__ void allow_next() { asm volatile("griddepcontrol.launch_dependents;"); }
+__device__ __forceinline__ void wait() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+#else
+__device__ __forceinline__ void allow_next() {}
+__device__ __forceinline__ void wait() {}
+#endif
+__device__ __forceinline__ void begin() { allow_next(); wait(); }
+
+template <class A, class B> constexpr bool kSame = false;
+template <class A> constexpr bool kSame<A, A> = true;
+template <class T> constexpr bool kReal = (T)0.5 != (T)0;
+template <> constexpr bool kReal<bool> = false;
+template <class T> __device__ __forceinline__ T wide(T x) { return x; }
+__device__ __forceinline__ float wide(half x) { return to_float(x); }
+__device__ __forceinline__ float wide(bfloat x) { return to_float(x); }
+template <class T, class W> __device__ __forceinline__ T narrow(W x) {
+  if constexpr (kSame<T, half> || kSame<T, bfloat>) return from_float<T>((float)x);
+  else return (T)x;
+}
+template <int n, class T> __device__ __forceinline__ bool aligned(const T* p) {
+  return (unsigned long long)p % (sizeof(T) * n) == 0;
+}
+template <int n, class T> __device__ __forceinline__ Vector<T, n> load(const T* p) {
+  return *(const Vector<T, n>*)__builtin_assume_aligned(p, sizeof(T) * n);
+}
+template <int n, class T> __device__ __forceinline__ Vector<T, n> load(const T* p, bool at_once) {
+  if (at_once) return load<n>(p);
+  Vector<T, n> x;
+  for (int k = 0; k < n; ++k) x.v[k] = p[k];
+  return x;
+}
+template <int n, class T> __device__ __forceinline__ void store(T* p, const Vector<T, n>& x) {
+  *(Vector<T, n>*)__builtin_assume_aligned(p, sizeof(T) * n) = x;
+}
+template <int n, class T> __device__ __forceinline__ void store(T* p, const Vector<T, n>& x, bool at_once) {
+  if (at_once) store<n>(p, x);
+  else
+    for (int k = 0; k < n; ++k) p[k] = x.v[k];
+}
+using X = float;
+using Y = X;
+using W = float;
+constexpr int kElements = 190;
+constexpr int kLast = 0;
+constexpr int kLanes = 24;
+constexpr int kPixels = 5;
+constexpr int kChannels = 19;
+constexpr int kPitchIn = 0;
+constexpr int kPitchOut = 0;
+constexpr int kBefore = 2;
+constexpr int kAfter = 2;
+#define ALPHA 0x1.4f8b58p-16f
+#define BETA 0x1.8p-1f
+#define BIAS 0x1p+0f
+
+extern "C" __global__ void __launch_bounds__(256) lrn(const X* x, Y* y) {
+  begin();
+  const int i = blockIdx.x * 256 + threadIdx.x;
+  if (i >= kElements) return;
+  const int channel = kLast ? i % kLanes : i / kPixels % kChannels;
+  const X* const from = x + (kLast ? i / kLanes * kPitchIn + channel : i);
+  Y* const to = y + (kLast ? i / kLanes * kPitchOut + channel : i);
+  if (channel >= kChannels) {
+    *to = Y{};
+    return;
+  }
+  constexpr int step = kLast ? 1 : kPixels;
+  const int first = channel < kBefore ? -channel : -kBefore;
+  const int last = kChannels - 1 - channel < kAfter ? kChannels - 1 - channel : kAfter;
+  W sum = 0;
+  for (int c = first; c <= last; ++c) {
+    const W v = wide(from[c * step]);
+    sum += v * v;
+  }
+  *to = narrow<Y>(wide(*from) / pow(BIAS + ALPHA * sum, (W)BETA));
+}

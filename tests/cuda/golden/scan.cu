@@ -1,0 +1,100 @@
+// grid 3 x 1 x 1, block 256, shared 0, 2 arguments
+
+struct half { unsigned short bits; };
+struct bfloat { unsigned short bits; };
+template <class T, int n> struct alignas(sizeof(T) * n) Vector { T v[n]; };
+__device__ __forceinline__ float to_float(half x) {
+  float f;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(x.bits));
+  return f;
+}
+__device__ __forceinline__ float to_float(bfloat x) { return __uint_as_float((unsigned)x.bits << 16); }
+template <class T> __device__ __forceinline__ float to_float(T x) { return (float)x; }
+template <class T> __device__ __forceinline__ T from_float(float f) { return (T)f; }
+template <> __device__ __forceinline__ half from_float<half>(float f) {
+  half x;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+template <> __device__ __forceinline__ bfloat from_float<bfloat>(float f) {
+  bfloat x;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+#if __CUDA_ARCH__ >= 900
+__device__ __forceinline__ void allow_next() { asm volatile("griddepcontrol.launch_dependents;"); }
+__device__ __forceinline__ void wait() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+#else
+__device__ __forceinline__ void allow_next() {}
+__device__ __forceinline__ void wait() {}
+#endif
+__device__ __forceinline__ void begin() { allow_next(); wait(); }
+
+template <class A, class B> constexpr bool kSame = false;
+template <class A> constexpr bool kSame<A, A> = true;
+template <class T> constexpr bool kReal = (T)0.5 != (T)0;
+template <> constexpr bool kReal<bool> = false;
+template <class T> __device__ __forceinline__ T wide(T x) { return x; }
+__device__ __forceinline__ float wide(half x) { return to_float(x); }
+__device__ __forceinline__ float wide(bfloat x) { return to_float(x); }
+template <class T, class W> __device__ __forceinline__ T narrow(W x) {
+  if constexpr (kSame<T, half> || kSame<T, bfloat>) return from_float<T>((float)x);
+  else return (T)x;
+}
+template <int n, class T> __device__ __forceinline__ bool aligned(const T* p) {
+  return (unsigned long long)p % (sizeof(T) * n) == 0;
+}
+template <int n, class T> __device__ __forceinline__ Vector<T, n> load(const T* p) {
+  return *(const Vector<T, n>*)__builtin_assume_aligned(p, sizeof(T) * n);
+}
+template <int n, class T> __device__ __forceinline__ Vector<T, n> load(const T* p, bool at_once) {
+  if (at_once) return load<n>(p);
+  Vector<T, n> x;
+  for (int k = 0; k < n; ++k) x.v[k] = p[k];
+  return x;
+}
+template <int n, class T> __device__ __forceinline__ void store(T* p, const Vector<T, n>& x) {
+  *(Vector<T, n>*)__builtin_assume_aligned(p, sizeof(T) * n) = x;
+}
+template <int n, class T> __device__ __forceinline__ void store(T* p, const Vector<T, n>& x, bool at_once) {
+  if (at_once) store<n>(p, x);
+  else
+    for (int k = 0; k < n; ++k) p[k] = x.v[k];
+}
+using X = long long;
+using W = long long;
+using R = unsigned long long;
+#define START R(0)
+#define JOIN(a, b) ((a) + (b))
+constexpr int kLines = 3;
+constexpr int kSize = 513;
+constexpr int kInner = 1;
+constexpr int kReverse = 0;
+constexpr int kExclusive = 1;
+
+extern "C" __global__ void __launch_bounds__(256) scan(const X* x, X* y) {
+  begin();
+  const int line = blockIdx.x, start = line / kInner * kSize * kInner + line % kInner;
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  __shared__ R of_warps[8];
+  R before = START;  // of all chunks so far
+  for (int first = 0; first < kSize; first += 256) {
+    const int i = first + threadIdx.x, at = start + (kReverse ? kSize - 1 - i : i) * kInner;
+    R sum = i < kSize ? (R)wide(x[at]) : START;
+    for (int step = 1; step < 32; step *= 2) {
+      const R other = __shfl_up_sync(0xffffffffu, sum, step);
+      if (lane >= step) sum = JOIN(other, sum);
+    }
+    R exclusive = __shfl_up_sync(0xffffffffu, sum, 1);
+    if (lane == 0) exclusive = START;
+    if (lane == 31) of_warps[warp] = sum;
+    __syncthreads();
+    R base = before;
+    for (int w = 0; w < 8; ++w) {
+      if (w < warp) base = JOIN(base, of_warps[w]);
+      before = JOIN(before, of_warps[w]);
+    }
+    if (i < kSize) y[at] = narrow<X>((W)JOIN(base, kExclusive ? exclusive : sum));
+    __syncthreads();
+  }
+}
