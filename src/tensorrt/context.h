@@ -99,7 +99,8 @@ class Context final : public nvinfer1::IExecutionContext {
     std::optional<Shape> inferred;  // an output's, for the inputs' shapes; empty where it depends on data
     void* address = nullptr;
     Home home = Home::unknown;  // of the address, at a run
-    Tensor near, wide;  // an input's elements on the host, and as the engine takes them, for the client's fewer bits
+    Tensor near, wide;     // an input's elements on the host, and as the engine takes them, for the client's fewer bits
+    bool wrapped = false;  // an output's tensor is the client's memory
     nvinfer1::IOutputAllocator* allocator = nullptr;
   };
 

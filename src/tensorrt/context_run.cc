@@ -123,12 +123,11 @@ Status Context::run_on_host_memory(bool emits_profile, cudaStream_t stream) {
     const bool same_shape = port.inferred && tensor.valid() && tensor.shape() == *port.inferred;
     const bool direct = slot.type == slot.engine_type && port.home == Home::unknown;
     to_deliver |= port.allocator || !direct;
-    if (!port.inferred)
-      tensor = Tensor();
-    else if (direct && !(same_shape && tensor.data() == port.address))
+    if (port.inferred && direct && !(same_shape && tensor.data() == port.address))
       tensor = Tensor::wrap(slot.type, *port.inferred, port.address, nullptr);
-    else if (!direct && (!same_shape || tensor.data() == port.address))
+    else if (!port.inferred || (!direct && (!same_shape || port.wrapped)))
       tensor = Tensor();  // the run makes one, and deliver() converts or copies it
+    port.wrapped = port.inferred && direct;
   }
   if (profiler_) context_->reset_profile();
   VIVACE_TRY(context_->run(inputs_, outputs_));

@@ -259,8 +259,13 @@ TEST(Plugins, WorkOnTheGpu) {
 TEST(CpuEngines, CopyFromAndToMemoryOfAGpu) {
   Loaded loaded(plan_bytes(kText));
   const OnGpu x(kX), y(Values(6));
+  Values own(6);  // written by the run that it is bound for, and by none after
+  ASSERT_TRUE(loaded.run(x.data(), own.data())) << logger().errors;
+  EXPECT_EQ(own, kY);
+  own.assign(6, 5);
   ASSERT_TRUE(loaded.run(x.data(), y.data(), some_stream)) << logger().errors;
   EXPECT_EQ(y.values(), kY);
+  EXPECT_EQ(own, Values(6, 5));
   const Capture capture;
   EXPECT_FALSE(loaded.run(x.data(), y.data(), some_stream));
   EXPECT_TRUE(logger().told("which a CUDA graph cannot")) << logger().errors;
