@@ -272,8 +272,7 @@ std::vector<std::string> configurations(const Problem& p, const Device& device) 
     for (const int keys : {1, 2, 4})
       for (const int width : {32, 64}) {
         Configuration c{queries, keys, width, 1};
-        if (queries * keys > 8 || queries * keys < 2 || (queries > 1 && 8 * queries >= a.queries) ||
-            (keys > 1 && c.step() >= 2 * a.keys))
+        if (queries * keys > 8 || (queries > 1 && 8 * queries >= a.queries) || (keys > 1 && c.step() >= 2 * a.keys))
           continue;
         // All keys at once where they fit, else a ring.
         const int64_t all = tiles(a.keys, c.step());
