@@ -205,6 +205,11 @@ INSTANTIATE_TEST_SUITE_P(
             "(%x: f32[1,8,3,4]) { %a = Conv(%x, const f32[12,8,1,1] random(1)) %y = Resize(%a, _, _, const i64[4] {1, "
             "12, 6, 8}) {mode=\"linear\"} return %y }",
             DType::f16},
+        Golden{"move_channels.cu", "cuda_move_channels", "",
+               "(%x: f32[1,8,3,3]) { %a = Conv(%x, const f32[12,8,1,1] random(1)) %d = Reshape(%a, const i64[5] {1, 2, "
+               "6, 3, 3}) %e = Transpose(%d) {perm=[0,2,1,3,4]} %y = Reshape(%e, const i64[4] {1, 12, 3, 3}) return %y "
+               "}",
+               DType::f16},
         Golden{"copy.cu", "cuda_copy", "", "(%x: f16[5,6,7]) { %y = Transpose(%x) {perm=[2,0,1]} return %y }"},
         Golden{"conv_transposed.cu", "cuda_conv_transposed", "",
                "(%x: f32[1,4,5,5]) { %y = ConvTranspose(%x, const f32[4,3,3,3] random(1)) {group=2, strides=[2,2], "

@@ -129,6 +129,25 @@ TEST(Lower, SplitsInPlace) {
   EXPECT_EQ(views_of(*graph, "Split").substr(0, 5), "view ");
 }
 
+// ShuffleNet's units: what is concatenated, shuffled and split moves once.
+TEST(Lower, MergesShufflesOfChannels) {
+  const auto graph = lowered(
+      "(%x: f32[2,8,3,3]) { %a = Conv(%x, const f32[29,8,1,1] random(1)) %b = Relu(%a) %c = Concat(%a, %b) {axis=1} "
+      "%d = Reshape(%c, const i64[5] {2, 2, 29, 3, 3}) %e = Transpose(%d) {perm=[0,2,1,3,4]} "
+      "%f = Reshape(%e, const i64[4] {2, 58, 3, 3}) %g, %h = Split(%f, const i64[2] {29, 29}) {axis=1} "
+      "%i = Conv(%h, const f32[6,29,1,1] random(2)) return %g, %i }");
+  EXPECT_EQ(ops_of(*graph), "vivace.Reorder Conv Relu vivace.MoveChannels Conv vivace.Reorder vivace.Reorder");
+}
+
+// What is between has another use.
+TEST(Lower, KeepsAConcatenationBeforeAShuffle) {
+  const auto graph = lowered(
+      "(%x: f32[1,8,3,3]) { %a = Conv(%x, const f32[12,8,1,1] random(1)) %c = Concat(%a, %a) {axis=1} "
+      "%d = Reshape(%c, const i64[5] {1, 3, 8, 3, 3}) %e = Transpose(%d) {perm=[0,2,1,3,4]} "
+      "%f = Reshape(%e, const i64[4] {1, 24, 3, 3}) %i = Conv(%f, const f32[6,24,1,1] random(2)) return %c, %i }");
+  EXPECT_NE(ops_of(*graph).find("Conv Concat vivace.MoveChannels Conv"), std::string::npos) << ops_of(*graph);
+}
+
 // Two places in one image whose channels overlap are refused.
 TEST(Lower, ConcatenatesCrossedPartsByACopy) {
   const auto graph = lowered(

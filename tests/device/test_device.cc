@@ -111,6 +111,9 @@ constexpr const char* kMoreCases[] = {
     "coordinate_transformation_mode=\"asymmetric\", nearest_mode=\"floor\"} return %y }",
     "(%x: f32[1,29,5,7]) { %y = Resize(%x, _, _, const i64[4] {1, 29, 11, 9}) {mode=\"cubic\"} return %y }",
     "(%x: u8[3,5,7]) { %y = Resize(%x, _, _, const i64[3] {3, 11, 9}) {mode=\"nearest\"} return %y }",
+    "(%x: f32[2,8,3,5]) { %a = Conv(%x, const f32[29,8,1,1] random(1)) %b = Relu(%a) %c = Concat(%a, %b) {axis=1} "
+    "%d = Reshape(%c, const i64[5] {2, 2, 29, 3, 5}) %e = Transpose(%d) {perm=[0,2,1,3,4]} "
+    "%f = Reshape(%e, const i64[4] {2, 58, 3, 5}) %g, %h = Split(%f, const i64[2] {28, 30}) {axis=1} return %g, %h }",
     "(%x: i64[5,6]) { %y = Transpose(%x) return %y }",
     "(%x: f16[5,6], %z: f16[5,3]) { %y = Concat(%x, %z) {axis=1} return %y }",
 };

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "backends/cpu/layouts.h"
+#include "backends/cuda/channels.h"
 
 namespace vivace::cuda {
 
@@ -164,8 +165,10 @@ Status lower(ir::Graph& graph, DType type) {
     if (image(node.input(0)) && reduces_pixels(node)) return true;
     if (!image(node.input(0)) || !std::all_of(node.outputs().begin(), node.outputs().end(), image)) return false;
     if (node.op == "Resize") return (*node.input(0)->type.dims)[1].same((*node.output()->type.dims)[1]);
+    if (node.op == "vivace.MoveChannels") return true;
     return has_rows_for_channels_last(node) || (node.op == "Split" && is_of_channels(node));
   };
+  merge_channel_moves(graph, type);
   VIVACE_TRY(cpu::assign_layouts(graph, policy));
   merge_casts(graph);
   Views().run(graph);

@@ -26,6 +26,7 @@ namespace vivace::cuda {
   T(reduce_tactic)          \
   T(pool_tactic)            \
   T(reorder_tactic)         \
+  T(move_channels_tactic)   \
   T(copy_tactic)            \
   T(concat_tactic)          \
   T(gather_tactic)          \
