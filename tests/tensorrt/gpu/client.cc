@@ -61,7 +61,10 @@ class Buffer {
   }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
-  void set(const Values& values) { CUDA(cudaMemcpy(data_, values.data(), floats_ * sizeof(float), cudaMemcpyDefault)); }
+  void set(const Values& values) {
+    CUDA(cudaMemcpy(data_, values.data(), floats_ * sizeof(float), cudaMemcpyDefault));
+    CUDA(cudaDeviceSynchronize());  // a stream that does not block would not wait for the copy
+  }
   Values get() const {
     Values values(floats_);
     CUDA(cudaMemcpy(values.data(), data_, floats_ * sizeof(float), cudaMemcpyDefault));
