@@ -124,7 +124,7 @@ Exit run(const BenchCommand& command) {
                {"latency_ms", latency_json(all)}, {"runs_per_second", throughput}};
   if (on_gpu) json["gpu_ms"] = gpu;
   if (command.check) json["check"] = check_json(streams);
-  if (command.profile) json["layers"] = layer_table(engine, command, streams.all[0].layers);
+  if (command.profile) json["layers"] = layer_table(engine, command, streams.all[0].layers, gpu);
   print(command.json ? json.dump(2) + "\n" : text_of(json, command, on_gpu));
   return command.check && !json["check"]["passed"].get<bool>() ? kDifferent : kOk;
 }

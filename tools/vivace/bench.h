@@ -32,8 +32,9 @@ Streams measure(vivace::Engine& engine, const BenchCommand& command);
 nlohmann::ordered_json gpu_times(const vivace::Engine& engine, const BenchCommand& command);
 
 /// One object for each layer: its time, bytes, operations, and the time that those take at least on this GPU.
+/// @param gpu  gpu_times(): "net_ms" of the layers is what they take of the whole
 nlohmann::ordered_json layer_table(const vivace::Engine& engine, const BenchCommand& command,
-                                   const std::vector<vivace::LayerTime>& layers);
+                                   const std::vector<vivace::LayerTime>& layers, const nlohmann::ordered_json& gpu);
 std::string layer_text(const nlohmann::ordered_json& layers, bool on_gpu);
 
 }  // namespace tool
