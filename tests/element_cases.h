@@ -184,6 +184,18 @@ inline constexpr const char* kElementCases[] = {
     "{num_groups=3} return %y }",
     "(%x: f32[1,320,8,8]) { %y = GroupNormalization(%x, const f32[320] random(1), const f32[320] random(2)) "
     "{num_groups=32} return %y }",
+    // Quantization.
+    "(%x: f32[3,37]) { %y = QuantizeLinear(%x, const f32[] {0.01}, const i8[] {3}) return %y }",
+    "(%x: f32[3,37]) { %y = QuantizeLinear(%x, const f32[] {0.01}) return %y }",
+    "(%x: f32[2,5,8]) { %y = QuantizeLinear(%x, const f32[5] {0.01,0.02,0.001,0.1,0.03}, const u8[5] {0, 1, "
+    "2, 128, 255}) {axis=1} return %y }",
+    "(%x: f32[2,5,7]) { %y = QuantizeLinear(%x, const f32[7] {0.01,0.02,0.001,0.1,0.03, 0.5, 0.00001}, const "
+    "i16[7] {0, 1, 2, 128, 255,0,0}) {axis=-1} return %y }",
+    "(%x: i8[3,37]) { %y = DequantizeLinear(%x, const f32[] {0.01}, const i8[] {3}) return %y }",
+    "(%x: u8[2,5,8]) { %y = DequantizeLinear(%x, const f32[5] {0.01,0.02,0.001,0.1,0.03}, const u8[5] {0, 1, "
+    "2, 128, 255}) {axis=1} return %y }",
+    "(%x: i32[2,5]) { %y = DequantizeLinear(%x, const f32[2] {0.01,0.02}) {axis=0} return %y }",
+    "(%x: i8[2,5]) { %y = DequantizeLinear(%x, const f16[2] {0.01,0.02}) {axis=0} return %y }",
 };
 
 }  // namespace vivace

@@ -210,7 +210,8 @@ class Refused : public testing::TestWithParam<Refusal> {};
 
 TEST_P(Refused, EndsOneCallAndNotTheProcess) {
   const std::string text =
-      "(%x: f32[2,3], %i: i64[2]) { %a = Gather(%x, %i) {axis=1} %b = CumSum(%a, const i64[] {1}) %y = Add(%b, const "
+      "(%x: f32[2,3], %i: i64[2]) { %a = Gather(%x, %i) {axis=1} %b = Einsum(%a) {equation=\"ij->ij\"} %y = Add(%b, "
+      "const "
       "f32[2,2] random(1)) return %y }";
   const std::shared_ptr<ir::Graph> graph = graph_of(text);
   const std::vector<Shape> shapes = {{2, 3}, {2}};

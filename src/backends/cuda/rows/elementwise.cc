@@ -248,6 +248,8 @@ constexpr Formula kFormulas[] = {
 };
 // Operators with text of their own, or on floats instructions of programs.
 constexpr std::string_view kOthers[] = {"BatchNormalization",
+                                        "QuantizeLinear",
+                                        "DequantizeLinear",
                                         "Cast",
                                         "CastLike",
                                         "Where",
@@ -294,6 +296,7 @@ class Writer {
     if (!type_name(p_.inputs[0].type) || !type_name(p_.outputs[0].type)) return no("a type without a kernel");
     if (node.op == "Cast" || node.op == "CastLike") return cast();
     if (node.op == "BatchNormalization") return batch_norm();
+    if (node.op == "QuantizeLinear" || node.op == "DequantizeLinear") return quantization();
     // In f64 the bounds of a Clip may need all their bits.
     if (!(node.op == "Clip" && p_.inputs[0].type == DType::f64))
       if (const auto program = ops::pointwise_program_of(node)) return chain(*program);
@@ -303,10 +306,19 @@ class Writer {
   }
 
  private:
-  Verdict take(size_t input) {
+  // One element for each index of an axis.
+  Shape along(int axis) const {
+    const Shape& x = p_.inputs[0].shape;
+    Shape shape(x.begin() + axis, x.end());
+    std::fill(shape.begin() + 1, shape.end(), 1);
+    return shape;
+  }
+  Verdict take(size_t input) { return take(input, input < p_.inputs.size() ? p_.inputs[input].shape : Shape()); }
+  Verdict take(size_t input, Shape shape) {
     const char* type = input < p_.inputs.size() ? type_name(p_.inputs[input].type) : nullptr;
     if (!type) return no("an input is left out, or of a type without a kernel");
     e_.operands.push_back(input);
+    e_.shapes.push_back(std::move(shape));
     e_.types.emplace_back(type);
     return yes();
   }
@@ -329,6 +341,7 @@ class Writer {
     const char* raw = raw_type(p_.outputs[0].type);
     if (!raw || !p_.has(2) || p_.inputs[0].type != DType::boolean) return no("elements of 1, 2, 4 or 8 bytes only");
     e_.operands = {0, 1, 2};
+    e_.shapes = {p_.inputs[0].shape, p_.inputs[1].shape, p_.inputs[2].shape};
     e_.types = {"bool", raw, raw};
     e_.result = raw;
     e_.function = std::string("__device__ __forceinline__ ") + raw + " apply(bool a0, " + raw + " a1, " + raw +
@@ -347,11 +360,43 @@ class Writer {
     if (p_.attributes().integer("training_mode") != 0) return no("it is training");
     if (!is_float(p_.inputs[0].type)) return no("floats only");
     for (size_t i = 0; i < 5; ++i)
-      if (Verdict verdict = take(i); !verdict) return verdict;
+      if (Verdict verdict = take(i, i == 0 ? p_.inputs[0].shape : along(1)); !verdict) return verdict;
     std::string body = wide_type_line(p_.inputs[0].type);
     body += "  const W factor = (W)wide(a1) / sqrt((W)wide(a4) + W(" + literal(p_.attributes().real("epsilon", 1e-5f)) +
             "));\n";
     return finish(body + result("(wide(a0) - (W)wide(a3)) * factor + (W)wide(a2)"));
+  }
+
+  // With one scale (and zero point) for all, or one for each index of an axis.
+  Verdict quantization() {
+    const bool encodes = p_.node->op == "QuantizeLinear";
+    const DType x = p_.inputs[0].type, y = p_.outputs[0].type, code = encodes ? y : x;
+    if (code != DType::i8 && code != DType::u8 && code != DType::i16 && code != DType::u16 &&
+        (encodes || code != DType::i32))
+      return no("codes of 8 or 16 bits only");
+    if (p_.attributes().integer("block_size") != 0) return no("scales of blocks");
+    if (!p_.has(1) || !is_float(p_.inputs[1].type)) return no("a scale without a kernel");
+    const int rank = static_cast<int>(p_.inputs[0].shape.size());
+    const int axis = rank == 1 ? 0 : ops::normalized_axis(p_.attributes().integer("axis", 1), rank);
+    const bool whole = elements(p_.inputs[1].shape) == 1;
+    if (!whole && axis < 0) return no("the axis is out of range");
+    if (Verdict verdict = take(0); !verdict) return verdict;
+    for (size_t i = 1; i < 3 && p_.has(i); ++i)
+      if (Verdict verdict = take(i, whole ? Shape() : along(axis)); !verdict) return verdict;
+    const std::string zero = p_.has(2) ? "wide(a2)" : "0";
+    if (!encodes) return finish(result("(float)((long long)a0 - " + zero + ") * (float)wide(a1)"));
+    const int64_t named = p_.attributes().integer("precision");
+    const char* precision = type_name(named ? static_cast<DType>(named) : p_.inputs[1].type);
+    const int bits = bits_of(y);
+    const bool with_sign = y == DType::i8 || y == DType::i16;
+    const std::string low = std::to_string(with_sign ? -(1 << (bits - 1)) : 0) + ".0f",
+                      high = std::to_string((1 << (with_sign ? bits - 1 : bits)) - 1) + ".0f";
+    // Not a number becomes the least.
+    return finish("  using P = " + std::string(precision) +
+                  ";\n  const float q = wide(narrow<P>(wide(narrow<P>(wide(a0))) / wide(a1)));\n  const float whole = "
+                  "rint(q) + (float)" +
+                  zero + ";\n  return (" + type_name(y) + ")(int)(whole > " + low + " ? fmin(whole, " + high +
+                  ") : " + low + ");\n");
   }
 
   Verdict clip() {
@@ -361,7 +406,7 @@ class Writer {
       if (!p_.has(bound)) continue;
       if (p_.inputs[bound].type != p_.inputs[0].type) return no("a bound of another type");
       const std::string name = "wide(" + a(e_.operands.size()) + ")";
-      if (Verdict verdict = take(bound); !verdict) return verdict;
+      if (Verdict verdict = take(bound, {}); !verdict) return verdict;
       body += "  if (v " + std::string(bound == 1 ? "<" : ">") + " " + name + ") v = " + name + ";\n";
     }
     return finish(body + result("v"));

@@ -15,6 +15,7 @@ const char* raw_type(DType type);
 /// A pointwise operator: the function `Y apply(A0 a0, A1 a1, ...)` of storage types Y and A<k>.
 struct Elementwise {
   std::vector<size_t> operands;  // inputs of the node that are its arguments
+  std::vector<Shape> shapes;     // as which they broadcast to the result
   std::vector<std::string> types;
   std::string result;
   std::string function;  // text: its helpers and itself

@@ -126,19 +126,16 @@ Verdict plan_of(const Problem& p, Plan& plan) {
     while (plan.width > 2 && total / plan.width < kFewThreads / 2) plan.width /= 2;
     plan.count = (total + plan.width - 1) / plan.width;
   }
-  for (const size_t i : plan.what.operands) {
-    const TensorInfo& in = p.inputs[i];
+  for (size_t j = 0; j < plan.what.operands.size(); ++j) {
+    const TensorInfo& in = p.inputs[plan.what.operands[j]];
+    const Shape& shape = plan.what.shapes[j];
     if (elements(in.shape) > kMost || static_cast<int64_t>(in.bytes()) / (bits_of(in.type) / 8) > kMost)
       return no("more than 2^31 elements");
     Access access;
-    Shape shape = in.shape;
-    if (p.node->op == "BatchNormalization" && i > 0) shape.resize(out.shape.size() - 1, 1);  // one a channel
     if (plan.channels_last) {
       if (Verdict verdict = channels_last_access(in, shape, out, access); !verdict) return verdict;
     } else if (in.channel_block) {
       return no("an operand with channels last");
-    } else if (p.node->op == "Clip" && i > 0) {
-      access = {Access::one, "0"};
     } else {
       access = row_major_access(shape, out.shape, plan.width);
     }
