@@ -47,7 +47,8 @@ constexpr const char* kGraphs[] = {
     "%v = MatMul(%n, const f32[64,64] random(5)) %a = Attention(%q, %k, %v) {q_num_heads=4, kv_num_heads=4} "
     "%o = Add(%a, %x) %u = vivace.FusedMatMul(%o, const f32[96,64] random(6), const f32[96] random(7)) {trans_b=1, "
     "activation=\"gelu\", scale=0.1} %d = MatMul(%u, const f32[96,64] random(8)) %y = Add(%d, %o) "
-    "%t = Transpose(%y) {perm=[1,0,2]} %l, _, _ = LSTM(%t, const f32[1,20,64] random(9), const f32[1,20,5] random(10)) "
+    "%s = Mul(%y, const f32[] {0.02}) %t = Transpose(%s) {perm=[1,0,2]} %l, _, _ = LSTM(%t, const f32[1,20,64] "
+    "random(9), const f32[1,20,5] random(10)) "
     "{hidden_size=5} %z = Relu(%l) return %y, %z }",
 };
 
@@ -81,9 +82,13 @@ Result<std::shared_ptr<const Executor>> executor_of(const std::shared_ptr<ir::Gr
       if (on_host || choice.tactic != kHost || at.settled(*node) || !at.concrete(*node) || cpu::is_alias(*node)) break;
       const Problem problem = cpu::problem_of(*node, at);
       if (!tactic->runs(node->op) || !tactic->supports(problem, device)) continue;
+      const std::vector<std::string> configurations =
+          tactic->configurations ? tactic->configurations(problem, device) : std::vector<std::string>{""};
+      if (configurations.empty())
+        return Status(Code::internal, std::string(tactic->name) + " has no configuration for " + problem.key());
       choice.tactic = tactic->name;
       choice.version = tactic->version;
-      choice.configuration = tactic->configurations ? tactic->configurations(problem, device).front() : "";
+      choice.configuration = configurations[0];
       if (!tactic->prepare) continue;
       VIVACE_ASSIGN(choice.packed, tactic->prepare(problem, choice.configuration, device));
     }
@@ -247,7 +252,9 @@ int test_graphs(const Device& device, std::span<const char* const> cases, size_t
   for (const char* text : cases) check(text, DType::f32, [&] { return test_graph(text, DType::f32, true, device); });
   for (const char* text : kGraphs)
     for (const DType type : {DType::f32, DType::f16, DType::bf16})
-      check(text, type, [&] { return test_graph(text, type, false, device); });
+      for (const bool on_host : {true, false})
+        check((on_host ? "on the CPU: " : "") + std::string(text), type,
+              [&] { return test_graph(text, type, on_host, device); });
   return code;
 }
 

@@ -53,6 +53,8 @@ std::vector<Run> runs_of(const Tactic& row, std::span<const char* const> cases, 
     for (TestProblem& made : *problems) {
       if (!row.runs(made.problem.node->op) || !row.supports(made.problem, options.device)) continue;
       const auto problem = std::make_shared<const TestProblem>(std::move(made));
+      if (configurations_of(row, *problem, options).empty())
+        runs.push_back({problem, "", Status(Code::internal, "no configuration of a problem that is supported")});
       for (const std::string& configuration : configurations_of(row, *problem, options))
         runs.push_back({problem, configuration, row.generate(problem->problem, configuration, options.device)});
     }

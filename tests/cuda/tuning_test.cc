@@ -1,0 +1,111 @@
+// How kernels are chosen, so far as it needs no GPU.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <set>
+
+#include "backends/cuda/layout.h"
+#include "builder/cuda_work.h"
+#include "builder/forced.h"
+#include "cuda/graphs.h"
+
+namespace vivace::builder {
+namespace {
+
+using cuda::described;
+using cuda::graph_of;
+
+TEST(Layout, PutsEachElementWhereItIsFoundAgain) {
+  cpu::TensorInfo info;
+  info.type = DType::f16;
+  info.shape = {2, 5, 3, 2};
+  info.channel_block = 24;  // a part of a wider image
+  const cuda::Layout layout(info);
+  ASSERT_EQ(layout.places(), 2u * 6 * 24);
+  size_t pads = 0, others = 0;
+  for (size_t k = 0; k < layout.places(); ++k) {
+    const int64_t i = layout.element(k);
+    pads += i == cuda::Layout::kPad;
+    others += i == cuda::Layout::kOther;
+    if (i >= 0) {
+      EXPECT_EQ(layout.place(static_cast<size_t>(i)), k);
+    }
+  }
+  EXPECT_EQ(pads, 12u * 3);
+  EXPECT_EQ(others, 12u * 16);
+  const Tensor x = ir::random_tensor(DType::f16, info.shape, 1);
+  std::vector<std::byte> memory(info.bytes(), std::byte{0x55});
+  layout.scatter(x, memory.data());
+  EXPECT_TRUE(layout.pads_are_zero(memory.data()));
+  EXPECT_EQ(memory[2 * 8], std::byte{0x55}) << "the first lane of the neighbour";
+  const Result<Tensor> back = layout.gather(memory.data());
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(std::memcmp(back->data(), x.data(), x.bytes()), 0);
+  memory[2 * 5] = std::byte{1};
+  EXPECT_FALSE(layout.pads_are_zero(memory.data()));
+}
+
+struct Listed {
+  std::shared_ptr<ir::Graph> graph =
+      graph_of("(%x: f32[64,256]) { %y = MatMul(%x, const f32[256,128] random(1)) \"a+product+b\" return %y }");
+  Result<cpu::ConcreteGraph> at = cpu::concretize(*graph, {{64, 256}});
+  const ir::Node& node = *graph->nodes().front();
+  cuda::Problem problem = cpu::problem_of(node, *at);
+  Result<CudaWork> work(const RecordedTimes& recorded, size_t most) const {
+    return list_work(node, problem, nullptr, BuildConfig(), described(), recorded, most);
+  }
+};
+
+TEST(CudaWork, RecordedTimesComeBeforeEstimates) {
+  const Listed listed;
+  const Result<CudaWork> plain = listed.work(RecordedTimes(TimingCache(), described()), 1000);
+  ASSERT_TRUE(plain.ok()) << plain.status().message();
+  ASSERT_GT(plain->options.size(), 1u);
+  const CudaOption& last = plain->options.back();
+  cuda::Device other = described();
+  other.name = "another GPU";
+  TimingCache cache;
+  cache.put(gpu_key(other, option_key(last, "", plain->key)), 1e-6);
+  const Result<CudaWork> recorded = listed.work(RecordedTimes(cache, described()), 1);
+  ASSERT_EQ(recorded->options.size(), 1u);
+  EXPECT_EQ(recorded->options[0].tactic, last.tactic);
+  EXPECT_EQ(recorded->options[0].configuration, last.configuration);
+  // The GPU's own times are better than those of another one.
+  cache.put(gpu_key(described(), option_key(last, "", plain->key)), 2e-6);
+  EXPECT_EQ(RecordedTimes(cache, described()).find(option_key(last, "", plain->key)), 2e-6);
+  other.minor = 9;
+  EXPECT_EQ(RecordedTimes(cache, other).size(), 0u) << "of another architecture";
+}
+
+TEST(CudaWork, EachTacticsBestComesBeforeAnyonesSecond) {
+  const Listed listed;
+  const Result<CudaWork> work = listed.work(RecordedTimes(TimingCache(), described()), 1000);
+  ASSERT_TRUE(work.ok());
+  std::set<const cuda::Tactic*> tactics;
+  for (const CudaOption& option : work->options) tactics.insert(option.tactic);
+  std::set<const cuda::Tactic*> first;
+  for (size_t i = 0; i < tactics.size(); ++i) first.insert(work->options[i].tactic);
+  EXPECT_EQ(first, tactics);
+}
+
+TEST(ForcedTactics, NameNodesAndPartsOfThemAndHaveToNameSomething) {
+  const Listed listed;
+  const ForcedTactics by_part({"product=t"}), by_operator({"MatMul=t"}), by_nobody({"prod=t"});
+  ASSERT_NE(by_part.find(listed.node), nullptr);
+  EXPECT_EQ(*by_part.find(listed.node), "t");
+  EXPECT_NE(by_operator.find(listed.node), nullptr);
+  EXPECT_EQ(by_nobody.find(listed.node), nullptr);
+  EXPECT_TRUE(by_part.check().ok());
+  EXPECT_EQ(by_nobody.check().code(), Code::invalid_argument);
+  BuildConfig config;
+  config.device = "sm_90";
+  config.effort = 0;
+  config.forced_tactics = {"nothing=cuda_softmax"};
+  const auto built = build(listed.graph->clone(), config);
+  ASSERT_FALSE(built.ok());
+  EXPECT_EQ(built.status().code(), Code::invalid_argument);
+  EXPECT_NE(built.status().message().find("'nothing'"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace vivace::builder
