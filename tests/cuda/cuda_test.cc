@@ -211,6 +211,10 @@ INSTANTIATE_TEST_SUITE_P(
                "}",
                DType::f16},
         Golden{"copy.cu", "cuda_copy", "", "(%x: f16[5,6,7]) { %y = Transpose(%x) {perm=[2,0,1]} return %y }"},
+        Golden{
+            "conv_transposed_apart.cu", "cuda_conv_transposed_apart", "32",
+            "(%x: f32[1,20,5,5]) { %y = ConvTranspose(%x, const f32[20,9,2,2] random(1)) {strides=[2,2]} return %y }",
+            DType::f16},
         Golden{"conv_transposed.cu", "cuda_conv_transposed", "",
                "(%x: f32[1,4,5,5]) { %y = ConvTranspose(%x, const f32[4,3,3,3] random(1)) {group=2, strides=[2,2], "
                "output_padding=[1,1]} return %y }"},

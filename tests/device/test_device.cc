@@ -85,6 +85,8 @@ constexpr const char* kMoreCases[] = {
     "(%x: f32[64,65,66]) { %y = Transpose(%x) {perm=[2,0,1]} return %y }",
     "(%x: f32[2,6,5,7]) { %y = ConvTranspose(%x, const f32[6,4,3,2] random(1), const f32[8] random(2)) {group=2, "
     "strides=[2,3], pads=[1,0,0,1], dilations=[1,2], output_padding=[1,2]} return %y }",
+    "(%x: f32[2,34,9,7]) { %y = ConvTranspose(%x, const f32[34,19,2,3] random(1), const f32[38] random(2)) {group=2, "
+    "strides=[2,3]} return %y }",
     "(%x: f32[1,3,9]) { %y = ConvTranspose(%x, const f32[3,5,4] random(1)) {strides=[2], pads=[1,1]} return %y }",
     "(%x: f32[2,13,9,7]) { %a = vivace.Reorder(%x) {channel_block=16, to=10} %y = vivace.Reorder(%a) {channel_block=0, "
     "to=1} return %y }",

@@ -11,6 +11,7 @@ namespace vivace::cuda {
   T(conv_last_tactic)       \
   T(conv_implicit_tactic)   \
   T(conv_direct_tactic)     \
+  T(conv_apart_tactic)      \
   T(conv_transposed_tactic) \
   T(matmul_mma_tactic)      \
   T(matmul_rows_tactic)     \

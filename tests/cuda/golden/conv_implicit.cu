@@ -60,11 +60,26 @@ constexpr int kResidual = 1;
 __device__ __forceinline__ float activate(float x) { return x != x ? x : fmaxf(x, 0.0f); }
 __device__ __forceinline__ float finish(float sum, float bias, float residual) { return activate(sum + bias + residual); }
 
-constexpr int kDepth = kInChannels * kTaps, kStep = 16, kR = kTile / 16;
+constexpr int kStep = 16, kR = kTile / 16;
+typedef float Factor[kStep][kTile + 4];
+__device__ __forceinline__ void add_products(float (&sums)[kR][kR], const Factor& a, const Factor& b, int tx, int ty) {
+#pragma unroll
+  for (int k = 0; k < kStep; ++k) {
+    float u[kR], v[kR];
+#pragma unroll
+    for (int j = 0; j < kR; ++j) u[j] = a[k][ty * kR + j], v[j] = b[k][tx + 16 * j];
+#pragma unroll
+    for (int i = 0; i < kR; ++i)
+#pragma unroll
+      for (int j = 0; j < kR; ++j) sums[i][j] += u[i] * v[j];
+  }
+}
+
+constexpr int kDepth = kInChannels * kTaps;
 extern "C" __global__ void __launch_bounds__(256) conv(const T* x, const T* w, const T* bias,
     const T* residual, T* y) {
   begin();
-  __shared__ float a[kStep][kTile + 4], b[kStep][kTile + 4];
+  __shared__ Factor a, b;
   const int t = threadIdx.x, tx = t % 16, ty = t / 16;
   const int pixel0 = blockIdx.x * kTile, row0 = blockIdx.y * kTile;
   const int n = blockIdx.z / kGroups, group = blockIdx.z % kGroups;
@@ -102,16 +117,7 @@ extern "C" __global__ void __launch_bounds__(256) conv(const T* x, const T* w, c
     for (int j = 0; j < kLoads; ++j) b[t / kColumns + kRows * j][t % kColumns] = next_b[j];
     __syncthreads();
     if (depth0 + kStep < kDepth) load(depth0 + kStep);
-#pragma unroll
-    for (int k = 0; k < kStep; ++k) {
-      float u[kR], v[kR];
-#pragma unroll
-      for (int j = 0; j < kR; ++j) u[j] = a[k][ty * kR + j], v[j] = b[k][tx + 16 * j];
-#pragma unroll
-      for (int i = 0; i < kR; ++i)
-#pragma unroll
-        for (int j = 0; j < kR; ++j) sums[i][j] += u[i] * v[j];
-    }
+    add_products(sums, a, b, tx, ty);
     __syncthreads();
   }
 #pragma unroll

@@ -207,9 +207,10 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
   const unsigned weights = shared_address(memory);
   for (int i = tid; i < kWeightBytes / 16; i += kThreads)
     copy_16(weights + i * 16, (const Words*)w + (size_t)blockIdx.y * (kWeightBytes / 16) + i, true);
-  commit_copies();
   float* const biases = (float*)(memory + kBiasAt);
-  for (int i = tid; i < kTileN * 8; i += kThreads) biases[i] = bias[j0 * 8 + i];
+  for (int i = tid; i < kTileN * 2; i += kThreads)
+    copy_16(shared_address(biases + i * 4), bias + j0 * 8 + i * 4, true);
+  commit_copies();
   const auto pixel_of = [&](int slot) {
     const int h = oh + slot / kTileW, v = ow + slot % kTileW;
     return slot < kTileH * kTileW && h < kOutH && v < kOutW ? (n * kOutH + h) * kOutW + v : -1;

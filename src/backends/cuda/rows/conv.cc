@@ -133,14 +133,32 @@ extern "C" __global__ void __launch_bounds__(256) conv(const T* x, const T* w, c
 }
 )";
 
+// What tiles of 16 x kTile of both factors add to the kR x kR sums of a thread.
+constexpr const char* kProducts = R"(
+constexpr int kStep = 16, kR = kTile / 16;
+typedef float Factor[kStep][kTile + 4];
+__device__ __forceinline__ void add_products(float (&sums)[kR][kR], const Factor& a, const Factor& b, int tx, int ty) {
+#pragma unroll
+  for (int k = 0; k < kStep; ++k) {
+    float u[kR], v[kR];
+#pragma unroll
+    for (int j = 0; j < kR; ++j) u[j] = a[k][ty * kR + j], v[j] = b[k][tx + 16 * j];
+#pragma unroll
+    for (int i = 0; i < kR; ++i)
+#pragma unroll
+      for (int j = 0; j < kR; ++j) sums[i][j] += u[i] * v[j];
+  }
+}
+)";
+
 // Rows of the product are output channels, columns pixels of one image, so that stores and loads run along pixels.
 // Each thread sums a kR x kR square; the next tile is loaded into registers while the last one is multiplied.
 constexpr const char* kImplicit = R"(
-constexpr int kDepth = kInChannels * kTaps, kStep = 16, kR = kTile / 16;
+constexpr int kDepth = kInChannels * kTaps;
 extern "C" __global__ void __launch_bounds__(256) conv(const T* x, const T* w, const T* bias,
     const T* residual, T* y) {
   begin();
-  __shared__ float a[kStep][kTile + 4], b[kStep][kTile + 4];
+  __shared__ Factor a, b;
   const int t = threadIdx.x, tx = t % 16, ty = t / 16;
   const int pixel0 = blockIdx.x * kTile, row0 = blockIdx.y * kTile;
   const int n = blockIdx.z / kGroups, group = blockIdx.z % kGroups;
@@ -178,16 +196,7 @@ extern "C" __global__ void __launch_bounds__(256) conv(const T* x, const T* w, c
     for (int j = 0; j < kLoads; ++j) b[t / kColumns + kRows * j][t % kColumns] = next_b[j];
     __syncthreads();
     if (depth0 + kStep < kDepth) load(depth0 + kStep);
-#pragma unroll
-    for (int k = 0; k < kStep; ++k) {
-      float u[kR], v[kR];
-#pragma unroll
-      for (int j = 0; j < kR; ++j) u[j] = a[k][ty * kR + j], v[j] = b[k][tx + 16 * j];
-#pragma unroll
-      for (int i = 0; i < kR; ++i)
-#pragma unroll
-        for (int j = 0; j < kR; ++j) sums[i][j] += u[i] * v[j];
-    }
+    add_products(sums, a, b, tx, ty);
     __syncthreads();
   }
 #pragma unroll
@@ -199,6 +208,60 @@ extern "C" __global__ void __launch_bounds__(256) conv(const T* x, const T* w, c
       const int at = pixel0 + tx + 16 * j;
       if (at >= kPixels) continue;
       const long long o = ((long long)n * kGroups * kOutChannels + channel) * kPixels + at;
+      y[o] = from_float<T>(
+          finish(sums[i][j], kBias ? to_float(bias[channel]) : 0.0f, kResidual ? to_float(residual[o]) : 0.0f));
+    }
+  }
+}
+)";
+
+// A transposed convolution whose taps lie apart: rows of the product are output channels and taps, columns pixels of
+// the input.
+constexpr const char* kApart = R"(
+constexpr int kHeight = kOutChannels * kTaps;
+extern "C" __global__ void __launch_bounds__(256) conv(const T* x, const T* w, const T* bias, const T* residual, T* y) {
+  begin();
+  __shared__ Factor a, b;
+  const int t = threadIdx.x, tx = t % 16, ty = t / 16;
+  const int pixel0 = blockIdx.x * kTile, row0 = blockIdx.y * kTile;
+  const int n = blockIdx.z / kGroups, group = blockIdx.z % kGroups;
+  const T* const image = x + (long long)(n * kGroups + group) * kInChannels * kImage;
+  const T* const weights = w + (long long)group * kInChannels * kHeight;
+  constexpr int kRows = 256 / kTile, kLoads = kStep / kRows;
+  const int pixel = pixel0 + t % kTile, row = row0 + t % kTile;
+  float sums[kR][kR] = {}, next_a[kLoads], next_b[kLoads];
+  const auto load = [&](int depth0) {
+#pragma unroll
+    for (int j = 0; j < kLoads; ++j) {
+      const int c = depth0 + t / kTile + kRows * j;
+      next_a[j] = c < kInChannels && row < kHeight ? to_float(weights[(long long)c * kHeight + row]) : 0.0f;
+      next_b[j] = c < kInChannels && pixel < kImage ? to_float(image[(long long)c * kImage + pixel]) : 0.0f;
+    }
+  };
+  load(0);
+  for (int depth0 = 0; depth0 < kInChannels; depth0 += kStep) {
+#pragma unroll
+    for (int j = 0; j < kLoads; ++j) {
+      a[t / kTile + kRows * j][t % kTile] = next_a[j];
+      b[t / kTile + kRows * j][t % kTile] = next_b[j];
+    }
+    __syncthreads();
+    if (depth0 + kStep < kInChannels) load(depth0 + kStep);
+    add_products(sums, a, b, tx, ty);
+    __syncthreads();
+  }
+#pragma unroll
+  for (int i = 0; i < kR; ++i) {
+    const int at = row0 + ty * kR + i, channel = group * kOutChannels + at / kTaps, tap = at % kTaps;
+    if (at >= kHeight) continue;
+    const int kd = tap / (kKernelH * kKernelW), kh = tap / kKernelW % kKernelH, kw = tap % kKernelW;
+#pragma unroll
+    for (int j = 0; j < kR; ++j) {
+      const int from = pixel0 + tx + 16 * j;
+      if (from >= kImage) continue;
+      const int d = from / (kInH * kInW), h = from / kInW % kInH, v = from % kInW;
+      const long long plane = (long long)(n * kGroups * kOutChannels + channel) * kOutD + d * kKernelD + kd;
+      const long long o = (plane * kOutH + h * kKernelH + kh) * kOutW + v * kKernelW + kw;
       y[o] = from_float<T>(
           finish(sums[i][j], kBias ? to_float(bias[channel]) : 0.0f, kResidual ? to_float(residual[o]) : 0.0f));
     }
@@ -224,6 +287,7 @@ std::vector<std::string> implicit_configurations(const Problem&, const Device&) 
 
 Result<Job> implicit_generate(const Problem& p, const std::string& configuration, const Device&) {
   VIVACE_ASSIGN(const Conv c, job_of(p));
+  const bool apart = p.node->op == "ConvTranspose";
   const int tile = std::atoi(configuration.c_str());
   if (tile != 32 && tile != 64 && tile != 128)
     return Status(Code::corrupt_file, p.node->describe() + ": unknown configuration '" + configuration + "'");
@@ -234,9 +298,9 @@ Result<Job> implicit_generate(const Problem& p, const std::string& configuration
   declare(source, p, c);
   source.constant("kTile", tile);
   launch.arguments = conv_arguments(p, source);
-  launch.source = source.add(finish_function(p.attributes())).add(kImplicit).text();
-  launch.grid[0] = tiles(elements(c.out), tile);
-  launch.grid[1] = tiles(c.out_channels / c.groups, tile);
+  launch.source = source.add(finish_function(p.attributes())).add(kProducts).add(apart ? kApart : kImplicit).text();
+  launch.grid[0] = tiles(elements(apart ? c.in : c.out), tile);
+  launch.grid[1] = tiles(c.out_channels / c.groups * (apart ? elements(c.kernel) : 1), tile);
   launch.grid[2] = static_cast<unsigned>(c.batch * c.groups);
   return job_of_one(std::move(launch));
 }
@@ -245,10 +309,12 @@ Result<Job> implicit_generate(const Problem& p, const std::string& configuration
 double implicit_estimate(const Problem& p, const std::string& configuration, const Device& device) {
   Conv c;
   if (!conv_of(p, c)) return 1;
-  const int64_t tile = std::atoi(configuration.c_str());
-  const double blocks = static_cast<double>(tiles(elements(c.out), tile)) * tiles(c.out_channels / c.groups, tile) *
+  const bool apart = p.node->op == "ConvTranspose";
+  const int64_t tile = std::atoi(configuration.c_str()), taps = elements(c.kernel);
+  const double blocks = static_cast<double>(tiles(elements(apart ? c.in : c.out), tile)) *
+                        tiles(c.out_channels / c.groups * (apart ? taps : 1), tile) *
                         static_cast<double>(c.batch * c.groups);
-  const int64_t depth = c.in_channels / c.groups * elements(c.kernel);
+  const int64_t depth = c.in_channels / c.groups * (apart ? 1 : taps);
   const double waves = std::max(1.0, blocks / device.multiprocessors);
   // Small tiles load more for each product.
   const double efficiency = tile == 128 ? 0.6 : tile == 64 ? 0.5 : 0.3;
@@ -267,11 +333,31 @@ Verdict implicit_supports(const Problem& p, const Device&) {
   return yes();
 }
 
+Verdict apart_supports(const Problem& p, const Device& device) {
+  Conv c;
+  if (Verdict verdict = conv_of(p, c); !verdict) return verdict;
+  for (size_t i = 0; i < 3; ++i)
+    if (c.kernel[i] != c.strides[i] || c.pads[i] || c.out[i] != c.in[i] * c.strides[i] ||
+        (c.dilations[i] > 1 && c.kernel[i] > 1))
+      return no("taps that overlap or leave gaps");
+  return implicit_supports(p, device);
+}
+
+// Each output gathers all taps, most of which are not there.
+double transposed_estimate(const Problem& p, const std::string&, const Device& device) {
+  Conv c;
+  if (!conv_of(p, c)) return 1;
+  const double taps = static_cast<double>(elements(c.kernel)), channels = static_cast<double>(c.in_channels / c.groups);
+  const double sums = static_cast<double>(elements(p.outputs[0].shape));
+  const double strides = static_cast<double>(elements(c.strides));
+  return roofline_seconds(2 * sums * taps * (channels / strides + 8), 4 * cpu::bytes_of(p), 0.06, device);
+}
+
 }  // namespace
 
 extern const Tactic conv_implicit_tactic{
     .name = "cuda_conv_implicit",
-    .version = 2,
+    .version = 3,
     .operators = {"Conv", "vivace.FusedConv"},
     .supports = implicit_supports,
     .configurations = implicit_configurations,
@@ -287,12 +373,22 @@ extern const Tactic conv_direct_tactic{
     .generate = direct_generate,
 };
 
+extern const Tactic conv_apart_tactic{
+    .name = "cuda_conv_transposed_apart",
+    .version = 1,
+    .operators = {"ConvTranspose"},
+    .supports = apart_supports,
+    .configurations = implicit_configurations,
+    .estimate = implicit_estimate,
+    .generate = implicit_generate,
+};
+
 extern const Tactic conv_transposed_tactic{
     .name = "cuda_conv_transposed",
     .version = 2,
     .operators = {"ConvTranspose"},
     .supports = supports_job<Conv, conv_of>,
-    .estimate = direct_estimate,
+    .estimate = transposed_estimate,
     .generate = direct_generate,
 };
 
