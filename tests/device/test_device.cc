@@ -117,6 +117,22 @@ constexpr const char* kMoreCases[] = {
     "%d = Reshape(%c, const i64[5] {2, 2, 29, 3, 5}) %e = Transpose(%d) {perm=[0,2,1,3,4]} "
     "%f = Reshape(%e, const i64[4] {2, 58, 3, 5}) %g, %h = Split(%f, const i64[2] {28, 30}) {axis=1} return %g, %h }",
     "(%x: i64[5,6]) { %y = Transpose(%x) return %y }",
+    "(%x: f32[3,70,65]) { %y = Transpose(%x) {perm=[0,2,1]} return %y }",
+    "(%x: u8[2,33,9,40]) { %y = Transpose(%x) {perm=[3,0,2,1]} return %y }",
+    "(%x: f32[4,6,8]) { %y = Slice(%x, const i64[1] {2}, const i64[1] {6}, const i64[1] {1}) return %y }",
+    "(%x: f32[2,3,4]) { %y = Tile(%x, const i64[3] {2, 1, 3}) return %y }",
+    "(%x: f32[2,3,5,7]) { %y = Pad(%x, const i64[8] {0, 1, 2, 0, 0, 0, -1, 3}) return %y }",
+    "(%x: f32[2,3,5,8]) { %y = Pad(%x, const i64[4] {1, 2, 3, 0}, const f32[] {1.5}, const i64[2] {1, -2}) return %y }",
+    "(%x: f32[2,3,5]) { %y = Pad(%x, const i64[6] {0, 4, 1, 0, 5, 2}) {mode=\"reflect\"} return %y }",
+    "(%x: f32[2,3,5]) { %y = Pad(%x, const i64[6] {1, 0, 7, 0, 2, 6}) {mode=\"wrap\"} return %y }",
+    "(%x: f32[2,3,5]) { %y = Pad(%x, const i64[6] {1, 0, 2, 2, 0, 1}) {mode=\"edge\"} return %y }",
+    "(%x: f32[2,12,3,5]) { %y = DepthToSpace(%x) {blocksize=2} return %y }",
+    "(%x: f32[1,18,3,5]) { %y = DepthToSpace(%x) {blocksize=3, mode=\"CRD\"} return %y }",
+    "(%x: f32[2,3,4,6]) { %y = SpaceToDepth(%x) {blocksize=2} return %y }",
+    "(%x: f32[5,24]) { %y = Gather(%x, const i64[2,2] {0, 4, -1, 1}) return %y }",
+    "(%x: f32[3,4]) { %y = GatherElements(%x, const i64[2,4] {0, 1, -1, 2, 2, 0, 1, -3}) {axis=0} return %y }",
+    "(%x: f32[3,4,5,8]) { %y = GatherND(%x, const i64[2,2] {0, 3, -1, 2}) return %y }",
+    "(%x: f32[2,4,5]) { %y = GatherND(%x, const i64[2,3,1] {0, 3, -1, 2, 1, 0}) {batch_dims=1} return %y }",
     "(%x: f16[5,6], %z: f16[5,3]) { %y = Concat(%x, %z) {axis=1} return %y }",
 };
 

@@ -1,7 +1,51 @@
 // grid 1 x 1 x 1, block 256, shared 0, 2 arguments
-constexpr int kElements = 210;
+
+struct half { unsigned short bits; };
+struct bfloat { unsigned short bits; };
+template <class T, int n> struct alignas(sizeof(T) * n) Vector { T v[n]; };
+__device__ __forceinline__ float to_float(half x) {
+  float f;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(x.bits));
+  return f;
+}
+__device__ __forceinline__ float to_float(bfloat x) { return __uint_as_float((unsigned)x.bits << 16); }
+template <class T> __device__ __forceinline__ float to_float(T x) { return (float)x; }
+template <class T> __device__ __forceinline__ T from_float(float f) { return (T)f; }
+template <> __device__ __forceinline__ half from_float<half>(float f) {
+  half x;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+template <> __device__ __forceinline__ bfloat from_float<bfloat>(float f) {
+  bfloat x;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+#if __CUDA_ARCH__ >= 900
+__device__ __forceinline__ void allow_next() { asm volatile("griddepcontrol.launch_dependents;"); }
+__device__ __forceinline__ void wait() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+#else
+__device__ __forceinline__ void allow_next() {}
+__device__ __forceinline__ void wait() {}
+#endif
+__device__ __forceinline__ void begin() { allow_next(); wait(); }
 using T = unsigned short;
+#define PADDING T{}
+constexpr int kElements = 210;
+constexpr int kBegin = 0;
 extern "C" __global__ void __launch_bounds__(256) copy(const T* __restrict__ x, T* __restrict__ y) {
+  begin();
   const int i = blockIdx.x * 256 + threadIdx.x;
-  if (i < kElements) y[i] = x[(i % 30) * 7 + (i / 30)];
+  if (i >= kElements) return;
+  int from = kBegin;
+  bool inside = true;
+  {
+    int at = i / 1 % 30 - 0;
+    from += at * 7;
+  }
+  {
+    int at = i / 30 % 7 - 0;
+    from += at * 1;
+  }
+  y[i] = inside ? x[from] : PADDING;
 }

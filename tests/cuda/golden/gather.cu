@@ -1,20 +1,58 @@
 // grid 1 x 1 x 1, block 256, shared 0, 4 arguments
-constexpr int kElements = 72;
-constexpr int kInner = 6;
+
+struct half { unsigned short bits; };
+struct bfloat { unsigned short bits; };
+template <class T, int n> struct alignas(sizeof(T) * n) Vector { T v[n]; };
+__device__ __forceinline__ float to_float(half x) {
+  float f;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(x.bits));
+  return f;
+}
+__device__ __forceinline__ float to_float(bfloat x) { return __uint_as_float((unsigned)x.bits << 16); }
+template <class T> __device__ __forceinline__ float to_float(T x) { return (float)x; }
+template <class T> __device__ __forceinline__ T from_float(float f) { return (T)f; }
+template <> __device__ __forceinline__ half from_float<half>(float f) {
+  half x;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+template <> __device__ __forceinline__ bfloat from_float<bfloat>(float f) {
+  bfloat x;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(x.bits) : "f"(f));
+  return x;
+}
+#if __CUDA_ARCH__ >= 900
+__device__ __forceinline__ void allow_next() { asm volatile("griddepcontrol.launch_dependents;"); }
+__device__ __forceinline__ void wait() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+#else
+__device__ __forceinline__ void allow_next() {}
+__device__ __forceinline__ void wait() {}
+#endif
+__device__ __forceinline__ void begin() { allow_next(); wait(); }
+using T = unsigned long long;
+using Index = long long;
+constexpr int kThreads = 36;
+constexpr int kInner = 3;
 constexpr int kSize = 5;
 constexpr int kCount = 3;
-using T = unsigned;
-using Index = long long;
 
+// The index counted from the front; sets `wrong` where there is no such element.
+__device__ __forceinline__ int normalized(Index at, int size, bool& wrong) {
+  if (at < 0) at += size;
+  wrong = wrong || at < 0 || at >= size;
+  return wrong ? 0 : (int)at;
+}
 extern "C" __global__ void __launch_bounds__(256) gather(const T* __restrict__ x, const Index* __restrict__ indices,
     T* __restrict__ y, unsigned* fault) {
+  begin();
   const int i = blockIdx.x * 256 + threadIdx.x;
-  if (i >= kElements) return;
-  Index at = indices[i / kInner % kCount];
-  if (at < 0) at += kSize;
-  if (at < 0 || at >= kSize) {
+  if (i >= kThreads) return;
+  bool wrong = false;
+  const int at = normalized(indices[i / kInner % kCount], kSize, wrong);
+  const int from = (i / kInner / kCount * kSize + at) * kInner + i % kInner;
+  if (wrong) {
     *fault = 1;
     return;
   }
-  y[i] = x[((long long)(i / kInner / kCount) * kSize + at) * kInner + i % kInner];
+  y[i] = x[from];
 }
