@@ -180,7 +180,8 @@ constexpr int kAhead = kMost <= kSlots ? kSlots : kSlots - (WARP_GROUPS ? 2 : 1)
 constexpr int kABytes = kBM * 128, kBBytes = kBN * 128, kSlot = kABytes + kBBytes;
 constexpr int kPitch = kBN + 8;                                  // of sums in shared memory
 constexpr int kItems = kBM * kBN / 8, kOwn = kItems / kCluster;  // 8 columns each: of the tile, of one block
-constexpr int kMine = (kOwn + kThreads - 1) / kThreads;
+// Threads that finish sums: so many that each stays in its columns.
+constexpr int kFinishing = kThreads / (kBN / 8) * (kBN / 8), kMine = (kOwn + kFinishing - 1) / kFinishing;
 constexpr bool kEarlyResidual = kResidual && kMine <= 4;
 constexpr int kPanel = kBN < 64 ? kBN : 64, kPieces = kPanel / 8;  // of a B along n: columns, and pieces of 16 bytes
 __device__ __forceinline__ int swizzle_of(int k) { return k / (8 / kPieces) % kPieces; }
@@ -266,7 +267,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
   if (kEarlyResidual)
 #pragma unroll
     for (int f = 0; f < kMine; ++f)
-      if (t + f * kThreads < kOwn) load_residual(early[f], rank * kOwn + t + f * kThreads);
+      if (t < kFinishing && t + f * kFinishing < kOwn) load_residual(early[f], rank * kOwn + t + f * kFinishing);
   allow_next();
 
   float sums[kMI][kNI][4] = {};
@@ -356,7 +357,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
       add(v, partial + (g * kBM + item / (kBN / 8)) * kPitch + t % (kBN / 8) * 8);
   };
   if (kCluster > 1) {
-    for (int item = t; item < kItems; item += kThreads) {
+    for (int item = t < kFinishing ? t : kItems; item < kItems; item += kFinishing) {
       if (m0 + item / (kBN / 8) >= kM) break;
       float v[8] = {};
       add_groups(v, item);
@@ -371,7 +372,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
   }
 #pragma unroll
   for (int f = 0; f < kMine; ++f) {
-    const int own = t + f * kThreads, item = rank * kOwn + own, row = m0 + item / (kBN / 8);
+    const int own = t < kFinishing ? t + f * kFinishing : kOwn, item = rank * kOwn + own, row = m0 + item / (kBN / 8);
     if (own >= kOwn || row >= kM) continue;
     float v[8] = {};
     if (kCluster > 1) {

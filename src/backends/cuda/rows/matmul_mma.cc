@@ -29,7 +29,8 @@ constexpr int kAhead = kMost <= kSlots ? kSlots : kSlots - (WARP_GROUPS ? 2 : 1)
 constexpr int kABytes = kBM * 128, kBBytes = kBN * 128, kSlot = kABytes + kBBytes;
 constexpr int kPitch = kBN + 8;                                  // of sums in shared memory
 constexpr int kItems = kBM * kBN / 8, kOwn = kItems / kCluster;  // 8 columns each: of the tile, of one block
-constexpr int kMine = (kOwn + kThreads - 1) / kThreads;
+// Threads that finish sums: so many that each stays in its columns.
+constexpr int kFinishing = kThreads / (kBN / 8) * (kBN / 8), kMine = (kOwn + kFinishing - 1) / kFinishing;
 constexpr bool kEarlyResidual = kResidual && kMine <= 4;
 constexpr int kPanel = kBN < 64 ? kBN : 64, kPieces = kPanel / 8;  // of a B along n: columns, and pieces of 16 bytes
 __device__ __forceinline__ int swizzle_of(int k) { return k / (8 / kPieces) % kPieces; }
@@ -115,7 +116,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
   if (kEarlyResidual)
 #pragma unroll
     for (int f = 0; f < kMine; ++f)
-      if (t + f * kThreads < kOwn) load_residual(early[f], rank * kOwn + t + f * kThreads);
+      if (t < kFinishing && t + f * kFinishing < kOwn) load_residual(early[f], rank * kOwn + t + f * kFinishing);
   allow_next();
 
   float sums[kMI][kNI][4] = {};
@@ -205,7 +206,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
       add(v, partial + (g * kBM + item / (kBN / 8)) * kPitch + t % (kBN / 8) * 8);
   };
   if (kCluster > 1) {
-    for (int item = t; item < kItems; item += kThreads) {
+    for (int item = t < kFinishing ? t : kItems; item < kItems; item += kFinishing) {
       if (m0 + item / (kBN / 8) >= kM) break;
       float v[8] = {};
       add_groups(v, item);
@@ -220,7 +221,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
   }
 #pragma unroll
   for (int f = 0; f < kMine; ++f) {
-    const int own = t + f * kThreads, item = rank * kOwn + own, row = m0 + item / (kBN / 8);
+    const int own = t < kFinishing ? t + f * kFinishing : kOwn, item = rank * kOwn + own, row = m0 + item / (kBN / 8);
     if (own >= kOwn || row >= kM) continue;
     float v[8] = {};
     if (kCluster > 1) {
@@ -248,7 +249,9 @@ struct Tile {
   bool operator==(const Tile&) const = default;
   int threads() const { return warps_m * warps_n * warps_k * 32; }
 };
-// From many blocks to much work for each.
+// Columns are no power of two.
+bool is_odd(const Tile& tile) { return (tile.n & (tile.n - 1)) != 0; }
+// From many blocks to much work for each; 48 and 96 columns deal a transformer's 768 and 3072 to 128 blocks.
 constexpr std::array kTiles = {
     Tile{16, 32, 1, 1, 4},        Tile{16, 64, 1, 2, 4},         Tile{32, 32, 1, 1, 4},
     Tile{32, 32, 2, 1, 4},        Tile{32, 64, 1, 2, 4},         Tile{32, 64, 2, 2, 2},
@@ -259,6 +262,9 @@ constexpr std::array kTiles = {
     Tile{64, 32, 4, 1, 1, true},  Tile{64, 32, 4, 1, 2, true},   Tile{64, 64, 4, 1, 1, true},
     Tile{64, 64, 4, 1, 2, true},  Tile{64, 128, 4, 1, 1, true},  Tile{64, 128, 4, 2, 1, true},
     Tile{128, 64, 8, 1, 1, true}, Tile{128, 128, 8, 1, 1, true}, Tile{128, 256, 8, 1, 1, true},
+    Tile{64, 48, 4, 1, 2},        Tile{64, 96, 4, 2, 1},         Tile{112, 48, 7, 1, 1},
+    Tile{112, 96, 7, 1, 1},       Tile{64, 48, 4, 1, 1, true},   Tile{64, 48, 4, 1, 2, true},
+    Tile{64, 96, 4, 1, 1, true},  Tile{64, 96, 4, 1, 2, true},
 };
 
 constexpr int kChunk = 64, kBarrierBytes = 1024;
@@ -291,6 +297,11 @@ int64_t chunks_of(const GridProduct& product) { return tiles(product.gemm().k, k
 // One constant matrix for all of the batch.
 bool packs(const Problem& p, const GridProduct& product) {
   return p.inputs[1].constant && batch_alignment(product, &cpu::GemmProblem::Batch::b) == 0;
+}
+
+// Whether rows of B in shared memory run along k; those along n come in panels of a power of two.
+bool reads_along_k(const Problem& p, const GridProduct& product) {
+  return packs(p, product) || product.gemm().b_row == 1;
 }
 
 Verdict mma_product(const Problem& p, GridProduct& product) {
@@ -341,9 +352,9 @@ std::vector<std::string> configurations(const Problem& p, const Device& device) 
   const cpu::GemmProblem& g = product.gemm();
   const int64_t chunks = chunks_of(product), room = static_cast<int64_t>(device.shared_bytes);
   std::vector<std::pair<double, std::string>> found;
-  const bool groups = device.major == 9 && (packs(p, product) || g.b_row == 1);
+  const bool groups = device.major == 9 && reads_along_k(p, product);
   for (const Tile& tile : kTiles) {
-    if (tile.groups && !groups) continue;
+    if ((tile.groups && !groups) || (is_odd(tile) && !reads_along_k(p, product))) continue;
     // A tile of twice the size of what there is to do has a better neighbour.
     if ((tile.m > 16 && tile.m >= 2 * g.m) || (tile.n > 32 && tile.n >= 2 * g.n)) continue;
     for (int cluster = 1; cluster <= (device.major >= 9 ? 8 : 1) && cluster <= chunks; cluster *= 2) {
@@ -396,8 +407,8 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
     return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
   Configuration c;
   if (!parse(configuration, c) || c.shared_bytes() > static_cast<int64_t>(device.shared_bytes) ||
-      (c.cluster > 1 && device.major < 9) ||
-      (c.tile.groups && (device.major != 9 || !(packs(p, product) || product.gemm().b_row == 1))))
+      (c.cluster > 1 && device.major < 9) || (c.tile.groups && device.major != 9) ||
+      ((c.tile.groups || is_odd(c.tile)) && !reads_along_k(p, product)))
     return Status(Code::corrupt_file, p.node->describe() + ": configuration '" + configuration + "' does not fit");
   const cpu::GemmProblem& g = product.gemm();
   const bool packed = packs(p, product), along_k = g.b_row == 1;
@@ -432,7 +443,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
 
 extern const Tactic matmul_mma_tactic{
     .name = "cuda_matmul_mma",
-    .version = 3,
+    .version = 4,
     .operators = {"MatMul", "Gemm", "vivace.FusedMatMul"},
     .supports = supports,
     .configurations = configurations,
