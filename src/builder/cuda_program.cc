@@ -26,7 +26,7 @@ struct Effort {
   SearchLimits search;
 };
 constexpr Effort kEfforts[] = {{1, 0, {}},          {4, 0.0005, {}},       {8, 0.001, {1, 3}},
-                               {16, 0.002, {4, 6}}, {40, 0.005, {15, 12}}, {1000, 0.02, {60, 40}}};
+                               {24, 0.002, {4, 6}}, {40, 0.005, {15, 12}}, {1000, 0.02, {60, 40}}};
 
 // Constants of a program beyond this share of the cache do not stay in it between runs.
 constexpr double kCachedShare = 0.5;

@@ -536,18 +536,20 @@ constexpr struct {
     {192, 128, 12, 1, 1, true}, {256, 64, 16, 1, 1, true}, {256, 128, 16, 1, 1, true},
 };
 
-// Cycles of a block, fitted to 4,658 measured tiles of 25 layers on an H100: the best of a layer is among the first
-// sixteen by this estimate within some 5%. A block loads its share of L2's speed, multiplies at the speed of its warps
-// or of the multiprocessor's tensor cores, adds up and stores; blocks run in waves, as many beside each other as shared
-// memory and threads let.
+// Cycles of a block, fitted to 5,485 measured tiles of 25 layers on an H100: the best of a layer is among the first
+// sixteen by this estimate within some 5%. A block loads its share at a part of L2's speed, multiplies at the speed of
+// its warps or of the multiprocessor's tensor cores, adds up and stores; blocks run in waves, as many beside each other
+// as shared memory and threads let.
 double estimate_tile(const Conv& c, const Tile& t, const Device& device) {
-  constexpr double kImageBytes = 34.9, kWeightBytes = 51.6;  // a cycle, of a multiprocessor
-  constexpr double kWarpPart = 11, kWarpLoad = 6.1;          // of a product of 16 x 8 x 16, of its operands
-  constexpr double kWarps = 1301, kGroups = 2076;            // products a cycle
-  constexpr double kGroupStart = 0.25, kGroupColumn = 0.075;
+  constexpr double kImageBytes = 34.5, kWeightBytes = 51.4;  // a cycle, of a multiprocessor
+  constexpr double kWarpPart = 8.1, kWarpLoad = 5.5;         // of a product of 16 x 8 x 16, of its operands
+  constexpr double kWarps = 1202, kGroups = 2151;            // products a cycle
+  constexpr double kGroupStart = 1.2, kGroupColumn = 0.135;
   constexpr double kPatch = 1.5;  // addresses of their rows are worked out
-  constexpr double kStep = 154, kStore = 5.3, kPart = 4.2, kCluster = 1188, kBlockOfCluster = 40, kPush = 23.4;
-  constexpr double kStart = 3064, kWave = 3517, kLoadsAtOnce = 0.61, kLeftOver = 0.37, kClock = 1.755e9;
+  constexpr double kPatchGroups = 844, kPatchGroupStart = 145, kPatchGroupColumn = 0.87, kPairOfTaps = 60;
+  constexpr double kStep = 154, kStore = 5.6, kPart = 4.2, kCluster = 1189, kBlockOfCluster = 40, kPush = 22.4;
+  constexpr double kStart = 3112, kWave = 1300, kLoadsAtOnce = 0.62, kLeftOver = 0.23, kClock = 1.755e9;
+  const bool by_pairs = t.patch() && t.warp_groups;
   const double warps = t.warps_m * t.warps_n * t.warps_k, threads = warps * 32, tile = t.m * t.n;
   const auto beside =
       static_cast<double>(std::clamp<int64_t>(static_cast<int64_t>(device.shared_bytes) / t.shared_bytes(c), 1,
@@ -559,18 +561,20 @@ double estimate_tile(const Conv& c, const Tile& t, const Device& device) {
   const double loads =
       together * share * 128 *
       (static_cast<double>(t.image_rows(c)) / kImageBytes + static_cast<double>(t.weight_rows(c)) / kWeightBytes);
-  const double all = together * chunks * kChunk * tile / (t.warp_groups ? kGroups : kWarps);
+  const double rate = by_pairs ? kPatchGroups : t.warp_groups ? kGroups : kWarps;
+  const double all = together * chunks * kChunk * tile / rate;
   const double rows = static_cast<double>(t.m) / t.warps_m / 16, columns = static_cast<double>(t.n) / t.warps_n;
-  const double one = chunks * 4 / t.warps_k *
-                     (t.warp_groups ? kGroupStart + t.n * kGroupColumn
-                                    : rows * columns / 8 * kWarpPart + (rows + columns / 16) * kWarpLoad);
+  const double part = by_pairs        ? (kPatchGroupStart + t.n * kPatchGroupColumn) / 4
+                      : t.warp_groups ? kGroupStart + t.n * kGroupColumn
+                                      : rows * columns / 8 * kWarpPart + (rows + columns / 16) * kWarpLoad;
+  const double one = chunks * 4 / t.warps_k * part;
   const double products = std::max(all, one) * (t.patch() && !t.warp_groups ? kPatch : 1);
+  const double steps = by_pairs ? chunks / 2 * kPairOfTaps : static_cast<double>(t.steps(c)) * kStep;
   const double sums = tile / threads * (kStore / t.cluster + kPart * t.warps_k);
   const double cluster = t.cluster > 1 ? kCluster + kBlockOfCluster * t.cluster + tile / threads * kPush : 0;
   const double work =
       t.once(c) ? loads * kLoadsAtOnce + products : std::max(loads, products) + kLeftOver * std::min(loads, products);
-  return (kStart + waves * (work + static_cast<double>(t.steps(c)) * kStep + sums + cluster) + (waves - 1) * kWave) /
-         kClock;
+  return (kStart + waves * (work + steps + sums + cluster) + (waves - 1) * kWave) / kClock;
 }
 
 // Shapes of at most m pixels that waste few of the image's and of the tile's.
