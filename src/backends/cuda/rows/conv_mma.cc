@@ -572,8 +572,8 @@ double estimate_tile(const Conv& c, const Tile& t, const Device& device) {
   const double steps = by_pairs ? chunks / 2 * kPairOfTaps : static_cast<double>(t.steps(c)) * kStep;
   const double sums = tile / threads * (kStore / t.cluster + kPart * t.warps_k);
   const double cluster = t.cluster > 1 ? kCluster + kBlockOfCluster * t.cluster + tile / threads * kPush : 0;
-  const double work =
-      t.once(c) ? loads * kLoadsAtOnce + products : std::max(loads, products) + kLeftOver * std::min(loads, products);
+  const double work = t.once(c) && !by_pairs ? loads * kLoadsAtOnce + products
+                                             : std::max(loads, products) + kLeftOver * std::min(loads, products);
   return (kStart + waves * (work + steps + sums + cluster) + (waves - 1) * kWave) / kClock;
 }
 
