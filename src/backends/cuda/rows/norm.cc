@@ -343,7 +343,7 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
 
 Tactic row(std::string_view name, std::vector<std::string_view> operators) {
   return {.name = name,
-          .version = 2,
+          .version = 3,
           .operators = std::move(operators),
           .supports = supports_job<Plan, plan_of>,
           .estimate = estimate_bytes<120>,

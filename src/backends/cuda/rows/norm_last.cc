@@ -169,7 +169,7 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
 
 extern const Tactic group_norm_last_tactic{
     .name = "cuda_group_norm_last",
-    .version = 1,
+    .version = 2,
     .operators = {"InstanceNormalization", "GroupNormalization"},
     .supports = supports_job<Plan, plan_of>,
     .estimate = estimate_bytes<150>,

@@ -335,7 +335,7 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
 
 extern const Tactic reduce_tactic{
     .name = "cuda_reduce",
-    .version = 3,
+    .version = 4,
     .operators = {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSumSquare", "ReduceL1",
                   "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ArgMax", "ArgMin", "GlobalAveragePool",
                   "GlobalMaxPool", "GlobalLpPool"},

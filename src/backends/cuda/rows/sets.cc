@@ -40,7 +40,8 @@ ColumnThreads column_threads(int64_t groups, int64_t size, int64_t bytes_of_grou
   const int64_t least = std::max<int64_t>(1, 32 / bytes_of_group);
   int64_t columns = std::min<int64_t>(32, power_above(groups));
   while (columns > least && groups / columns < kFillingBlocks) columns /= 2;
-  return {static_cast<int>(columns), static_cast<int>(std::clamp<int64_t>(columns * power_above(size), 32, 256))};
+  const int64_t most = groups / columns < kFillingBlocks / 2 ? 1024 : 256;  // few blocks have more rows each
+  return {static_cast<int>(columns), static_cast<int>(std::clamp<int64_t>(columns * power_above(size), 32, most))};
 }
 
 }  // namespace vivace::cuda

@@ -31,7 +31,7 @@ Sets sets_of(const Shape& shape, const std::vector<bool>& reduced, int width);
 int64_t power_above(int64_t n);
 
 /// Threads for sets that lie as columns: so many groups of `width` neighbouring columns side by side (a power of two up
-/// to 32, a sector of memory or more), rows of them up to a block of 256.
+/// to 32, a sector of memory or more), rows of them up to a block of 256, of 1024 where blocks are few.
 struct ColumnThreads {
   int columns, block;
 };
