@@ -175,6 +175,7 @@ constexpr int kCVector = 1;
 constexpr int kThreads = kWarpsM * kWarpsN * kWarpsK * 32, kTM = kBM / kWarpsM, kTN = kBN / kWarpsN;
 constexpr int kMI = kTM / 16, kNI = kTN / 8, kSteps = 4 / kWarpsK;
 constexpr int kChunks = (kK + 63) / 64, kMost = (kChunks + kCluster - 1) / kCluster;  // of all, of one block
+constexpr bool kEven = kChunks % kCluster == 0;
 // Chunks under way at the start. A slot is free when all warps have left it, those of warp groups one chunk later.
 constexpr int kAhead = kMost <= kSlots ? kSlots : kSlots - (WARP_GROUPS ? 2 : 1);
 constexpr int kABytes = kBM * 128, kBBytes = kBN * 128, kSlot = kABytes + kBBytes;
@@ -204,7 +205,8 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
   const int t = threadIdx.x, lane = t % 32, warp = t / 32;
   const int wm = warp % kWarpsM, wn = warp / kWarpsM % kWarpsN, wk = warp / (kWarpsM * kWarpsN);
   const int rank = blockIdx.x % kCluster, n_tile = blockIdx.x / kCluster, n0 = n_tile * kBN, m0 = blockIdx.y * kBM;
-  const int first = kChunks * rank / kCluster, count = kChunks * (rank + 1) / kCluster - first;
+  const int first = kChunks * rank / kCluster;
+  const int count = kEven ? kMost : kChunks * (rank + 1) / kCluster - first;
   const unsigned bars = shared_address(shared), received = bars + 1024;
   const unsigned ring = received + (kCluster > 1 ? kBM * kBN * 4 : 0);
   const T* const pa = a_all + a_offset(blockIdx.z);
@@ -297,7 +299,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
     for (int s = 0; s < kSteps; ++s)
       multiply_group(sums[0], a_at + wm / 4 * (64 * 128) + (wk * kSteps + s) * 32,
                      b_at + wn * (kTN * 128) + (wk * kSteps + s) * 32);
-    close_group<1>();
+    close_group<kEven ? 1 : 0>();  // left open over a number of rounds unknown to it, the compiler closes each product
 #else
 #pragma unroll
     for (int s = 0; s < kSteps; ++s) {
