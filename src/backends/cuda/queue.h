@@ -14,7 +14,8 @@ namespace vivace::cuda {
 /// - it says that it waits (Launch::waits): wait() returns once the kernel before is done and its writes are seen;
 /// - and what stands before it is a kernel of this queue: a copy has to be over before anything after it starts.
 /// That is enough for all that came earlier, too: the kernel before is done only after its own wait() returned, or
-/// started only when everything before it was done; so memory may be used again by any later kernel.
+/// started only when everything before it was done; so memory may be used again by any later kernel. No more than two
+/// kernels are under way, for a kernel lets the next one start after its wait() only (source.h).
 class Queue {
  public:
   Queue(const Gpu& gpu, StreamHandle* stream) : gpu_(gpu), stream_(stream) {}

@@ -30,7 +30,9 @@ class Source {
 /// What every kernel's text may begin with, for NVRTC has no headers:
 /// - `half`, `bfloat`: two bytes of storage; to_float(x) of any type, from_float<T>(float).
 /// - `Vector<T, n>`: n elements that are loaded and stored at once, aligned to their size; `.v[i]`.
-/// - `allow_next()`: the next kernel may start; `wait()`: all before this kernel is done and seen. begin() is both.
+/// - `wait()`: all before this kernel is done and seen; `allow_next()`: the next kernel may start. begin() is both. The
+///   next one is allowed after wait() only: a kernel that starts while the one before the last still reads would find
+///   what that one read in its multiprocessor's cache, where the last has written something else in its place.
 /// Everything a kernel reads that another kernel wrote, and everything it writes, comes after wait().
 std::string_view prelude();
 

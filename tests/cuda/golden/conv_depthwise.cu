@@ -28,7 +28,7 @@ __device__ __forceinline__ void wait() { asm volatile("griddepcontrol.wait;" :::
 __device__ __forceinline__ void allow_next() {}
 __device__ __forceinline__ void wait() {}
 #endif
-__device__ __forceinline__ void begin() { allow_next(); wait(); }
+__device__ __forceinline__ void begin() { wait(); allow_next(); }
 using T = half;
 using In = half;
 constexpr int kBatch = 1;
@@ -114,7 +114,6 @@ constexpr int kBlocks = (kOutChannels + 7) / 8, kTilesW = (kOutW + kX - 1) / kX,
 constexpr int kRows = (kY - 1) * kStrideH + (kKernelH - 1) * kDilationH + 1;
 extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T* __restrict__ w,
     const float* __restrict__ bias, const T* residual, T* y) {
-  allow_next();
   const int i = blockIdx.x * kThreads + threadIdx.x;
   if (i >= kBatch * kTilesH * kTilesW * kBlocks) return;
   const int c = i % kBlocks * 8, tile = i / kBlocks;
@@ -128,6 +127,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T*
   float added[8], sums[kY][kX][8] = {};
   bias_8(added, bias, c / 8);
   wait();
+  allow_next();
 
   const auto load = [&](Words (&row)[kColumns], int r) {
     const bool inside = (unsigned)(ih + r) < (unsigned)kInH;

@@ -28,7 +28,7 @@ __device__ __forceinline__ void wait() { asm volatile("griddepcontrol.wait;" :::
 __device__ __forceinline__ void allow_next() {}
 __device__ __forceinline__ void wait() {}
 #endif
-__device__ __forceinline__ void begin() { allow_next(); wait(); }
+__device__ __forceinline__ void begin() { wait(); allow_next(); }
 using T = bfloat;
 using In = bfloat;
 constexpr int kBatch = 1;
@@ -181,7 +181,6 @@ constexpr int kTilesW = (kOutW + kTileW - 1) / kTileW, kTilesH = (kOutH + kTileH
 extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T* __restrict__ w,
     const float* __restrict__ bias, const T* residual, T* y) {
   extern __shared__ __align__(128) unsigned char memory[];
-  allow_next();
   const int tid = threadIdx.x, n = blockIdx.x / (kTilesW * kTilesH), block0 = blockIdx.y * kC;
   const int oh0 = blockIdx.x / kTilesW % kTilesH * kTileH, ow0 = blockIdx.x % kTilesW * kTileW;
   Words* const factors = (Words*)memory;
@@ -199,6 +198,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T*
   float added[8] = {};
   if (here) bias_8(added, bias, c / 8);
   wait();
+  allow_next();
 
   const int ih0 = oh0 * kStrideH - kPadH, iw0 = ow0 * kStrideW - kPadW;
   for (int i = tid; i < kPatchH * kPatchW * kC; i += kThreads) {

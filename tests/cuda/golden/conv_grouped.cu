@@ -28,7 +28,7 @@ __device__ __forceinline__ void wait() { asm volatile("griddepcontrol.wait;" :::
 __device__ __forceinline__ void allow_next() {}
 __device__ __forceinline__ void wait() {}
 #endif
-__device__ __forceinline__ void begin() { allow_next(); wait(); }
+__device__ __forceinline__ void begin() { wait(); allow_next(); }
 using T = bfloat;
 using In = bfloat;
 constexpr int kBatch = 1;
@@ -186,7 +186,6 @@ __device__ constexpr int unit_offset(int u) {
 extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T* __restrict__ w,
     const float* __restrict__ bias, const T* residual, T* y) {
   extern __shared__ __align__(128) unsigned char memory[];
-  allow_next();
   const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, wm = warp % kWarpsM, wn = warp / kWarpsM;
   const int tile = blockIdx.x, n = tile / (kTilesW * kTilesH);
   const int oh = tile / kTilesW % kTilesH * kTileH, ow = tile % kTilesW * kTileW;
@@ -215,6 +214,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T*
     return slot < kTileH * kTileW && h < kOutH && v < kOutW ? (n * kOutH + h) * kOutW + v : -1;
   };
   wait();
+  allow_next();
 
   const unsigned image = shared_address(memory);
   for (int i = tid; i < kPatchH * kPatchW * kColumns; i += kThreads) {

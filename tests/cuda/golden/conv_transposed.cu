@@ -28,7 +28,7 @@ __device__ __forceinline__ void wait() { asm volatile("griddepcontrol.wait;" :::
 __device__ __forceinline__ void allow_next() {}
 __device__ __forceinline__ void wait() {}
 #endif
-__device__ __forceinline__ void begin() { allow_next(); wait(); }
+__device__ __forceinline__ void begin() { wait(); allow_next(); }
 using T = float;
 constexpr int kBatch = 1;
 constexpr int kInChannels = 2;

@@ -28,7 +28,7 @@ __device__ __forceinline__ void wait() { asm volatile("griddepcontrol.wait;" :::
 __device__ __forceinline__ void allow_next() {}
 __device__ __forceinline__ void wait() {}
 #endif
-__device__ __forceinline__ void begin() { allow_next(); wait(); }
+__device__ __forceinline__ void begin() { wait(); allow_next(); }
 using T = float;
 constexpr int kM = 2;
 constexpr int kN = 30;
@@ -71,9 +71,9 @@ extern "C" __global__ void __launch_bounds__(256) matmul(const T* __restrict__ a
         else
           to[u][c] = Elements{};
   };
-  allow_next();
   if (kConstant) load(b, k0);
   wait();
+  allow_next();
   if (!kConstant) load(b, k0);
   const T* const pa = a_all + a_offset(blockIdx.z);
   float sums[kM][kColumns] = {};

@@ -172,7 +172,6 @@ constexpr int kTilesW = (kOutW + kTileW - 1) / kTileW, kTilesH = (kOutH + kTileH
 extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T* __restrict__ w,
     const float* __restrict__ bias, const T* residual, T* y) {
   extern __shared__ __align__(128) unsigned char memory[];
-  allow_next();
   const int tid = threadIdx.x, n = blockIdx.x / (kTilesW * kTilesH), block0 = blockIdx.y * kC;
   const int oh0 = blockIdx.x / kTilesW % kTilesH * kTileH, ow0 = blockIdx.x % kTilesW * kTileW;
   Words* const factors = (Words*)memory;
@@ -190,6 +189,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T*
   float added[8] = {};
   if (here) bias_8(added, bias, c / 8);
   wait();
+  allow_next();
 
   const int ih0 = oh0 * kStrideH - kPadH, iw0 = ow0 * kStrideW - kPadW;
   for (int i = tid; i < kPatchH * kPatchW * kC; i += kThreads) {
@@ -229,7 +229,6 @@ constexpr int kBlocks = (kOutChannels + 7) / 8, kTilesW = (kOutW + kX - 1) / kX,
 constexpr int kRows = (kY - 1) * kStrideH + (kKernelH - 1) * kDilationH + 1;
 extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T* __restrict__ w,
     const float* __restrict__ bias, const T* residual, T* y) {
-  allow_next();
   const int i = blockIdx.x * kThreads + threadIdx.x;
   if (i >= kBatch * kTilesH * kTilesW * kBlocks) return;
   const int c = i % kBlocks * 8, tile = i / kBlocks;
@@ -243,6 +242,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const T* x, const T*
   float added[8], sums[kY][kX][8] = {};
   bias_8(added, bias, c / 8);
   wait();
+  allow_next();
 
   const auto load = [&](Words (&row)[kColumns], int r) {
     const bool inside = (unsigned)(ih + r) < (unsigned)kInH;

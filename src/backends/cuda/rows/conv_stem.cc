@@ -155,7 +155,6 @@ constexpr int kItems = kSlots * kTileN, kFinishes = (kItems + kThreads - 1) / kT
 extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T* __restrict__ w,
     const float* __restrict__ bias, const T* residual, T* y) {
   extern __shared__ __align__(128) unsigned char memory[];
-  allow_next();
   const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, wm = warp % kWarpsM, wn = warp / kWarpsM;
   const int tile = blockIdx.x, n = tile / (kTilesW * kTilesH);
   const int oh = tile / kTilesW % kTilesH * kTileH, ow = tile % kTilesW * kTileW;
@@ -186,6 +185,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
       from[u][h] = of_lane + slot / kTileW * kStrideH * (kInChannels * kRowWords) + slot % kTileW * (kStrideW / kColumn);
     }
   wait();
+  allow_next();
 
   const int ih0 = oh * kStrideH - kPadH, iw0 = ow * kStrideW - kPadW - kShift;
   const auto place = [&](int i, int& row, int& ih, int& iw) {

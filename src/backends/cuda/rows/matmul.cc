@@ -165,9 +165,9 @@ extern "C" __global__ void __launch_bounds__(256) matmul(const T* __restrict__ a
         else
           to[u][c] = Elements{};
   };
-  allow_next();
   if (kConstant) load(b, k0);
   wait();
+  allow_next();
   if (!kConstant) load(b, k0);
   const T* const pa = a_all + a_offset(blockIdx.z);
   float sums[kM][kColumns] = {};
