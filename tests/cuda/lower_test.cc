@@ -45,6 +45,20 @@ std::unique_ptr<ir::Graph> lowered(const std::string& text) {
   return graph;
 }
 
+// Which nodes of an operator need no kernel, "view" or "run" each.
+std::string views_of(const ir::Graph& graph, std::string_view op) {
+  std::vector<Shape> shapes;
+  for (const ir::Value* v : graph.inputs()) shapes.push_back(*v->type.shape());
+  const Result<cpu::ConcreteGraph> at = cpu::concretize(graph, shapes);
+  EXPECT_TRUE(at.ok());
+  const cpu::Placement placement = cpu::place_values(graph, *at, std::vector<size_t>(graph.nodes().size()), 16);
+  std::string views;
+  const std::vector<ir::Node*> nodes = graph.node_list();
+  for (size_t i = 0; i < nodes.size(); ++i)
+    if (nodes[i]->op == op) views += placement.is_view[i] ? "view " : "run ";
+  return views;
+}
+
 TEST(Lower, MergesCastsIntoReorders) {
   const auto graph = lowered(
       "(%x: f32[1,8,5,5]) { %y = Conv(%x, const f32[12,8,3,3] random(1)) %z = MaxPool(%y) {kernel_shape=[2,2]} return "
@@ -80,20 +94,6 @@ TEST(Lower, KeepsACastThatIsUsedOtherwise) {
   const auto graph =
       lowered("(%x: f32[1,8,3,3]) { %y = Conv(%x, const f32[12,8,3,3] random(1)) %z = Transpose(%x) return %y, %z }");
   EXPECT_EQ(ops_of(*graph), "Cast vivace.Reorder Conv Transpose vivace.Reorder Cast");
-}
-
-// Which nodes of an operator need no kernel, "view" or "run" each.
-std::string views_of(const ir::Graph& graph, std::string_view op) {
-  std::vector<Shape> shapes;
-  for (const ir::Value* v : graph.inputs()) shapes.push_back(*v->type.shape());
-  const Result<cpu::ConcreteGraph> at = cpu::concretize(graph, shapes);
-  EXPECT_TRUE(at.ok());
-  const cpu::Placement placement = cpu::place_values(graph, *at, std::vector<size_t>(graph.nodes().size()), 16);
-  std::string views;
-  const std::vector<ir::Node*> nodes = graph.node_list();
-  for (size_t i = 0; i < nodes.size(); ++i)
-    if (nodes[i]->op == op) views += placement.is_view[i] ? "view " : "run ";
-  return views;
 }
 
 // Features concatenated again and again lie in the longest concatenation; the distance between pixels is its.
@@ -137,6 +137,18 @@ TEST(Lower, MergesShufflesOfChannels) {
       "%f = Reshape(%e, const i64[4] {2, 58, 3, 3}) %g, %h = Split(%f, const i64[2] {29, 29}) {axis=1} "
       "%i = Conv(%h, const f32[6,29,1,1] random(2)) return %g, %i }");
   EXPECT_EQ(ops_of(*graph), "vivace.Reorder Conv Relu vivace.MoveChannels Conv vivace.Reorder vivace.Reorder");
+}
+
+TEST(Lower, MergesSlicesBehindShufflesAndSplitsOthers) {
+  const auto graph = lowered(
+      "(%x: f32[1,8,3,3]) { %a = Conv(%x, const f32[58,8,1,1] random(1)) %d = Reshape(%a, const i64[5] {1, 2, 29, 3, "
+      "3}) %e = Transpose(%d) {perm=[0,2,1,3,4]} %f = Reshape(%e, const i64[4] {1, 58, 3, 3}) %g = Slice(%f, const "
+      "i64[1] {0}, const i64[1] {28}, const i64[1] {1}) %h = Slice(%f, const i64[1] {-30}, const i64[1] "
+      "{9223372036854775807}, const i64[1] {-3}, const i64[1] {1}) %i = Conv(%h, const f32[32,30,1,1] random(2)) %j = "
+      "Slice(%i, const i64[1] {8}, const i64[1] {24}, const i64[1] {1}) %k = Conv(%j, const f32[6,16,1,1] random(3)) "
+      "return %g, %k }");
+  EXPECT_EQ(ops_of(*graph), "vivace.Reorder Conv vivace.MoveChannels Conv Split Conv vivace.Reorder vivace.Reorder");
+  EXPECT_EQ(views_of(*graph, "Split"), "view ");
 }
 
 // What is between has another use.

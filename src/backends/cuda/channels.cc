@@ -39,11 +39,84 @@ Shuffle shuffle_before(const ir::Node& last, DType type) {
   return fits ? Shuffle{first->input(0), apart[1].value()} : Shuffle{};
 }
 
+// Channels of an image one behind the other.
+struct Range {
+  ir::Value* value = nullptr;
+  int64_t begin = 0, size = 0;
+};
+
+int64_t channels(const ir::Value* v) { return (*v->type.dims)[1].value(); }
+
+// What a Slice takes, where that is a range of channels; no value where it is not.
+Range slice_of(const ir::Node& node, DType type) {
+  if (node.op != "Slice" || !cpu::is_image(node.input(0), type) || !cpu::is_image(node.output(), type)) return {};
+  std::vector<int64_t> numbers = {0, 0, 0, 1};  // start, end, axis, step
+  for (size_t i = 1; i < node.inputs().size(); ++i) {
+    const ir::Value* v = node.input(i);
+    if (!v && i == 4) continue;
+    if (!v || !v->is_constant() || v->constant().count() != 1) return {};
+    numbers[i - 1] = to_int64(v->constant())[0];
+  }
+  if ((numbers[2] != 1 && numbers[2] != -3) || numbers[3] != 1) return {};
+  const int64_t all = channels(node.input(0));
+  const int64_t begin = std::clamp<int64_t>(numbers[0] < 0 ? numbers[0] + all : numbers[0], 0, all);
+  return {node.output(), begin, channels(node.output())};
+}
+
+// Where a value's channels are wanted: in the outputs of a Split, in those of Slices, or in itself.
+std::vector<Range> wanted_of(ir::Value* v, DType type) {
+  std::vector<Range> ranges;
+  if (v->output_count() > 0) return {{v, 0, channels(v)}};
+  for (const ir::Use& use : v->uses()) {
+    const Range range = slice_of(*use.node, type);
+    if (!range.value) break;
+    ranges.push_back(range);
+  }
+  if (!ranges.empty() && ranges.size() == v->uses().size()) {
+    std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+    return ranges;
+  }
+  if (v->single_use() && v->uses()[0].node->op == "Split" && is_of_channels(*v->uses()[0].node)) {
+    ranges.clear();
+    int64_t begin = 0;
+    for (ir::Value* part : v->uses()[0].node->outputs()) {
+      if (!cpu::is_image(part, type)) return {{v, 0, channels(v)}};
+      ranges.push_back({part, begin, channels(part)});
+      begin += channels(part);
+    }
+    return ranges;
+  }
+  return {{v, 0, channels(v)}};
+}
+
+// A Slice of channels is a Split whose other parts nobody wants.
+void split_slices(ir::Graph& graph, DType type) {
+  for (ir::Node* node : graph.node_list()) {
+    const Range range = slice_of(*node, type);
+    if (!range.value || range.size == 0) continue;
+    const int64_t rest = channels(node->input(0)) - range.begin - range.size;
+    if (rest < 0) continue;
+    std::vector<int64_t> sizes;
+    if (range.begin > 0) sizes.push_back(range.begin);
+    const size_t own = sizes.size();
+    sizes.push_back(range.size);
+    if (rest > 0) sizes.push_back(rest);
+    ir::Value* const parts = graph.add_constant(Tensor::of<int64_t>(sizes), node->name + ".parts");
+    ir::Node* const split = graph.add_node("Split", {node->input(0), parts}, static_cast<int>(sizes.size()),
+                                           {{"axis", int64_t{1}}}, node->name, node);
+    for (size_t i = 0; i < sizes.size(); ++i) {
+      split->output(i)->type = range.value->type;
+      (*split->output(i)->type.dims)[1] = sizes[i];
+    }
+    split->output(own)->name = range.value->name;
+    graph.replace_uses(range.value, split->output(own));
+  }
+}
+
 }  // namespace
 
 void merge_channel_moves(ir::Graph& graph, DType type) {
   const auto is_image = [type](const ir::Value* v) { return cpu::is_image(v, type); };
-  const auto channels = [](const ir::Value* v) { return (*v->type.dims)[1].value(); };
   for (ir::Node* node : graph.node_list()) {
     const Shuffle shuffle = shuffle_before(*node, type);
     if (!shuffle.image || shuffle.groups <= 0) continue;
@@ -51,25 +124,23 @@ void merge_channel_moves(ir::Graph& graph, DType type) {
     if (const ir::Node* whole = sole_maker(shuffle.image, "Concat");
         whole && is_of_channels(*whole) && std::all_of(whole->inputs().begin(), whole->inputs().end(), is_image))
       inputs = whole->inputs();
-    std::vector<ir::Value*> outputs = {node->output()};
-    if (node->output()->single_use()) {
-      const ir::Node& user = *node->output()->uses()[0].node;
-      if (user.op == "Split" && is_of_channels(user) &&
-          std::all_of(user.outputs().begin(), user.outputs().end(), is_image))
-        outputs = user.outputs();
+    const std::vector<Range> outputs = wanted_of(node->output(), type);
+    const int64_t each = channels(shuffle.image) / shuffle.groups;
+    std::vector<int64_t> from, sizes;
+    for (const Range& range : outputs) {
+      for (int64_t c = range.begin; c < range.begin + range.size; ++c)
+        from.push_back(c % shuffle.groups * each + c / shuffle.groups);
+      sizes.push_back(range.size);
     }
-    const int64_t all = channels(shuffle.image), each = all / shuffle.groups;
-    std::vector<int64_t> from(static_cast<size_t>(all)), sizes;
-    for (int64_t c = 0; c < all; ++c) from[static_cast<size_t>(c)] = c % shuffle.groups * each + c / shuffle.groups;
-    for (const ir::Value* v : outputs) sizes.push_back(channels(v));
     ir::Node* const made = graph.add_node("vivace.MoveChannels", inputs, static_cast<int>(outputs.size()),
                                           {{"from", from}, {"sizes", sizes}}, node->name, node);
     for (size_t i = 0; i < outputs.size(); ++i) {
-      made->output(i)->name = outputs[i]->name;
-      made->output(i)->type = outputs[i]->type;
-      graph.replace_uses(outputs[i], made->output(i));
+      made->output(i)->name = outputs[i].value->name;
+      made->output(i)->type = outputs[i].value->type;
+      graph.replace_uses(outputs[i].value, made->output(i));
     }
   }
+  split_slices(graph, type);
   graph.erase_unused();
 }
 
