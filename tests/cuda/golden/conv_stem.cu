@@ -1,4 +1,4 @@
-// grid 2 x 1 x 1, block 64, shared 13920, 5 arguments
+// grid 2 x 1 x 1, block 128, shared 18560, 5 arguments
 
 struct half { unsigned short bits; };
 struct bfloat { unsigned short bits; };
@@ -95,6 +95,7 @@ constexpr int kM = 2;
 constexpr int kN = 4;
 constexpr int kWarpsM = 2;
 constexpr int kWarpsN = 1;
+constexpr int kWarpsK = 2;
 constexpr int kShift = 1;
 constexpr int kPairsW = 4;
 constexpr int kRowWords = 14;
@@ -102,7 +103,7 @@ constexpr int kTileH = 5;
 constexpr int kTileW = 11;
 constexpr int kPatchH = 15;
 constexpr int kWeightBytes = 11264;
-constexpr int kBiasAt = 13792;
+constexpr int kBiasAt = 18432;
 constexpr int kSlackRows = 0;
 
 __device__ __forceinline__ unsigned shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
@@ -184,19 +185,20 @@ __device__ __forceinline__ void copy_pair(unsigned* to, const T* from, bool insi
   copy_4(shared_address(to), from, inside);
 }
 
-constexpr int kThreads = 32 * kWarpsM * kWarpsN, kSlots = 16 * kM * kWarpsM, kTileN = kN * kWarpsN;
+constexpr int kThreads = 32 * kWarpsM * kWarpsN * kWarpsK, kSlots = 16 * kM * kWarpsM, kTileN = kN * kWarpsN;
 constexpr int kOutBlocks = (kOutChannels + 7) / 8, kPairs = kKernelH * kInChannels * kPairsW, kSteps = (kPairs + 7) / 8;
 constexpr int kTilesW = (kOutW + kTileW - 1) / kTileW, kTilesH = (kOutH + kTileH - 1) / kTileH;
 constexpr bool kEach = kStrideW % 2;  // every column begins a word
 constexpr int kColumn = kEach ? 1 : 2, kRows = kPatchH * kInChannels, kWords = (kRows + kSlackRows) * kRowWords;
 constexpr bool kAligned = !kEach && kInW % 2 == 0 && (kPadW + kShift) % 2 == 0;
 constexpr int kTogether = 8;  // loads of a thread that fly at once where they are no copies
-constexpr int kUnroll = kSteps <= 24 ? kSteps : 8;
+constexpr int kUnroll = kWarpsK == 1 && kSteps <= 24 ? kSteps : 8;
 constexpr int kItems = kSlots * kTileN, kFinishes = (kItems + kThreads - 1) / kThreads;
 extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T* __restrict__ w,
     const float* __restrict__ bias, const T* residual, T* y) {
   extern __shared__ __align__(128) unsigned char memory[];
-  const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, wm = warp % kWarpsM, wn = warp / kWarpsM;
+  const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, wm = warp % kWarpsM;
+  const int wn = warp / kWarpsM % kWarpsN, wk = kWarpsK > 1 ? warp / (kWarpsM * kWarpsN) : 0;
   const int tile = blockIdx.x, n = tile / (kTilesW * kTilesH);
   const int oh = tile / kTilesW % kTilesH * kTileH, ow = tile % kTilesW * kTileW;
   const int j0 = blockIdx.y * kTileN;
@@ -263,7 +265,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
   float sums[kM][kN][4] = {};
   const Words* const factors = (const Words*)memory + wn * (kN / 2) * kSteps * 32 + lane;
 #pragma unroll kUnroll
-  for (int s = 0; s < kSteps; ++s) {
+  for (int s = wk; s < kSteps; s += kWarpsK) {
     const auto place_of = [](int pair) {
       return pair < kPairs ? pair / kPairsW * kRowWords + pair % kPairsW * (2 / kColumn) : 0;
     };
@@ -296,9 +298,11 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
 #pragma unroll
     for (int v = 0; v < kN; ++v)
 #pragma unroll
-      for (int h = 0; h < 2; ++h)
-        *(float2*)(part + ((wm * kM + u) * 16 + (lane >> 2) + h * 8) * kSumPitch + (wn * kN + v) * 8 + (lane & 3) * 2) =
+      for (int h = 0; h < 2; ++h) {
+        const int slot = (wm * kM + u) * 16 + (lane >> 2) + h * 8, c = (wn * kN + v) * 8 + (lane & 3) * 2;
+        *(float2*)(part + (wk * kSlots + slot) * kSumPitch + c) =
             make_float2(sums[u][v][h * 2], sums[u][v][h * 2 + 1]);
+      }
   __syncthreads();
 #pragma unroll
   for (int f = 0; f < kFinishes; ++f) {
@@ -308,6 +312,10 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
     float v[8], added[8];
     *(float4*)v = *(const float4*)sum;
     *(float4*)(v + 4) = *(const float4*)(sum + 4);
+#pragma unroll
+    for (int k = 1; k < kWarpsK; ++k)
+#pragma unroll
+      for (int e = 0; e < 8; ++e) v[e] += sum[k * kSlots * kSumPitch + e];
     *(float4*)added = *(const float4*)(biases + i % kTileN * 8);
     *(float4*)(added + 4) = *(const float4*)(biases + i % kTileN * 8 + 4);
     finish_8(v, added, residual_8(residual, pixel, j * 8), y, pixel, j * 8);

@@ -3,6 +3,8 @@
 // A block loads the input of its tile of pixels into shared memory, where a pair of neighbouring columns is a word. The
 // sums run over kernel rows, channels and pairs of kernel columns; a pair of a pixel is one word, whose place is the
 // pixel's and the pair's. An odd stride needs pairs that begin at odd columns too: then every column begins a word.
+#include <cmath>
+
 #include "backends/cuda/rows/image_conv.h"
 #include "backends/cuda/rows/mma.h"
 
@@ -21,15 +23,15 @@ Verdict stem_of(const Problem& p, ImageConv& c) {
   return yes();
 }
 
-// Tiles of 16 pixels and of 8 channels that a warp makes, warps along pixels and channels. Kernels whose first column
-// is odd are shifted to an even one where that lets words be loaded.
+// Tiles of 16 pixels and of 8 channels that a warp makes, warps along pixels, channels and the sums. Kernels whose
+// first column is odd are shifted to an even one where that lets words be loaded.
 struct Tile {
-  int m, n, warps_m, warps_n;
+  int m, n, warps_m, warps_n, warps_k;
   bool shifted;
 
   int64_t slots() const { return int64_t{16} * m * warps_m; }
   int64_t blocks_n() const { return int64_t{n} * warps_n; }
-  int threads() const { return 32 * warps_m * warps_n; }
+  int threads() const { return 32 * warps_m * warps_n * warps_k; }
   // Pairs of a kernel's row, filled up so that four of them, half of an instruction's depth, never lie askew over rows.
   int64_t pairs_w(const ImageConv& c) const {
     const int64_t pairs = (c.kernel_w + shifted + 1) / 2;
@@ -48,21 +50,23 @@ struct Tile {
     const PixelTile t = pixel_tile(c, slots());
     return ((t.in_h * c.in_channels + slack_rows(c)) * row_words(c, t) * 4 + 15) / 16 * 16;
   }
-  int64_t sum_bytes() const { return slots() * (blocks_n() * 8 + 4) * 4; }
+  int64_t sum_bytes() const { return warps_k * slots() * (blocks_n() * 8 + 4) * 4; }
   int64_t bias_at(const ImageConv& c) const { return std::max(weight_bytes(c) + patch_bytes(c), sum_bytes()); }
   int64_t shared_bytes(const ImageConv& c) const { return bias_at(c) + blocks_n() * 32; }
   std::string text() const {
     return "tiles " + std::to_string(m) + "x" + std::to_string(n) + " warps " + std::to_string(warps_m) + "x" +
-           std::to_string(warps_n) + (shifted ? " shifted" : "");
+           std::to_string(warps_n) + "x" + std::to_string(warps_k) + (shifted ? " shifted" : "");
   }
 };
 
 constexpr struct {
-  int m, n, warps_m, warps_n;
-} kTiles[] = {{1, 8, 7, 1}, {1, 8, 4, 1}, {1, 8, 8, 1}, {2, 8, 4, 1}, {1, 4, 4, 2}, {2, 4, 2, 2},
-              {2, 4, 4, 2}, {4, 4, 2, 2}, {1, 4, 4, 1}, {2, 4, 4, 1}, {1, 4, 7, 1}, {1, 4, 8, 1},
-              {1, 2, 4, 1}, {2, 2, 4, 1}, {1, 2, 8, 1}, {1, 4, 2, 1}, {1, 4, 2, 2}, {1, 4, 1, 4},
-              {2, 4, 1, 4}, {1, 4, 2, 4}, {1, 2, 1, 4}, {2, 4, 2, 4}, {1, 6, 4, 2}, {1, 6, 7, 1}};
+  int m, n, warps_m, warps_n, warps_k;
+} kTiles[] = {{1, 8, 7, 1, 1}, {1, 8, 4, 1, 1}, {1, 8, 8, 1, 1}, {2, 8, 4, 1, 1}, {1, 4, 4, 2, 1}, {2, 4, 2, 2, 1},
+              {2, 4, 4, 2, 1}, {4, 4, 2, 2, 1}, {1, 4, 4, 1, 1}, {2, 4, 4, 1, 1}, {1, 4, 7, 1, 1}, {1, 4, 8, 1, 1},
+              {1, 2, 4, 1, 1}, {2, 2, 4, 1, 1}, {1, 2, 8, 1, 1}, {1, 4, 2, 1, 1}, {1, 4, 2, 2, 1}, {1, 4, 1, 4, 1},
+              {2, 4, 1, 4, 1}, {1, 4, 2, 4, 1}, {1, 2, 1, 4, 1}, {2, 4, 2, 4, 1}, {1, 6, 4, 2, 1}, {1, 6, 7, 1, 1},
+              {2, 4, 2, 2, 2}, {2, 8, 4, 1, 2}, {2, 4, 2, 1, 4}, {2, 8, 2, 1, 4}, {1, 4, 1, 2, 4}, {2, 4, 1, 1, 8},
+              {1, 8, 1, 1, 8}, {2, 4, 1, 2, 4}, {4, 4, 1, 1, 8}};
 
 double estimate_tile(const ImageConv& c, const Tile& t, const Device& device) {
   const PixelTile pixels = pixel_tile(c, t.slots());
@@ -72,9 +76,14 @@ double estimate_tile(const ImageConv& c, const Tile& t, const Device& device) {
   // Words of shared memory that an instruction reads count as its cost.
   const double step = 2 + t.m * 4 + t.n / 2.0 * 4 + t.m * t.n * 2;
   const bool copies = c.stride_w % 2 == 0 && c.in_w % 2 == 0 && c.in_type == c.type;
-  const double instructions = 200 + steps * step + loads * (copies ? 12 : 30) + t.m * t.n * 40 +
-                              static_cast<double>(t.weight_bytes(c)) / 16 / t.threads() * 6;
-  return estimate_issue(instructions, copies ? 1 : std::max(1.0, loads / 8), blocks * t.threads() / 32, blocks, device);
+  const double instructions = 200 + (steps / t.warps_k + 1) * step + loads * (copies ? 12 : 30) + t.m * t.n * 40 +
+                              (t.warps_k > 1 ? 60 : 0) + static_cast<double>(t.weight_bytes(c)) / 16 / t.threads() * 6;
+  // As many blocks beside each other as shared memory lets.
+  const double beside =
+      std::max(1.0, std::floor(static_cast<double>(device.shared_bytes) / static_cast<double>(t.shared_bytes(c))));
+  const double waves = std::ceil(blocks / beside / device.multiprocessors);
+  const double waits = copies ? 1 : std::max(1.0, loads / 8);
+  return estimate_issue(instructions, waits + 2 * (waves - 1), blocks * t.threads() / 32, blocks, device);
 }
 
 std::vector<std::string> configurations(const Problem& p, const Device& device) {
@@ -82,7 +91,8 @@ std::vector<std::string> configurations(const Problem& p, const Device& device) 
   if (!stem_of(p, c)) return {};
   std::vector<std::pair<double, Tile>> all;
   for (const auto& shape : kTiles) {
-    const Tile t{shape.m, shape.n, shape.warps_m, shape.warps_n, c.stride_w % 2 == 0 && c.pad_w % 2 == 1};
+    const Tile t{shape.m,       shape.n,       shape.warps_m,
+                 shape.warps_n, shape.warps_k, c.stride_w % 2 == 0 && c.pad_w % 2 == 1};
     if (t.blocks_n() > 2 && t.blocks_n() >= 2 * c.out_blocks()) continue;
     if (t.shared_bytes(c) > static_cast<int64_t>(device.shared_bytes)) continue;
     all.emplace_back(estimate_tile(c, t, device), t);
@@ -102,9 +112,9 @@ Verdict supports(const Problem& p, const Device& device) {
 }
 
 Result<Tile> tile_of(const Problem& p, const ImageConv& c, const std::string& configuration, const Device& device) {
-  const std::vector<int> n = numbers_of(configuration, 4);
+  const std::vector<int> n = numbers_of(configuration, 5);
   if (!n.empty()) {
-    const Tile t{n[0], n[1], n[2], n[3], configuration.find("shifted") != std::string::npos};
+    const Tile t{n[0], n[1], n[2], n[3], n[4], configuration.find("shifted") != std::string::npos};
     if (t.m <= 8 && t.n <= 8 && t.n % 2 == 0 && t.threads() <= 1024 &&
         t.shared_bytes(c) <= static_cast<int64_t>(device.shared_bytes))
       return t;
@@ -143,19 +153,20 @@ Result<std::vector<Tensor>> prepare(const Problem& p, const std::string& configu
 }
 
 constexpr const char* kKernel = R"(
-constexpr int kThreads = 32 * kWarpsM * kWarpsN, kSlots = 16 * kM * kWarpsM, kTileN = kN * kWarpsN;
+constexpr int kThreads = 32 * kWarpsM * kWarpsN * kWarpsK, kSlots = 16 * kM * kWarpsM, kTileN = kN * kWarpsN;
 constexpr int kOutBlocks = (kOutChannels + 7) / 8, kPairs = kKernelH * kInChannels * kPairsW, kSteps = (kPairs + 7) / 8;
 constexpr int kTilesW = (kOutW + kTileW - 1) / kTileW, kTilesH = (kOutH + kTileH - 1) / kTileH;
 constexpr bool kEach = kStrideW % 2;  // every column begins a word
 constexpr int kColumn = kEach ? 1 : 2, kRows = kPatchH * kInChannels, kWords = (kRows + kSlackRows) * kRowWords;
 constexpr bool kAligned = !kEach && kInW % 2 == 0 && (kPadW + kShift) % 2 == 0;
 constexpr int kTogether = 8;  // loads of a thread that fly at once where they are no copies
-constexpr int kUnroll = kSteps <= 24 ? kSteps : 8;
+constexpr int kUnroll = kWarpsK == 1 && kSteps <= 24 ? kSteps : 8;
 constexpr int kItems = kSlots * kTileN, kFinishes = (kItems + kThreads - 1) / kThreads;
 extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T* __restrict__ w,
     const float* __restrict__ bias, const T* residual, T* y) {
   extern __shared__ __align__(128) unsigned char memory[];
-  const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, wm = warp % kWarpsM, wn = warp / kWarpsM;
+  const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, wm = warp % kWarpsM;
+  const int wn = warp / kWarpsM % kWarpsN, wk = kWarpsK > 1 ? warp / (kWarpsM * kWarpsN) : 0;
   const int tile = blockIdx.x, n = tile / (kTilesW * kTilesH);
   const int oh = tile / kTilesW % kTilesH * kTileH, ow = tile % kTilesW * kTileW;
   const int j0 = blockIdx.y * kTileN;
@@ -222,7 +233,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
   float sums[kM][kN][4] = {};
   const Words* const factors = (const Words*)memory + wn * (kN / 2) * kSteps * 32 + lane;
 #pragma unroll kUnroll
-  for (int s = 0; s < kSteps; ++s) {
+  for (int s = wk; s < kSteps; s += kWarpsK) {
     const auto place_of = [](int pair) {
       return pair < kPairs ? pair / kPairsW * kRowWords + pair % kPairsW * (2 / kColumn) : 0;
     };
@@ -255,9 +266,11 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
 #pragma unroll
     for (int v = 0; v < kN; ++v)
 #pragma unroll
-      for (int h = 0; h < 2; ++h)
-        *(float2*)(part + ((wm * kM + u) * 16 + (lane >> 2) + h * 8) * kSumPitch + (wn * kN + v) * 8 + (lane & 3) * 2) =
+      for (int h = 0; h < 2; ++h) {
+        const int slot = (wm * kM + u) * 16 + (lane >> 2) + h * 8, c = (wn * kN + v) * 8 + (lane & 3) * 2;
+        *(float2*)(part + (wk * kSlots + slot) * kSumPitch + c) =
             make_float2(sums[u][v][h * 2], sums[u][v][h * 2 + 1]);
+      }
   __syncthreads();
 #pragma unroll
   for (int f = 0; f < kFinishes; ++f) {
@@ -267,6 +280,10 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
     float v[8], added[8];
     *(float4*)v = *(const float4*)sum;
     *(float4*)(v + 4) = *(const float4*)(sum + 4);
+#pragma unroll
+    for (int k = 1; k < kWarpsK; ++k)
+#pragma unroll
+      for (int e = 0; e < 8; ++e) v[e] += sum[k * kSlots * kSumPitch + e];
     *(float4*)added = *(const float4*)(biases + i % kTileN * 8);
     *(float4*)(added + 4) = *(const float4*)(biases + i % kTileN * 8 + 4);
     finish_8(v, added, residual_8(residual, pixel, j * 8), y, pixel, j * 8);
@@ -300,6 +317,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   const PixelTile pixels = pixel_tile(c, t.slots());
   Source s = image_conv_source(p, c);
   s.constant("kM", t.m).constant("kN", t.n).constant("kWarpsM", t.warps_m).constant("kWarpsN", t.warps_n);
+  s.constant("kWarpsK", t.warps_k);
   s.constant("kShift", t.shifted).constant("kPairsW", t.pairs_w(c)).constant("kRowWords", t.row_words(c, pixels));
   s.constant("kTileH", pixels.h).constant("kTileW", pixels.w).constant("kPatchH", pixels.in_h);
   s.constant("kWeightBytes", t.weight_bytes(c));
@@ -321,7 +339,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
 
 extern const Tactic conv_stem_tactic{
     .name = "cuda_conv_stem",
-    .version = 3,
+    .version = 4,
     .operators = {"Conv", "vivace.FusedConv"},
     .supports = supports,
     .configurations = configurations,
