@@ -76,8 +76,11 @@ class CudaTuner {
     VIVACE_TRY(list());
     if (timed_) remember();
     const bool search = timed_ && effort_.search.seconds > 0 && !placed_;
+    std::vector<Wanted> wanted;
     for (auto& [key, work] : works_)
-      VIVACE_TRY(generate(work, timed_ && (search || !work.known) ? work.options.size() : 1, *target_.gpu));
+      for (size_t i = 0; i < work.options.size(); ++i)
+        if (i == 0 || (timed_ && (search || !work.known))) wanted.push_back({&work, i});
+    VIVACE_TRY(generate(wanted, *target_.gpu, pool_));
     VIVACE_ASSIGN(images_, compile_all(works_, config_, target_, pool_));
     if (timed_) VIVACE_TRY(time(search));
     plan::Program program;
@@ -202,31 +205,43 @@ class CudaTuner {
 
   // Fills in the choices that differ from the works' first options.
   Status choose(plan::Program& program) {
+    std::vector<Status> made(nodes_.size());
+    pool_.run(static_cast<int64_t>(nodes_.size()), [&](int64_t task, int) {
+      const auto i = static_cast<size_t>(task);
+      made[i] = choose(i, program.choices[i]);
+    });
+    for (const Status& status : made) VIVACE_TRY(status);
     for (size_t i = 0; i < nodes_.size(); ++i) {
-      plan::Choice& choice = program.choices[i];
       const CudaWork* work = works_of_[i];
-      if (!work || work->options.empty()) {
-        choice.tactic = cuda::kHost;
-        continue;
-      }
-      const CudaOption& best = work->options[0];
-      choice.seconds = work->seconds();
-      if (choice.tactic == best.tactic->name && choice.configuration == best.configuration) continue;
-      choice.tactic = best.tactic->name;
-      choice.version = best.tactic->version;
-      choice.configuration = best.configuration;
-      choice.packed = best.packed;
-      // Constants that a tactic packs are the node's own, and another node with the same problem has others.
-      if (best.tactic->prepare && nodes_[i] != work->problem.node) {
-        VIVACE_ASSIGN(choice.packed,
-                      best.tactic->prepare(cpu::problem_of(*nodes_[i], at_), choice.configuration, *target_.gpu));
-      }
-      for (const cuda::Launch& launch : best.job.launches) {
+      if (!work || work->options.empty()) continue;
+      std::vector<Tensor>& packed = program.choices[i].packed;
+      packed = cuda::without_images(packed);
+      for (const cuda::Launch& launch : work->options[0].job.launches) {
         const std::string key = cuda::image_key(launch, target_.gpu->architecture());
         Tensor& image = packed_images_[key];
         if (!image.valid()) image = cuda::pack_image(key, images_.at(key));
-        choice.packed.push_back(image);
+        packed.push_back(image);
       }
+    }
+    return {};
+  }
+  Status choose(size_t i, plan::Choice& choice) const {
+    const CudaWork* work = works_of_[i];
+    if (!work || work->options.empty()) {
+      choice.tactic = cuda::kHost;
+      return {};
+    }
+    const CudaOption& best = work->options[0];
+    choice.seconds = work->seconds();
+    if (choice.tactic == best.tactic->name && choice.configuration == best.configuration) return {};
+    choice.tactic = best.tactic->name;
+    choice.version = best.tactic->version;
+    choice.configuration = best.configuration;
+    choice.packed = best.packed;
+    // Constants that a tactic packs are the node's own, and another node with the same problem has others.
+    if (best.tactic->prepare && nodes_[i] != work->problem.node) {
+      VIVACE_ASSIGN(choice.packed,
+                    best.tactic->prepare(cpu::problem_of(*nodes_[i], at_), choice.configuration, *target_.gpu));
     }
     return {};
   }

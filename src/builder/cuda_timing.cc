@@ -16,7 +16,7 @@ using cuda::Memory;
 // Operations of the reference that take some tenths of a second.
 constexpr double kMostHostFlops = 3e8;
 constexpr int kMostRepeats = 20;
-constexpr double kMostCopies = 1e9;  // bytes
+constexpr size_t kMostCopies = 20;
 
 // Sums in another order, results and weights of products rounded to the type; a wrong kernel is off by far more.
 double largest_error(DType type) { return type == DType::bf16 ? 4e-2 : type == DType::f16 ? 6e-3 : 1e-3; }
@@ -140,10 +140,10 @@ class Bench {
     return arguments;
   }
   Result<cuda::DevicePointer> copy(const Tensor& tensor, int run) {
-    const int most =
-        std::clamp(static_cast<int>(kMostCopies / static_cast<double>(tensor.bytes() + 1)), 1, kMostRepeats);
+    // As many as the flushed memory, which is larger than the cache, has room for.
+    const size_t most = std::clamp<size_t>(clock_.flushed() / std::max<size_t>(tensor.bytes(), 1) + 1, 1, kMostCopies);
     std::vector<Memory>& copies = copies_[tensor.data()];
-    const auto wanted = static_cast<size_t>(clock_.flushes() ? run % most : 0);
+    const size_t wanted = clock_.flushed() ? static_cast<size_t>(run) % most : 0;
     while (copies.size() <= wanted) {
       VIVACE_ASSIGN(Memory memory, upload(clock_.gpu(), tensor));
       copies.push_back(std::move(memory));

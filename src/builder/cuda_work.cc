@@ -91,14 +91,22 @@ Result<CudaWork> list_work(const ir::Node& node, const cuda::Problem& problem, c
   return work;
 }
 
-Status generate(CudaWork& work, size_t count, const cuda::Device& gpu) {
-  for (size_t i = 0; i < std::min(count, work.options.size()); ++i) {
-    CudaOption& option = work.options[i];
-    if (!option.job.launches.empty()) continue;
-    VIVACE_ASSIGN(option.job, option.tactic->generate(work.problem, option.configuration, gpu));
-    if (!option.tactic->prepare) continue;
-    VIVACE_ASSIGN(option.packed, option.tactic->prepare(work.problem, option.configuration, gpu));
-  }
+Status generate(const std::vector<Wanted>& wanted, const cuda::Device& gpu, ThreadPool& pool) {
+  std::vector<Status> made(wanted.size());
+  pool.run(static_cast<int64_t>(wanted.size()), [&](int64_t task, int) {
+    const auto i = static_cast<size_t>(task);
+    const cuda::Problem& problem = wanted[i].work->problem;
+    CudaOption& option = wanted[i].work->options[wanted[i].option];
+    made[i] = [&]() -> Status {
+      VIVACE_ASSIGN(option.job, option.tactic->generate(problem, option.configuration, gpu));
+      if (option.tactic->prepare) {
+        VIVACE_ASSIGN(option.packed, option.tactic->prepare(problem, option.configuration, gpu));
+      }
+      return {};
+    }();
+  });
+  for (size_t i = 0; i < made.size(); ++i)
+    if (!made[i].ok()) return made[i].within(wanted[i].work->problem.node->describe());
   return {};
 }
 

@@ -38,8 +38,12 @@ Result<CudaWork> list_work(const ir::Node& node, const cuda::Problem& problem, c
 /// Names an option in a cache, after the GPU. `when`: "", "cold", or the network it is a part of.
 std::string option_key(const CudaOption& option, const std::string& when, const std::string& problem);
 
-/// Writes the kernels and packs the constants of the first `count` options.
-Status generate(CudaWork& work, size_t count, const cuda::Device& gpu);
+/// Writes the kernels and packs the constants of these options.
+struct Wanted {
+  CudaWork* work;
+  size_t option;
+};
+Status generate(const std::vector<Wanted>& wanted, const cuda::Device& gpu, ThreadPool& pool);
 
 /// Machine code of every generated kernel, each distinct one once, on all threads.
 Result<CudaImages> compile_all(const CudaWorks& works, const BuildConfig& config, const cuda::Target& target,

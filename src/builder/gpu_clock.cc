@@ -56,7 +56,7 @@ Result<double> GpuClock::time(const Recording& recording, int replays) const {
     seconds += static_cast<double>(milliseconds) * 1e-3;
     return {};
   };
-  if (!flushes()) {
+  if (!flushed()) {
     VIVACE_TRY(span(replays));
     return seconds / replays;
   }

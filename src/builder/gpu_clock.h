@@ -36,7 +36,7 @@ class GpuClock {
   ~GpuClock();
   cuda::StreamHandle* stream() const { return stream_; }
   const std::shared_ptr<cuda::Gpu>& gpu() const { return gpu_; }
-  bool flushes() const { return flush_.bytes() > 0; }
+  size_t flushed() const { return flush_.bytes(); }
 
   Result<Recording> record(const std::function<Status(cuda::Queue&)>& put) const;
   /// Seconds of one replay, the mean of so many.
