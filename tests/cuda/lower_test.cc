@@ -151,6 +151,16 @@ TEST(Lower, MergesSlicesBehindShufflesAndSplitsOthers) {
   EXPECT_EQ(views_of(*graph, "Split"), "view ");
 }
 
+// Normalizations over channels: the transpositions around them take no kernel.
+TEST(Lower, TransposesChannelsInPlace) {
+  const auto graph = lowered(
+      "(%x: f32[2,8,3,5]) { %a = Conv(%x, const f32[16,8,1,1] random(1)) %b = Transpose(%a) {perm=[0,2,3,1]} %c = "
+      "MatMul(%b, const f32[16,24] random(2)) %d = Transpose(%c) {perm=[0,3,1,2]} %e = Conv(%d, const f32[8,24,1,1] "
+      "random(3)) return %e }");
+  EXPECT_EQ(ops_of(*graph), "vivace.Reorder Conv Transpose MatMul Transpose Conv vivace.Reorder");
+  EXPECT_EQ(views_of(*graph, "Transpose"), "view view ");
+}
+
 // What is between has another use.
 TEST(Lower, KeepsAConcatenationBeforeAShuffle) {
   const auto graph = lowered(

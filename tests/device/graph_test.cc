@@ -41,6 +41,11 @@ constexpr const char* kGraphs[] = {
     "%e = Concat(%p, %q, %r) {axis=1} %f = MaxPool(%e) {kernel_shape=[2,2]} %g, %h = Split(%f, const i64[2] {24, 24}) "
     "{axis=1} %i = Concat(%h, %g) {axis=1} %j = Conv(%i, const f32[116,48,1,1] random(6)) "
     "%k, %l = Split(%j, const i64[2] {58, 58}) {axis=1} %m = Relu(%l) %y = Concat(%k, %m) {axis=1} return %y, %abc }",
+    // Channels that a Transpose moves last, also as a part of a concatenation.
+    "(%x: f32[2,8,3,5]) { %a = Conv(%x, const f32[16,8,1,1] random(1)) %b = Transpose(%a) {perm=[0,2,3,1]} "
+    "%c = MatMul(%b, const f32[16,24] random(2)) %d = Transpose(%c) {perm=[0,3,1,2]} %e = Conv(%d, const f32[8,24,1,1] "
+    "random(3)) %f = Concat(%e, %d) {axis=1} %g = Transpose(%f) {perm=[0,2,3,1]} %h = Conv(%f, const f32[8,32,1,1] "
+    "random(4)) %i = Transpose(%e) {perm=[0,2,3,1]} return %g, %h, %i }",
     // A layer of a transformer; the sum that LSTM makes runs on the CPU.
     "(%x: f32[2,13,64]) { %n = LayerNormalization(%x, const f32[64] random(1), const f32[64] random(2)) "
     "%q = MatMul(%n, const f32[64,64] random(3)) %k = MatMul(%n, const f32[64,64] random(4)) "

@@ -268,10 +268,20 @@ bool is_free_reorder(const ir::Node& node, const ConcreteGraph& at) {
          (shape.size() >= 2 && shape[1] % block == 0 && elements(std::span(shape).subspan(2)) == 1);
 }
 
+// An image with its channels last is what a Transpose that moves them last makes of it, and the other way around.
+bool is_free_transpose(const ir::Node& node, const ConcreteGraph& at) {
+  const ir::Type &in = *at.type(node.input(0)), &out = *at.type(node.output());
+  const std::vector<int64_t> perm = node.attributes.integers("perm");
+  const auto full = [](const ir::Type& type) { return type.channel_block == (*type.shape())[1]; };
+  if (in.channel_block && !out.channel_block) return perm == std::vector<int64_t>{0, 2, 3, 1} && full(in);
+  return !in.channel_block && out.channel_block && perm == std::vector<int64_t>{0, 3, 1, 2} && full(out);
+}
+
 bool join(const ir::Node& node, const ConcreteGraph& at, Groups& groups) {
   if (is_alias(node)) return groups.join_view(node.output(), node.input(0), 0);
   if (node.op == "vivace.Reorder")
     return is_free_reorder(node, at) && groups.join_view(node.output(), node.input(0), 0);
+  if (node.op == "Transpose") return is_free_transpose(node, at) && groups.join_view(node.output(), node.input(0), 0);
   if (node.op == "Split") return join_split(node, at, groups);
   if (node.op == "Slice") return join_slice(node, at, groups);
   return false;

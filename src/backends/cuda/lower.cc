@@ -67,6 +67,30 @@ void merge_casts(ir::Graph& graph) {
 
 int64_t channels(const ir::Value* v) { return (*v->type.dims)[1].value(); }
 
+// A Transpose that moves channels last reads an image that has them there, and one that moves them back makes one:
+// where pixels have no more channels than the image these are views.
+void merge_transposes(ir::Graph& graph) {
+  const auto moves = [](const ir::Node& node, const std::vector<int64_t>& perm, const ir::Value* image) {
+    return node.op == "Transpose" && node.attributes.integers("perm") == perm && channels(image) % kChannelUnit == 0;
+  };
+  for (ir::Node* node : graph.node_list()) {
+    const ir::Node* const before = node->input(0) ? node->input(0)->producer() : nullptr;
+    if (!before || !before->input(0) || node->outputs().size() != 1) continue;
+    const bool keeps_type = before->input(0)->type.dtype == node->output()->type.dtype;
+    if (before->op == "vivace.Reorder" && before->input(0)->type.channel_block && keeps_type &&
+        before->input(0)->type.rank() == 4 && moves(*node, {0, 2, 3, 1}, before->input(0))) {
+      graph.set_input(node, 0, before->input(0));
+    } else if (node->op == "vivace.Reorder" && node->output()->type.channel_block && keeps_type &&
+               node->output()->type.rank() == 4 && moves(*before, {0, 3, 1, 2}, node->output())) {
+      ir::Node* const made = graph.add_node("Transpose", {before->input(0)}, 1, before->attributes, node->name, node);
+      made->output()->name = node->output()->name;
+      made->output()->type = node->output()->type;
+      graph.replace_uses(node->output(), made->output());
+    }
+  }
+  graph.erase_unused();
+}
+
 // Parts of a concatenation of channels get the distance between pixels of the whole, and outputs of a Split that of its
 // input, where each begins at a multiple of the unit: they then are views, into which their producers write and from
 // which their users read, and no kernel runs (cpu/placement.h finds the places).
@@ -172,6 +196,7 @@ Status lower(ir::Graph& graph, DType type) {
   VIVACE_TRY(cpu::assign_layouts(graph, policy));
   merge_casts(graph);
   Views().run(graph);
+  merge_transposes(graph);
   return ir::verify(graph);
 }
 

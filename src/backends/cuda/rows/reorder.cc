@@ -12,7 +12,21 @@ namespace {
 
 bool is_half(DType type) { return type == DType::f16 || type == DType::bf16; }
 
+// Between channels last and a row-major tensor that has them last by its shape.
+Verdict transpose_supports(const Problem& p) {
+  const TensorInfo &x = p.inputs[0], &y = p.outputs[0];
+  const TensorInfo& image = x.channel_block ? x : y;
+  const std::vector<int64_t> perm = p.attributes().integers("perm");
+  if (!x.channel_block == !y.channel_block) return no("both are laid out alike");
+  if (perm != (x.channel_block ? std::vector<int64_t>{0, 2, 3, 1} : std::vector<int64_t>{0, 3, 1, 2}))
+    return no("it does not move the channels last or back");
+  if (!is_half(x.type) || image.shape[1] % kChannelUnit || image.channel_block % kChannelUnit)
+    return no("channels last are f16 or bf16, here a multiple of 8 of them");
+  return image.bytes() > INT32_MAX ? no("more than 2^31 bytes") : yes();
+}
+
 Verdict supports(const Problem& p, const Device&) {
+  if (p.node->op == "Transpose") return transpose_supports(p);
   const TensorInfo &x = p.inputs[0], &y = p.outputs[0];
   if (x.shape.size() < 3) return no("not an image");
   for (const TensorInfo* t : {&x, &y}) {
@@ -108,12 +122,14 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
   Source source;
   source.add(prelude());
   source.add(std::string("using Last = ") + type_name((to_last ? y : x).type) + ";\n");
-  if (x.channel_block && y.channel_block) {
-    const int64_t vectors = tiles(channels, kChannelUnit);
-    source.add(kFunctions).constant("kPixels", images * pixels).constant("kVectors", vectors);
-    source.constant("kPitchIn", x.channel_block).constant("kPitch", y.channel_block);
+  if (p.node->op == "Transpose" || (x.channel_block && y.channel_block)) {
+    const Shape& image = x.channel_block ? x.shape : y.shape;
+    const int64_t vectors = tiles(image[1], kChannelUnit), all = image[0] * elements(std::span(image).subspan(2));
+    source.add(kFunctions).constant("kPixels", all).constant("kVectors", vectors);
+    source.constant("kPitchIn", x.channel_block ? x.channel_block : image[1]);
+    source.constant("kPitch", y.channel_block ? y.channel_block : image[1]);
     launch.source = source.add(kToPitch).text();
-    launch.grid[0] = blocks_for(images * pixels * vectors, launch.block);
+    launch.grid[0] = blocks_for(all * vectors, launch.block);
     return job_of_one(std::move(launch));
   }
   // 2048 elements a tile: up to 64 channels, as many pixels as there are, then more channels where those are few.
@@ -137,7 +153,7 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
 extern const Tactic reorder_tactic{
     .name = "cuda_reorder",
     .version = 1,
-    .operators = {"vivace.Reorder"},
+    .operators = {"vivace.Reorder", "Transpose"},
     .supports = supports,
     .estimate = estimate_bytes,
     .generate = generate,
