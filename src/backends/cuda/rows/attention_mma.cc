@@ -245,7 +245,8 @@ bool parse(const std::string& text, Configuration& c) {
 double clocks_of(const cpu::AttentionProblem& a, const Configuration& c, const Device& device) {
   const double blocks = static_cast<double>(a.batch * a.heads) * tiles(a.queries, c.rows());
   const double rounds = std::ceil(blocks / device.multiprocessors);
-  const auto fitting = static_cast<double>(static_cast<int64_t>(device.shared_bytes) / (c.shared_bytes(a) + 1024));
+  const int64_t beside = static_cast<int64_t>(device.shared_bytes) / (c.shared_bytes(a) + 1024);
+  const auto fitting = static_cast<double>(beside);
   const double at_once = std::max(1.0, std::min({rounds, fitting, 48.0 / (c.query_warps * c.key_warps)}));
   const double keys = static_cast<double>(tiles(a.keys, c.step())) * c.step() * (a.causal ? 0.6 : 1);
   const double loads = (keys + c.rows()) * static_cast<double>(a.depth + a.values) * 2 / 50;

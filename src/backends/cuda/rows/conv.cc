@@ -347,7 +347,8 @@ Verdict apart_supports(const Problem& p, const Device& device) {
 double transposed_estimate(const Problem& p, const std::string&, const Device& device) {
   Conv c;
   if (!conv_of(p, c)) return 1;
-  const double taps = static_cast<double>(elements(c.kernel)), channels = static_cast<double>(c.in_channels / c.groups);
+  const int64_t of_group = c.in_channels / c.groups;
+  const double taps = static_cast<double>(elements(c.kernel)), channels = static_cast<double>(of_group);
   const double sums = static_cast<double>(elements(p.outputs[0].shape));
   const double strides = static_cast<double>(elements(c.strides));
   return roofline_seconds(2 * sums * taps * (channels / strides + 8), 4 * cpu::bytes_of(p), 0.06, device);

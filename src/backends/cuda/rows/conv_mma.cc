@@ -556,7 +556,8 @@ double estimate_tile(const Conv& c, const Tile& t, const Device& device) {
                                               std::max<int64_t>(1, std::min(16, static_cast<int>(64 / warps)))));
   const double each = std::ceil(static_cast<double>(t.blocks(c)) / device.multiprocessors);
   const double waves = std::ceil(each / beside), together = std::min(each, beside);
-  const auto share = static_cast<double>((t.chunks(c) + t.cluster - 1) / t.cluster);
+  const int64_t of_block = (t.chunks(c) + t.cluster - 1) / t.cluster;
+  const auto share = static_cast<double>(of_block);
   const double chunks = share * static_cast<double>(t.patch() ? c.kernel_h * c.kernel_w : 1);  // of products
   const double loads =
       together * share * 128 *

@@ -328,9 +328,9 @@ double clocks_of(const GridProduct& product, const Configuration& c, const Devic
   const double blocks =
       static_cast<double>(tiles(g.m, c.tile.m)) * tiles(g.n, c.tile.n) * static_cast<double>(product.batch) * c.cluster;
   const double rounds = std::ceil(blocks / device.multiprocessors);
-  const double at_once = std::max<double>(
-      1, std::min({rounds, static_cast<double>(static_cast<int64_t>(device.shared_bytes) / (c.shared_bytes() + 1024)),
-                   std::floor(1536.0 / c.tile.threads())}));
+  const int64_t fitting = static_cast<int64_t>(device.shared_bytes) / (c.shared_bytes() + 1024);
+  const double at_once =
+      std::max<double>(1, std::min({rounds, static_cast<double>(fitting), std::floor(1536.0 / c.tile.threads())}));
   const double chunks = static_cast<double>(tiles(chunks_of(product), c.cluster));
   const double rate = (c.tile.groups ? 1800 : 1024) * std::min(1.0, at_once * c.tile.threads() / 32 / 8);
   const double products = chunks * c.tile.m * c.tile.n * kChunk / rate;
