@@ -226,6 +226,23 @@ INSTANTIATE_TEST_SUITE_P(
                "(%x: f32[2,3,5], %z: f32[2,3,1]) { %y = Concat(%x, %z) {axis=2} return %y }"}),
     [](const auto& info) { return std::string(info.param.file, std::strlen(info.param.file) - 3); });
 
+// A plan from elsewhere may ask for anything.
+TEST(Configurations, ThatNoRowGivesAreRefused) {
+  const Bound bound = problem_of(
+      "(%x: f32[1,64,9,9]) { %y = Conv(%x, const f32[32,64,3,3] random(1)) {pads=[1,1,1,1]} return %y }", DType::f16);
+  const Tactic* tactic = find_tactic("cuda_conv_mma");
+  for (const char* text :
+       {"", "64x32", "0x0 warps 0x0x0 cluster 0 group 0 stages 0", "64x32 warps 2x1x2 cluster 0 group 1 stages 3",
+        "64x32 warps 2x1x2 cluster 3 group 1 stages 3", "64x32 warps 2x1x2 cluster 1 group 0 stages 3",
+        "64x32 warps 2x1x2 cluster 1 group 1 stages 99", "64x32 warps 2x1x2 cluster 1 group 1 stages 3 patch 0x9",
+        "64x32 warps 2x1x2 cluster 1 group 1 stages 3 patch 99999x99999",
+        "64x32 warps 2x1x2 cluster 1 group 60000 stages 16"}) {
+    const Result<Job> job = tactic->generate(bound.problem, text, described());
+    ASSERT_FALSE(job.ok()) << text;
+    EXPECT_EQ(job.status().code(), Code::corrupt_file) << text;
+  }
+}
+
 TEST(Source, OffsetsMergeDimensionsOfOneStride) {
   EXPECT_EQ(strided_offset("i", {2, 3, 4}, {12, 4, 1}), "(i)");
   EXPECT_EQ(strided_offset("i", {2, 3, 4}, {0, 0, 0}), "0");
