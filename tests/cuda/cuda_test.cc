@@ -129,6 +129,9 @@ INSTANTIATE_TEST_SUITE_P(
                "64x64 warps 4x1x1 cluster 1 group 1 stages 4 patch 4x8 warp groups",
                "(%x: f32[1,200,7,8]) { %y = Conv(%x, const f32[60,200,3,3] random(1)) {pads=[1,1,1,1]} return %y }",
                DType::f16},
+        Golden{"lstm.cu", "cuda_lstm", "",
+               "(%x: f32[2,1,5]) { %y, %h, %c = LSTM(%x, const f32[1,24,5] random(1), const f32[1,24,6] random(2)) "
+               "{hidden_size=6} return %y, %c }"},
         Golden{"conv_mma_groups.cu", "cuda_conv_mma", "64x32 warps 4x1x2 cluster 1 group 2 stages 3 warp groups",
                "(%x: f32[2,64,9,9]) { %y = Conv(%x, const f32[30,64,1,1] random(1)) return %y }", DType::bf16},
         Golden{"conv_direct.cu", "cuda_conv_direct", "",

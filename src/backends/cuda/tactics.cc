@@ -25,6 +25,7 @@ namespace vivace::cuda {
   T(lrn_tactic)             \
   T(scan_tactic)            \
   T(reduce_tactic)          \
+  T(lstm_tactic)            \
   T(pool_tactic)            \
   T(reorder_tactic)         \
   T(move_channels_tactic)   \
