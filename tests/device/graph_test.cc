@@ -46,7 +46,7 @@ constexpr const char* kGraphs[] = {
     "%c = MatMul(%b, const f32[16,24] random(2)) %d = Transpose(%c) {perm=[0,3,1,2]} %e = Conv(%d, const f32[8,24,1,1] "
     "random(3)) %f = Concat(%e, %d) {axis=1} %g = Transpose(%f) {perm=[0,2,3,1]} %h = Conv(%f, const f32[8,32,1,1] "
     "random(4)) %i = Transpose(%e) {perm=[0,2,3,1]} return %g, %h, %i }",
-    // A layer of a transformer; the sum that LSTM makes runs on the CPU.
+    // A layer of a transformer, and a recurrence over what it makes.
     "(%x: f32[2,13,64]) { %n = LayerNormalization(%x, const f32[64] random(1), const f32[64] random(2)) "
     "%q = MatMul(%n, const f32[64,64] random(3)) %k = MatMul(%n, const f32[64,64] random(4)) "
     "%v = MatMul(%n, const f32[64,64] random(5)) %a = Attention(%q, %k, %v) {q_num_heads=4, kv_num_heads=4} "
