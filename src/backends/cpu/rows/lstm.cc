@@ -2,9 +2,7 @@
 // each.
 #include <cstring>
 
-#include "backends/cpu/kernels/attention.h"
-#include "backends/cpu/kernels/gemm.h"
-#include "backends/cpu/rows/rows.h"
+#include "backends/cpu/rows/jobs.h"
 
 namespace vivace::cpu {
 
@@ -12,36 +10,22 @@ namespace {
 
 constexpr int64_t kGates = 4;
 
-struct Lstm {
-  int64_t steps, batch, input, hidden, directions;
-  bool first_reversed;
-};
-
-Lstm lstm_of(const Problem& p) {
+Lstm sizes_of(const Problem& p) {
   const Shape &x = p.inputs[0].shape, &r = p.inputs[2].shape;
   return {x[0], x[1], x[2], r[2], r[0], p.attributes().text("direction", "forward") == "reverse"};
 }
 
 Verdict supports(const Problem& p, const Machine&) {
   if (!all_row_major(p)) return no("row-major only");
-  for (size_t i = 0; i < p.inputs.size(); ++i) {
-    if (i == 4 && p.has(4)) return no("sequence lengths");
-    if (p.has(i) && p.inputs[i].type != DType::f32) return no("f32 only");
-  }
+  Lstm l{};
+  if (Verdict verdict = lstm_of(p, l); !verdict) return verdict;
   for (const size_t i : {1, 2, 3, 7})
     if (p.has(i) && !p.inputs[i].constant) return no("the weights are not constant");
-  if (p.attributes().has("clip")) return no("clip");
-  if (p.attributes().integer("input_forget") != 0) return no("coupled gates");
-  if (p.attributes().integer("layout") != 0) return no("batch-major layout");
-  static constexpr const char* kUsual[] = {"Sigmoid", "Tanh", "Tanh"};
-  const std::vector<std::string> activations = p.attributes().texts("activations");
-  for (size_t i = 0; i < activations.size(); ++i)
-    if (activations[i] != kUsual[i % 3]) return no("activations other than the usual");
   return yes();
 }
 
 double estimate(const Problem& p, const std::string&, const Machine& machine) {
-  const Lstm l = lstm_of(p);
+  const Lstm l = sizes_of(p);
   const auto work = 2.0 * static_cast<double>(l.steps * l.batch * l.directions) *
                     static_cast<double>(kGates * l.hidden * (l.input + l.hidden));
   return roofline_seconds(work, bytes_of(p), 0.3, machine);
@@ -49,7 +33,7 @@ double estimate(const Problem& p, const std::string&, const Machine& machine) {
 
 // Three tensors: W and R of every direction, packed, and the sum of the two biases.
 Result<std::vector<Tensor>> prepare(const Problem& p, const std::string&, const Machine& machine) {
-  const Lstm l = lstm_of(p);
+  const Lstm l = sizes_of(p);
   const GemmKernels& gemm = gemm_kernels(machine.isa);
   const int64_t n = kGates * l.hidden;
   ThreadPool pool(1);
@@ -83,7 +67,7 @@ GemmProblem product(int64_t m, int64_t n, int64_t k) {
 }
 
 Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tensor>& packed, const Machine& machine) {
-  const Lstm l = lstm_of(p);
+  const Lstm l = sizes_of(p);
   const GemmKernels& gemm = gemm_kernels(machine.isa);
   const AttentionKernels& cell = attention_kernels(machine.isa);
   const int64_t n = kGates * l.hidden, state = l.batch * l.hidden;
@@ -127,6 +111,22 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
 }
 
 }  // namespace
+
+Verdict lstm_of(const Problem& p, Lstm& lstm) {
+  for (size_t i = 0; i < p.inputs.size(); ++i) {
+    if (i == 4 && p.has(4)) return no("sequence lengths");
+    if (p.has(i) && p.inputs[i].type != DType::f32) return no("f32 only");
+  }
+  if (p.attributes().has("clip")) return no("clip");
+  if (p.attributes().integer("input_forget") != 0) return no("coupled gates");
+  if (p.attributes().integer("layout") != 0) return no("batch-major layout");
+  static constexpr const char* kUsual[] = {"Sigmoid", "Tanh", "Tanh"};
+  const std::vector<std::string> activations = p.attributes().texts("activations");
+  for (size_t i = 0; i < activations.size(); ++i)
+    if (activations[i] != kUsual[i % 3]) return no("activations other than the usual");
+  lstm = sizes_of(p);
+  return yes();
+}
 
 extern const Tactic lstm_tactic{
     .name = "lstm",

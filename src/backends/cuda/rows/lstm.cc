@@ -8,29 +8,14 @@ namespace {
 constexpr int64_t kMostSteps = 4096;               // each is a launch
 constexpr int kWarps = 8, kRows = 8, kImages = 4;  // of a block; rows of the input, and of the batch, that a warp takes
 
-struct Lstm {
-  int64_t steps, batch, input, hidden, directions;
-  bool reversed;  // the only direction there is
-};
+using cpu::Lstm;
 
 bool asked_for(const Problem& p, size_t i) {
   return i < p.outputs.size() && p.outputs[i].present() && !p.node->output(i)->unused();
 }
 
 Verdict job_of(const Problem& p, Lstm& l) {
-  for (size_t i = 0; i < p.inputs.size(); ++i) {
-    if (i == 4 && p.has(4)) return no("sequence lengths");
-    if (p.has(i) && p.inputs[i].type != DType::f32) return no("f32 only");
-  }
-  if (p.attributes().has("clip")) return no("clip");
-  if (p.attributes().integer("input_forget") != 0) return no("coupled gates");
-  if (p.attributes().integer("layout") != 0) return no("batch-major layout");
-  static constexpr const char* kUsual[] = {"Sigmoid", "Tanh", "Tanh"};
-  const std::vector<std::string> activations = p.attributes().texts("activations");
-  for (size_t i = 0; i < activations.size(); ++i)
-    if (activations[i] != kUsual[i % 3]) return no("activations other than the usual");
-  const Shape &x = p.inputs[0].shape, &r = p.inputs[2].shape;
-  l = {x[0], x[1], x[2], r[2], r[0], p.attributes().text("direction", "forward") == "reverse"};
+  if (Verdict verdict = cpu::lstm_of(p, l); !verdict) return verdict;
   if (l.steps < 1 || l.batch < 1 || l.hidden < 1) return no("nothing to compute");
   if (l.steps > kMostSteps) return no("more than 4096 steps");
   if (l.directions * l.steps * l.batch * 4 * l.hidden > INT32_MAX || l.batch > 65535 * kImages)
@@ -152,7 +137,9 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
   advance.grid[1] = static_cast<unsigned>(l.directions);
   advance.grid[2] = tiles(l.batch, kImages);
   for (int64_t i = 0; i < l.steps; ++i) {
-    const auto time_of = [&](int64_t d) { return (l.directions == 2 ? d == 1 : l.reversed) ? l.steps - 1 - i : i; };
+    const auto time_of = [&](int64_t d) {
+      return (l.directions == 2 ? d == 1 : l.first_reversed) ? l.steps - 1 - i : i;
+    };
     const auto gates_of = [&](int64_t d) {
       return workspace(static_cast<size_t>((d * l.steps + time_of(d)) * of_step) * sizeof(float));
     };
