@@ -80,9 +80,7 @@ extern "C" __global__ void __launch_bounds__(256) attention(const T* __restrict_
 )";
 
 Result<Job> generate(const Problem& p, const std::string&, const Device&) {
-  cpu::AttentionProblem a;
-  if (const Verdict verdict = attention_in_shared(p, a); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const cpu::AttentionProblem a, supported<attention_in_shared>(p));
   Launch launch;
   launch.name = "attention";
   Source s;

@@ -291,9 +291,7 @@ std::vector<std::string> configurations(const Problem& p, const Device& device) 
 }
 
 Result<Job> generate(const Problem& p, const std::string& configuration, const Device& device) {
-  cpu::AttentionProblem a;
-  if (const Verdict verdict = mma_attention(p, a); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const cpu::AttentionProblem a, supported<mma_attention>(p));
   Configuration c;
   if (!parse(configuration, c) || c.shared_bytes(a) > static_cast<int64_t>(device.shared_bytes))
     return Status(Code::corrupt_file, p.node->describe() + ": configuration '" + configuration + "' does not fit");

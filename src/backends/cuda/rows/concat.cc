@@ -127,9 +127,7 @@ std::string by_element(const Parts& parts, Source& source, int64_t& units) {
 }
 
 Result<Job> generate(const Problem& p, const std::string&, const Device&) {
-  Parts parts;
-  if (const Verdict verdict = parts_of(p, parts); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const Parts parts, supported<parts_of>(p));
   if (parts.list.empty() || parts.rows == 0) return Job();
   Source source;
   source.add(prelude());

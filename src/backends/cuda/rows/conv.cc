@@ -47,12 +47,7 @@ Verdict conv_of(const Problem& p, Conv& c) {
   return yes();
 }
 
-Result<Conv> job_of(const Problem& p) {
-  Conv c;
-  if (const Verdict verdict = conv_of(p, c); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
-  return c;
-}
+Result<Conv> job_of(const Problem& p) { return supported<conv_of>(p); }
 
 void declare(Source& s, const Problem& p, const Conv& c) {
   constexpr const char* kAxes[] = {"D", "H", "W"};

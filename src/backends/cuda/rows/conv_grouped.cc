@@ -116,12 +116,7 @@ Result<Tile> tile_of(const Problem& p, const Grouped& c, const std::string& conf
   return Status(Code::corrupt_file, p.node->describe() + ": unknown configuration '" + configuration + "'");
 }
 
-Result<Grouped> grouped(const Problem& p) {
-  Grouped c;
-  if (const Verdict verdict = grouped_of(p, c); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
-  return c;
-}
+Result<Grouped> grouped(const Problem& p) { return supported<grouped_of>(p); }
 
 double grouped_estimate(const Problem& p, const std::string& configuration, const Device& device) {
   Grouped c;

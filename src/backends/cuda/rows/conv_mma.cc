@@ -17,12 +17,7 @@ Verdict conv_of(const Problem& p, ImageConv& c) {
   return c.in_pitch ? yes() : no("a row-major input");
 }
 
-Result<ImageConv> job_of(const Problem& p) {
-  ImageConv c;
-  if (const Verdict verdict = conv_of(p, c); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
-  return c;
-}
+Result<ImageConv> job_of(const Problem& p) { return supported<conv_of>(p); }
 
 std::vector<std::string> configurations(const Problem& p, const Device& device) {
   ImageConv c;

@@ -34,12 +34,7 @@ Verdict image_conv_of(const Problem& p, ImageConv& c) {
   return yes();
 }
 
-Result<ImageConv> image_conv(const Problem& p) {
-  ImageConv c;
-  if (const Verdict verdict = image_conv_of(p, c); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
-  return c;
-}
+Result<ImageConv> image_conv(const Problem& p) { return supported<image_conv_of>(p); }
 
 Source image_conv_source(const Problem& p, const ImageConv& c) {
   Source s;

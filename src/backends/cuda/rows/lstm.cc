@@ -98,9 +98,7 @@ extern "C" __global__ void __launch_bounds__(256) advance(const float* __restric
 )";
 
 Result<Job> generate(const Problem& p, const std::string&, const Device&) {
-  Lstm l{};
-  if (const Verdict verdict = job_of(p, l); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const Lstm l, supported<job_of>(p));
   Source numbers;
   numbers.add(prelude()).constant("kSteps", l.steps).constant("kBatch", l.batch).constant("kInput", l.input);
   numbers.constant("kHidden", l.hidden).constant("kWarps", kWarps).constant("kRows", kRows);

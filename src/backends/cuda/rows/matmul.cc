@@ -22,12 +22,7 @@ Verdict product_for_grid(const Problem& p, GridProduct& product) {
   return yes();
 }
 
-Result<GridProduct> grid_product(const Problem& p) {
-  GridProduct product;
-  if (const Verdict verdict = product_for_grid(p, product); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
-  return product;
-}
+Result<GridProduct> grid_product(const Problem& p) { return supported<product_for_grid>(p); }
 
 Source declare_product(const Problem& p, const GridProduct& product) {
   const cpu::GemmProblem& g = product.gemm();

@@ -404,9 +404,7 @@ Result<std::vector<Tensor>> prepare(const Problem& p, const std::string& configu
 }
 
 Result<Job> generate(const Problem& p, const std::string& configuration, const Device& device) {
-  GridProduct product;
-  if (const Verdict verdict = mma_product(p, product); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const GridProduct product, supported<mma_product>(p));
   Configuration c;
   if (!parse(configuration, c) || c.shared_bytes() > static_cast<int64_t>(device.shared_bytes) ||
       (c.cluster > 1 && device.major < 9) || (c.tile.groups && device.major != 9) ||

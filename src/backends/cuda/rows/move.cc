@@ -214,9 +214,7 @@ std::string by_tiles(const Move& move, size_t turn, Source& source, int64_t& blo
 }
 
 Result<Job> generate(const Problem& p, const std::string&, const Device&) {
-  Move move;
-  if (const Verdict verdict = move_of(p, move); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(Move move, supported<move_of>(p));
   if (elements(p.outputs[0].shape) == 0) return Job();
   merge(move);
   const bool value = move.pads && p.has(2);

@@ -279,9 +279,7 @@ void replace(std::string& text, std::string_view name, std::string_view by) {
 }
 
 Result<Job> generate(const Problem& p, const std::string&, const Device&) {
-  Plan plan;
-  if (const Verdict verdict = plan_of(p, plan); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const Plan plan, supported<plan_of>(p));
   const Family& f = *plan.family;
   const Sets& sets = plan.sets;
   const int64_t count = sets.kept.count(), size = sets.reduced.count();

@@ -131,9 +131,7 @@ extern "C" __global__ void __launch_bounds__(256) apply(const X* x, const float*
 )";
 
 Result<Job> generate(const Problem& p, const std::string&, const Device&) {
-  Plan plan;
-  if (const Verdict verdict = plan_of(p, plan); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const Plan plan, supported<plan_of>(p));
   Source common;
   common.add(prelude()).add(element_helpers());
   common.add(std::string("using X = ") + type_name(p.inputs[0].type) + ";\nusing S = " + type_name(p.inputs[1].type) +

@@ -179,9 +179,7 @@ std::string part_text(const Plan& plan, const std::string& parameters, const std
 }
 
 Result<Job> generate(const Problem& p, const std::string&, const Device&) {
-  Plan plan;
-  if (const Verdict verdict = plan_of(p, plan); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const Plan plan, supported<plan_of>(p));
   const Elementwise& what = plan.what;
   const TensorInfo& out = p.outputs[0];
   Launch launch;

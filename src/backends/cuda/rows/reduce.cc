@@ -309,9 +309,7 @@ Launch kernel_of(const Problem& p, const Plan& plan, const std::string& x, bool 
 }
 
 Result<Job> generate(const Problem& p, const std::string&, const Device&) {
-  Plan plan;
-  if (const Verdict verdict = plan_of(p, plan); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const Plan plan, supported<plan_of>(p));
   const std::string x = type_name(p.inputs[0].type);
   if (plan.parts == 1) return job_of_one(kernel_of(p, plan, x, false, false));
   Job job;

@@ -31,9 +31,7 @@ Verdict job_of(const Problem& p, cpu::ResizedImage& image) {
 }
 
 Result<std::vector<Tensor>> prepare(const Problem& p, const std::string&, const Device&) {
-  cpu::ResizedImage image;
-  if (const Verdict verdict = job_of(p, image); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const cpu::ResizedImage image, supported<job_of>(p));
   return std::vector<Tensor>{Tensor::of<int32_t>(image.rows.indices), Tensor::of<float>(image.rows.weights),
                              Tensor::of<int32_t>(image.columns.indices), Tensor::of<float>(image.columns.weights)};
 }
@@ -72,9 +70,7 @@ extern "C" __global__ void __launch_bounds__(256) resize(const T* __restrict__ x
 )";
 
 Result<Job> generate(const Problem& p, const std::string&, const Device&) {
-  cpu::ResizedImage image;
-  if (const Verdict verdict = job_of(p, image); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const cpu::ResizedImage image, supported<job_of>(p));
   const TensorInfo &x = p.inputs[0], &y = p.outputs[0];
   const int64_t lanes = x.channel_block ? kChannelUnit : 1;
   const int64_t vectors = x.channel_block ? tiles(x.shape[1], kChannelUnit) : 1;

@@ -20,6 +20,17 @@ Verdict supports_job(const Problem& p, const Device&) {
   return kJobOf(p, job);
 }
 
+/// And where the problem is known to be supported: the job that such a function works out.
+template <class Job>
+Job job_type(Verdict (*)(const Problem&, Job&));
+template <auto kJobOf>
+Result<decltype(job_type(kJobOf))> supported(const Problem& p) {
+  decltype(job_type(kJobOf)) job{};
+  if (const Verdict verdict = kJobOf(p, job); !verdict)
+    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  return job;
+}
+
 /// Tiles of one size that cover `size`.
 unsigned tiles(int64_t size, int64_t tile);
 

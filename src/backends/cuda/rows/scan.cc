@@ -72,9 +72,7 @@ extern "C" __global__ void __launch_bounds__(256) scan(const X* x, X* y) {
 )";
 
 Result<Job> generate(const Problem& p, const std::string&, const Device&) {
-  Lines lines;
-  if (const Verdict verdict = lines_of(p, lines); !verdict)
-    return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
+  VIVACE_ASSIGN(const Lines lines, supported<lines_of>(p));
   const DType type = p.inputs[0].type;
   const bool half = type == DType::f16 || type == DType::bf16, product = p.node->op == "CumProd";
   const int64_t count = lines.split.outer * lines.split.inner;
