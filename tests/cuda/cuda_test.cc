@@ -13,6 +13,7 @@
 #include "backends/cuda/executor.h"
 #include "backends/cuda/image.h"
 #include "backends/cuda/lower.h"
+#include "backends/cuda/rows/rows.h"
 #include "backends/cuda/source.h"
 #include "builder/builder.h"
 #include "cuda/graphs.h"
@@ -252,6 +253,19 @@ TEST(Source, OffsetsMergeDimensionsOfOneStride) {
   EXPECT_EQ(strided_offset("i", {2, 3, 4}, {0, 4, 1}), "(i % 12)");
   EXPECT_EQ(strided_offset("i", {2, 3, 4}, {12, 0, 1}), "(i % 4) + (i / 12) * 12");
   EXPECT_EQ(strided_offset("i", {5, 1}, {1, 7}), "(i)");
+}
+
+TEST(Source, SumsThatF16CannotHoldSaturate) {
+  const auto saturates = [](const ir::Attributes& attributes, DType type) {
+    return finish_function(attributes, type).find("return saturate(") != std::string::npos;
+  };
+  const ir::Attributes relu6 = {
+      {"activation", std::string("clip")}, {"activation_alpha", 0.0F}, {"activation_beta", 6.0F}};
+  EXPECT_TRUE(saturates({}, DType::f16));
+  EXPECT_TRUE(saturates({{"activation", std::string("relu")}}, DType::f16));
+  EXPECT_FALSE(saturates({}, DType::f32));
+  EXPECT_FALSE(saturates({}, DType::bf16));
+  EXPECT_FALSE(saturates(relu6, DType::f16)) << "nothing beyond 6 is left";
 }
 
 TEST(Source, LiteralsAreExact) {

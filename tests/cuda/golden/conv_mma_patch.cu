@@ -140,7 +140,8 @@ __device__ __forceinline__ void store_remote(unsigned, float4) {}
 #define PATCH 1
 #define WARP_GROUPS 0
 __device__ __forceinline__ float activate(float x) { return x; }
-__device__ __forceinline__ float finish(float sum, float bias, float residual) { return activate(sum + bias + residual); }
+__device__ __forceinline__ float saturate(float x) { return x != x ? x : fminf(fmaxf(x, -65504.0f), 65504.0f); }
+__device__ __forceinline__ float finish(float sum, float bias, float residual) { return saturate(activate(sum + bias + residual)); }
 
 constexpr int kWarps = kWarpsM * kWarpsN * kWarpsK, kThreads = 32 * kWarps;
 constexpr int kTileM = kM / kWarpsM, kTileN = kN / kWarpsN, kI = kTileM / 16, kJ = kTileN / 8;

@@ -168,7 +168,8 @@ __device__ __forceinline__ void multiply_group(float (*c)[4], const unsigned* a,
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(operand(b)));
 }
 __device__ __forceinline__ float activate(float x) { return x; }
-__device__ __forceinline__ float finish(float sum, float bias, float residual) { return activate(sum + bias + residual); }
+__device__ __forceinline__ float saturate(float x) { return x != x ? x : fminf(fmaxf(x, -65504.0f), 65504.0f); }
+__device__ __forceinline__ float finish(float sum, float bias, float residual) { return saturate(activate(sum + bias + residual)); }
 
 constexpr int kWarps = kWarpsM * kWarpsN * kWarpsK, kThreads = 32 * kWarps;
 constexpr int kTileM = kM / kWarpsM, kTileN = kN / kWarpsN, kI = kTileM / 16, kJ = kTileN / 8;

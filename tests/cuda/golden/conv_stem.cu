@@ -68,7 +68,8 @@ __device__ __forceinline__ unsigned pack(float l, float h) {
   return x;
 }
 __device__ __forceinline__ float activate(float x) { return x; }
-__device__ __forceinline__ float finish(float sum, float bias, float residual) { return activate(sum + bias + residual); }
+__device__ __forceinline__ float saturate(float x) { return x != x ? x : fminf(fmaxf(x, -65504.0f), 65504.0f); }
+__device__ __forceinline__ float finish(float sum, float bias, float residual) { return saturate(activate(sum + bias + residual)); }
 
 struct alignas(16) Words { unsigned v[4]; };
 __device__ __forceinline__ void finish_8(const float* sums, const float* bias, const Words& added, T* y, int pixel, int c) {

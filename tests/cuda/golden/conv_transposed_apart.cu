@@ -58,7 +58,8 @@ constexpr int kTile = 32;
 constexpr int kBias = 0;
 constexpr int kResidual = 0;
 __device__ __forceinline__ float activate(float x) { return x; }
-__device__ __forceinline__ float finish(float sum, float bias, float residual) { return activate(sum + bias + residual); }
+__device__ __forceinline__ float saturate(float x) { return x != x ? x : fminf(fmaxf(x, -65504.0f), 65504.0f); }
+__device__ __forceinline__ float finish(float sum, float bias, float residual) { return saturate(activate(sum + bias + residual)); }
 
 constexpr int kStep = 16, kR = kTile / 16;
 typedef float Factor[kStep][kTile + 4];

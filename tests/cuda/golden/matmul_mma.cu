@@ -45,7 +45,8 @@ __device__ __forceinline__ long long a_offset(long long i) { return 0; }
 __device__ __forceinline__ long long b_offset(long long i) { return 0; }
 __device__ __forceinline__ long long c_offset(long long i) { return 0; }
 __device__ __forceinline__ float activate(float x) { return x != x ? x : fmaxf(x, 0.0f); }
-__device__ __forceinline__ float finish(float sum, float bias, float residual) { return activate(sum + bias + residual); }
+__device__ __forceinline__ float saturate(float x) { return x != x ? x : fminf(fmaxf(x, -65504.0f), 65504.0f); }
+__device__ __forceinline__ float finish(float sum, float bias, float residual) { return saturate(activate(sum + bias + residual)); }
 
 __device__ __forceinline__ unsigned shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
 __device__ __forceinline__ void copy_16(unsigned to, const void* from, bool inside) {

@@ -273,7 +273,8 @@ Result<Job> direct_generate(const Problem& p, const std::string&, const Device&)
   declare(source, p, c);
   launch.arguments = conv_arguments(p, source);
   const bool transposed = p.node->op == "ConvTranspose";
-  launch.source = source.add(finish_function(p.attributes())).add(transposed ? kTransposed : kDirect).text();
+  launch.source =
+      source.add(finish_function(p.attributes(), p.outputs[0].type)).add(transposed ? kTransposed : kDirect).text();
   launch.grid[0] = blocks_for(elements(p.outputs[0].shape), launch.block);
   return job_of_one(std::move(launch));
 }
@@ -293,7 +294,10 @@ Result<Job> implicit_generate(const Problem& p, const std::string& configuration
   declare(source, p, c);
   source.constant("kTile", tile);
   launch.arguments = conv_arguments(p, source);
-  launch.source = source.add(finish_function(p.attributes())).add(kProducts).add(apart ? kApart : kImplicit).text();
+  launch.source = source.add(finish_function(p.attributes(), p.outputs[0].type))
+                      .add(kProducts)
+                      .add(apart ? kApart : kImplicit)
+                      .text();
   launch.grid[0] = tiles(elements(apart ? c.in : c.out), tile);
   launch.grid[1] = tiles(c.out_channels / c.groups * (apart ? elements(c.kernel) : 1), tile);
   launch.grid[2] = static_cast<unsigned>(c.batch * c.groups);
@@ -353,7 +357,7 @@ double transposed_estimate(const Problem& p, const std::string&, const Device& d
 
 extern const Tactic conv_implicit_tactic{
     .name = "cuda_conv_implicit",
-    .version = 3,
+    .version = 4,
     .operators = {"Conv", "vivace.FusedConv"},
     .supports = implicit_supports,
     .configurations = implicit_configurations,
@@ -362,7 +366,7 @@ extern const Tactic conv_implicit_tactic{
 };
 extern const Tactic conv_direct_tactic{
     .name = "cuda_conv_direct",
-    .version = 2,
+    .version = 3,
     .operators = {"Conv", "vivace.FusedConv"},
     .supports = supports_job<Conv, conv_of>,
     .estimate = direct_estimate,
@@ -371,7 +375,7 @@ extern const Tactic conv_direct_tactic{
 
 extern const Tactic conv_apart_tactic{
     .name = "cuda_conv_transposed_apart",
-    .version = 1,
+    .version = 2,
     .operators = {"ConvTranspose"},
     .supports = apart_supports,
     .configurations = implicit_configurations,
@@ -381,7 +385,7 @@ extern const Tactic conv_apart_tactic{
 
 extern const Tactic conv_transposed_tactic{
     .name = "cuda_conv_transposed",
-    .version = 2,
+    .version = 3,
     .operators = {"ConvTranspose"},
     .supports = supports_job<Conv, conv_of>,
     .estimate = transposed_estimate,

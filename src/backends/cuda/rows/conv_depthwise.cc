@@ -311,7 +311,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
 
 extern const Tactic conv_depthwise_tactic{
     .name = "cuda_conv_depthwise",
-    .version = 2,
+    .version = 3,
     .operators = {"Conv", "vivace.FusedConv"},
     .supports = supports_job<ImageConv, depthwise_of>,
     .configurations = configurations,

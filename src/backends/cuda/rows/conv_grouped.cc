@@ -383,7 +383,7 @@ double direct_estimate(const Problem& p, const std::string&, const Device& devic
 
 extern const Tactic conv_grouped_tactic{
     .name = "cuda_conv_grouped",
-    .version = 2,
+    .version = 3,
     .operators = {"Conv", "vivace.FusedConv"},
     .supports = grouped_supports,
     .configurations = grouped_configurations,
@@ -394,7 +394,7 @@ extern const Tactic conv_grouped_tactic{
 
 extern const Tactic conv_last_tactic{
     .name = "cuda_conv_direct_last",
-    .version = 1,
+    .version = 2,
     .operators = {"Conv", "vivace.FusedConv"},
     .supports = supports_job<ImageConv, image_conv_of>,
     .estimate = direct_estimate,

@@ -109,7 +109,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   s.add(mma_functions()).add(t.patch() ? "#define PATCH 1\n" : "#define PATCH 0\n");
   s.add(t.warp_groups ? "#define WARP_GROUPS 1\n" + group_functions(t.n, p.outputs[0].type)
                       : "#define WARP_GROUPS 0\n");
-  s.add(finish_function(p.attributes())).add(conv_mma_kernel());
+  s.add(finish_function(p.attributes(), p.outputs[0].type)).add(conv_mma_kernel());
   launch.source = s.text();
   return job_of_one(std::move(launch));
 }
@@ -118,7 +118,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
 
 extern const Tactic conv_mma_tactic{
     .name = "cuda_conv_mma",
-    .version = 1,
+    .version = 2,
     .operators = {"Conv", "vivace.FusedConv"},
     .supports = supports,
     .configurations = configurations,

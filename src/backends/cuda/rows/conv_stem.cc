@@ -339,7 +339,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
 
 extern const Tactic conv_stem_tactic{
     .name = "cuda_conv_stem",
-    .version = 4,
+    .version = 5,
     .operators = {"Conv", "vivace.FusedConv"},
     .supports = supports,
     .configurations = configurations,

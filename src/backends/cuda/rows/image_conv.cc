@@ -74,7 +74,7 @@ __device__ __forceinline__ unsigned pack(float l, float h) {
   return x;
 }
 )");
-  s.add(finish_function(p.attributes()));
+  s.add(finish_function(p.attributes(), p.outputs[0].type));
   return s.add(R"(
 struct alignas(16) Words { unsigned v[4]; };
 __device__ __forceinline__ void finish_8(const float* sums, const float* bias, const Words& added, T* y, int pixel, int c) {

@@ -46,7 +46,8 @@ Source declare_product(const Problem& p, const GridProduct& product) {
   offset("a_offset", a);
   offset("b_offset", b);
   offset("c_offset", c);
-  return s.add(finish_function(p.node->op == "vivace.FusedMatMul" ? p.attributes() : ir::Attributes()));
+  return s.add(
+      finish_function(p.node->op == "vivace.FusedMatMul" ? p.attributes() : ir::Attributes(), p.outputs[0].type));
 }
 
 std::vector<Argument> product_arguments(const GridProduct& product, bool packed_b) {
@@ -357,7 +358,7 @@ Result<Job> rows_generate(const Problem& p, const std::string& configuration, co
 
 extern const Tactic matmul_rows_tactic{
     .name = "cuda_matmul_rows",
-    .version = 2,
+    .version = 3,
     .operators = {"MatMul", "Gemm", "vivace.FusedMatMul"},
     .supports = rows_supports,
     .configurations = rows_configurations,
@@ -367,7 +368,7 @@ extern const Tactic matmul_rows_tactic{
 };
 extern const Tactic matmul_tiled_tactic{
     .name = "cuda_matmul_tiled",
-    .version = 2,
+    .version = 3,
     .operators = {"MatMul", "Gemm", "vivace.FusedMatMul"},
     .supports = tiled_supports,
     .configurations = tiled_configurations,

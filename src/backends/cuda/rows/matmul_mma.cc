@@ -443,7 +443,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
 
 extern const Tactic matmul_mma_tactic{
     .name = "cuda_matmul_mma",
-    .version = 5,
+    .version = 6,
     .operators = {"MatMul", "Gemm", "vivace.FusedMatMul"},
     .supports = supports,
     .configurations = configurations,

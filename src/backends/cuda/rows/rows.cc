@@ -10,7 +10,23 @@ bool all_f32(const Problem& p) {
          std::all_of(p.outputs.begin(), p.outputs.end(), is_f32);
 }
 
-std::string finish_function(const ir::Attributes& attributes) {
+namespace {
+
+// Whether the activation leaves nothing that is too large for f16.
+bool stays_in_f16(const cpu::Epilogue& e) {
+  if (e.residual_last) return false;
+  switch (e.activation) {
+    case cpu::Activation::clip: return e.alpha >= -65504 && e.beta <= 65504;
+    case cpu::Activation::sigmoid:
+    case cpu::Activation::hard_sigmoid:
+    case cpu::Activation::tanh: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+std::string finish_function(const ir::Attributes& attributes, DType made) {
   const cpu::Epilogue epilogue = cpu::epilogue_of(attributes);
   const std::string alpha = literal(epilogue.alpha), beta = literal(epilogue.beta);
   std::string activated;
@@ -32,10 +48,17 @@ std::string finish_function(const ir::Attributes& attributes) {
   // NaN stays NaN where fmaxf would drop it.
   if (epilogue.activation == cpu::Activation::relu || epilogue.activation == cpu::Activation::clip)
     activated = "x != x ? x : " + activated;
-  return "__device__ __forceinline__ float activate(float x) { return " + activated +
-         "; }\n"
-         "__device__ __forceinline__ float finish(float sum, float bias, float residual) { return " +
-         (epilogue.residual_last ? "activate(sum + bias) + residual" : "activate(sum + bias + residual)") + "; }\n";
+  std::string finished = epilogue.residual_last ? "activate(sum + bias) + residual" : "activate(sum + bias + residual)";
+  std::string functions = "__device__ __forceinline__ float activate(float x) { return " + activated + "; }\n";
+  if (made == DType::f16 && !stays_in_f16(epilogue)) {
+    functions +=
+        "__device__ __forceinline__ float saturate(float x) { return x != x ? x : fminf(fmaxf(x, -65504.0f), "
+        "65504.0f); "
+        "}\n";
+    finished = "saturate(" + finished + ")";
+  }
+  return functions + "__device__ __forceinline__ float finish(float sum, float bias, float residual) { return " +
+         finished + "; }\n";
 }
 
 unsigned tiles(int64_t size, int64_t tile) { return static_cast<unsigned>((size + tile - 1) / tile); }

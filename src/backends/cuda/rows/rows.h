@@ -10,8 +10,10 @@ namespace vivace::cuda {
 /// All inputs that are there, and all outputs, are f32.
 bool all_f32(const Problem& p);
 
-/// The C function `float finish(float sum, float bias, float residual)` that a fused node's attributes ask for.
-std::string finish_function(const ir::Attributes& attributes);
+/// The C function `float finish(float sum, float bias, float residual)` that a fused node's attributes ask for. What
+/// f16 cannot hold becomes the largest number that it can: one such sum would otherwise make a whole network inf or
+/// NaN.
+std::string finish_function(const ir::Attributes& attributes, DType made);
 
 /// Most rows work out their job in one function, `Verdict job_of(const Problem&, Job&)`; as a row's `supports`:
 template <class Job, Verdict (*kJobOf)(const Problem&, Job&)>
