@@ -161,6 +161,22 @@ TEST(Lower, TransposesChannelsInPlace) {
   EXPECT_EQ(views_of(*graph, "Transpose"), "view view ");
 }
 
+// As the product of all three at once makes them, and beside a product for the queries.
+TEST(Lower, ReadsQueriesKeysAndValuesWhereTheyAreMade) {
+  const auto graph = lowered(
+      "(%x: f32[2,5,56], %c: f32[2,7,16], %m: f32[5,7]) { %v, %q, %k = Split(%x, const i64[3] {8, 32, 16}) {axis=-1} "
+      "%a = Attention(%q, %k, %v) {q_num_heads=4, kv_num_heads=2} %s, %t = Split(%c, const i64[2] {8, 8}) {axis=2} "
+      "%b = Attention(%v, %s, %t, %m) {q_num_heads=2, kv_num_heads=2, scale=0.5} return %a, %b }");
+  EXPECT_EQ(ops_of(*graph), "Cast vivace.PackedAttention Cast Cast vivace.PackedAttention Cast Cast");
+}
+
+TEST(Lower, SplitsOtherDimensionsBeforeAttention) {
+  const auto graph = lowered(
+      "(%x: f32[2,12,8]) { %q, %k = Split(%x, const i64[2] {5, 7}) {axis=1} %a = Attention(%q, %k, %k) {q_num_heads=2, "
+      "kv_num_heads=2} return %a }");
+  EXPECT_EQ(ops_of(*graph), "Cast Split Attention Cast");
+}
+
 // What is between has another use.
 TEST(Lower, KeepsAConcatenationBeforeAShuffle) {
   const auto graph = lowered(

@@ -82,6 +82,12 @@ constexpr const char* kMoreCases[] = {
     "(%q: f32[2,70,36], %k: f32[2,257,12], %v: f32[2,257,7], %m: bool[2,1,1,257]) { %y = Attention(%q, %k, %v, %m) "
     "{q_num_heads=3, kv_num_heads=1, is_causal=1} return %y }",
     "(%q: f32[1,2,129,128], %k: f32[1,2,400,128], %v: f32[1,2,400,96]) { %y = Attention(%q, %k, %v) return %y }",
+    "(%x: f32[2,130,384]) { %y = vivace.PackedAttention(%x) {q_num_heads=2, kv_num_heads=2, sources=[0,0,0], "
+    "begins=[0,128,256], sizes=[128,128,128]} return %y }",
+    "(%x: f32[2,37,61], %m: bool[37,37]) { %y = vivace.PackedAttention(%x, %m) {q_num_heads=3, kv_num_heads=1, "
+    "is_causal=1, sources=[0,0,0], begins=[7,43,0], sizes=[36,12,7]} return %y }",
+    "(%q: f32[2,5,50], %kv: f32[2,67,36], %m: f32[2,1,5,67]) { %y = vivace.PackedAttention(%q, %kv, %m) "
+    "{q_num_heads=2, kv_num_heads=2, sources=[0,1,1], begins=[2,0,20], sizes=[20,20,16]} return %y }",
     "(%x: f32[64,65,66]) { %y = Transpose(%x) {perm=[2,0,1]} return %y }",
     "(%x: f32[2,6,5,7]) { %y = ConvTranspose(%x, const f32[6,4,3,2] random(1), const f32[8] random(2)) {group=2, "
     "strides=[2,3], pads=[1,0,0,1], dilations=[1,2], output_padding=[1,2]} return %y }",

@@ -6,6 +6,7 @@
 
 #include "backends/cpu/layouts.h"
 #include "backends/cuda/channels.h"
+#include "backends/cuda/pack_attention.h"
 
 namespace vivace::cuda {
 
@@ -177,7 +178,8 @@ class Views {
 }  // namespace
 
 Status lower(ir::Graph& graph, DType type) {
-  if (type == DType::f32) return {};
+  pack_attention(graph);
+  if (type == DType::f32) return ir::verify(graph);
   cpu::LayoutPolicy policy;
   policy.type = type;
   policy.block = [](int64_t channels) {

@@ -1,5 +1,5 @@
 // Attention of any floating-point type: a block for each query of each head, its scores in shared memory in f32.
-#include "backends/cuda/rows/rows.h"
+#include "backends/cuda/rows/attention.h"
 
 namespace vivace::cuda {
 
@@ -7,10 +7,10 @@ namespace {
 
 constexpr int64_t kSharedScores = 11 << 10;  // floats; 44 KB need no permission
 
-Verdict attention_in_shared(const Problem& p, cpu::AttentionProblem& a) {
+Verdict attention_in_shared(const Problem& p, AttentionJob& a) {
   const DType type = p.outputs[0].type;
   if (type != DType::f32 && type != DType::f16 && type != DType::bf16) return no("f32, f16 and bf16 only");
-  if (const Verdict verdict = cpu::typed_attention_of(p, type, a); !verdict) return verdict;
+  if (const Verdict verdict = attention_job(p, type, a); !verdict) return verdict;
   if (a.keys + a.depth > kSharedScores) return no("more keys than shared memory holds");
   if (a.keys < 1 || a.queries > 65535 || a.batch * a.heads > INT32_MAX) return no("more queries than a grid takes");
   return yes();
@@ -80,15 +80,15 @@ extern "C" __global__ void __launch_bounds__(256) attention(const T* __restrict_
 )";
 
 Result<Job> generate(const Problem& p, const std::string&, const Device&) {
-  VIVACE_ASSIGN(const cpu::AttentionProblem a, supported<attention_in_shared>(p));
+  VIVACE_ASSIGN(const AttentionJob a, supported<attention_in_shared>(p));
   Launch launch;
   launch.name = "attention";
   Source s;
-  s.add(prelude()).add(std::string("using T = ") + type_name(p.outputs[0].type) +
-                       ";\nusing Mask = " + type_name(p.inputs[p.has(3) ? 3 : 0].type) + ";\n");
+  s.add(prelude()).add(std::string("using T = ") + type_name(p.outputs[0].type) + ";\nusing Mask = " + mask_type(p, a) +
+                       ";\n");
   s.constant("kHeads", a.heads).constant("kKvHeads", a.kv_heads ? a.kv_heads : a.heads).constant("kKeys", a.keys);
   s.constant("kDepth", a.depth).constant("kValues", a.values).constant("kCausal", a.causal);
-  s.constant("kPosition", a.position).constant("kMasked", p.has(3)).real("kScale", a.scale);
+  s.constant("kPosition", a.position).constant("kMasked", a.mask_input >= 0).real("kScale", a.scale);
   const auto strides = [&](const char* name, const cpu::AttentionProblem::Strides& of) {
     const std::string k = name;
     s.add("constexpr long long " + k + "Batch = " + std::to_string(of.batch) + ", " + k +
@@ -104,7 +104,7 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
   launch.source = s.add(kAttention).text();
   launch.grid[0] = static_cast<unsigned>(a.batch * a.heads);
   launch.grid[1] = static_cast<unsigned>(a.queries);
-  launch.arguments = {input(0), input(1), input(2), input(p.has(3) ? 3 : 0), output()};
+  launch.arguments = attention_arguments(p, a);
   launch.waits = true;
   return job_of_one(std::move(launch));
 }
@@ -114,8 +114,8 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
 extern const Tactic attention_tactic{
     .name = "cuda_attention",
     .version = 2,
-    .operators = {"Attention"},
-    .supports = supports_job<cpu::AttentionProblem, attention_in_shared>,
+    .operators = {"Attention", "vivace.PackedAttention"},
+    .supports = supports_job<AttentionJob, attention_in_shared>,
     .estimate = estimate_flops<5>,
     .generate = generate,
 };

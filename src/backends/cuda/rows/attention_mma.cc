@@ -10,8 +10,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "backends/cuda/rows/attention.h"
 #include "backends/cuda/rows/mma.h"
-#include "backends/cuda/rows/rows.h"
 #include "backends/cuda/rows/tile_loads.h"
 
 namespace vivace::cuda {
@@ -205,15 +205,15 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention(const T* __rest
 
 constexpr int64_t kWidest = 128;  // head size: beyond it registers run out
 
-Verdict mma_attention(const Problem& p, cpu::AttentionProblem& a) {
+Verdict mma_attention(const Problem& p, AttentionJob& a) {
   const DType type = p.outputs[0].type;
   if (type != DType::f16 && type != DType::bf16) return no("f16 and bf16 only");
-  if (const Verdict verdict = cpu::typed_attention_of(p, type, a); !verdict) return verdict;
+  if (const Verdict verdict = attention_job(p, type, a); !verdict) return verdict;
   if (a.depth > kWidest || a.values > kWidest) return no("heads of more than 128 elements");
   if (a.keys < 1 || a.depth < 1 || a.values < 1) return no("nothing to attend to");
   if (a.batch * a.heads > INT32_MAX || tiles(a.queries, 16) > 65535) return no("more queries than a grid takes");
-  for (const TensorInfo* t : {&p.inputs[0], &p.inputs[1], &p.inputs[2]})
-    if (t->bytes() > INT32_MAX) return no("more than 2^31 bytes");
+  for (const AttentionJob::Part& part : a.parts)
+    if (p.inputs[static_cast<size_t>(part.input)].bytes() > INT32_MAX) return no("more than 2^31 bytes");
   return yes();
 }
 
@@ -259,14 +259,14 @@ double clocks_of(const cpu::AttentionProblem& a, const Configuration& c, const D
 
 double estimate(const Problem& p, const std::string& configuration, const Device& device) {
   constexpr double kClock = 1.7e9;
-  cpu::AttentionProblem a;
+  AttentionJob a;
   Configuration c;
   if (!mma_attention(p, a) || !parse(configuration, c)) return 1;
   return 1e-6 + clocks_of(a, c, device) / kClock;
 }
 
 std::vector<std::string> configurations(const Problem& p, const Device& device) {
-  cpu::AttentionProblem a;
+  AttentionJob a;
   if (!mma_attention(p, a)) return {};
   std::vector<std::pair<double, std::string>> found;
   for (const int queries : {1, 2, 4, 8})
@@ -291,33 +291,34 @@ std::vector<std::string> configurations(const Problem& p, const Device& device) 
 }
 
 Result<Job> generate(const Problem& p, const std::string& configuration, const Device& device) {
-  VIVACE_ASSIGN(const cpu::AttentionProblem a, supported<mma_attention>(p));
+  VIVACE_ASSIGN(const AttentionJob a, supported<mma_attention>(p));
   Configuration c;
   if (!parse(configuration, c) || c.shared_bytes(a) > static_cast<int64_t>(device.shared_bytes))
     return Status(Code::corrupt_file, p.node->describe() + ": configuration '" + configuration + "' does not fit");
   Launch launch;
   launch.name = "attention";
   Source s;
-  s.add(prelude()).add(std::string("using T = ") + type_name(p.outputs[0].type) +
-                       ";\nusing Mask = " + type_name(p.inputs[p.has(3) ? 3 : 0].type) + ";\n");
+  s.add(prelude()).add(std::string("using T = ") + type_name(p.outputs[0].type) + ";\nusing Mask = " + mask_type(p, a) +
+                       ";\n");
   s.add(mma_functions()).add(tile_functions());
   s.constant("kHeads", a.heads).constant("kKvHeads", a.kv_heads ? a.kv_heads : a.heads);
   s.constant("kQueries", a.queries).constant("kKeys", a.keys).constant("kDepth", a.depth).constant("kValues", a.values);
-  s.constant("kCausal", a.causal).constant("kPosition", a.position).constant("kMasked", p.has(3));
+  s.constant("kCausal", a.causal).constant("kPosition", a.position).constant("kMasked", a.mask_input >= 0);
   s.real("kScale", a.scale);
   s.constant("kQueryWarps", c.query_warps).constant("kKeyWarps", c.key_warps);
   s.constant("kWarpKeys", c.warp_keys).constant("kSlots", c.slots);
-  const auto strides = [&](const std::string& name, const cpu::AttentionProblem::Strides& of, int64_t width) {
+  const auto strides = [&](const std::string& name, const cpu::AttentionProblem::Strides& of, int64_t width,
+                           int64_t begin = 0) {
     s.add("constexpr long long " + name + "Batch = " + std::to_string(of.batch) + ", " + name +
           "Head = " + std::to_string(of.head) + ", " + name + "Row = " + std::to_string(of.row) + ";\n");
     int vector = 8;
-    for (const int64_t stride : {of.batch, of.head, of.row, width})
+    for (const int64_t stride : {of.batch, of.head, of.row, width, begin})
       while (stride % vector) vector /= 2;
     s.constant(name + "Vector", vector);
   };
-  strides("kQ", a.q, a.depth);
-  strides("kK", a.k, a.depth);
-  strides("kV", a.v, a.values);
+  strides("kQ", a.q, a.depth, a.parts[0].begin);
+  strides("kK", a.k, a.depth, a.parts[1].begin);
+  strides("kV", a.v, a.values, a.parts[2].begin);
   strides("kOut", a.out, a.values);
   s.add("constexpr long long kMaskBatch = " + std::to_string(a.mask.batch) +
         ", kMaskHead = " + std::to_string(a.mask.head) + ", kMaskQuery = " + std::to_string(a.mask.query) +
@@ -327,13 +328,13 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   launch.grid[1] = tiles(a.queries, c.rows());
   launch.block = static_cast<unsigned>(32 * c.query_warps * c.key_warps);
   launch.shared_bytes = static_cast<unsigned>(c.shared_bytes(a));
-  launch.arguments = {input(0), input(1), input(2), input(p.has(3) ? 3 : 0), output()};
+  launch.arguments = attention_arguments(p, a);
   launch.waits = true;
   return job_of_one(std::move(launch));
 }
 
 Verdict supports(const Problem& p, const Device& device) {
-  if (const Verdict verdict = supports_job<cpu::AttentionProblem, mma_attention>(p, device); !verdict) return verdict;
+  if (const Verdict verdict = supports_job<AttentionJob, mma_attention>(p, device); !verdict) return verdict;
   return configurations(p, device).empty() ? no("fewer queries and keys than a tile has, or more than fit") : yes();
 }
 
@@ -342,7 +343,7 @@ Verdict supports(const Problem& p, const Device& device) {
 extern const Tactic attention_mma_tactic{
     .name = "cuda_attention_mma",
     .version = 1,
-    .operators = {"Attention"},
+    .operators = {"Attention", "vivace.PackedAttention"},
     .supports = supports,
     .configurations = configurations,
     .estimate = estimate,
