@@ -19,14 +19,20 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// By effort: options compiled and timed per problem, seconds for each, and limits of the search in place.
+// By effort: options compiled and timed per problem; rounds of those that differ least from the best so far, and how
+// many in each; seconds for each option, and limits of the search in place.
 struct Effort {
   size_t options;
+  int rounds;
+  size_t neighbours;
   double seconds;
   SearchLimits search;
 };
-constexpr Effort kEfforts[] = {{1, 0, {}},          {4, 0.0005, {}},       {8, 0.001, {1, 3}},
-                               {24, 0.002, {4, 6}}, {40, 0.005, {15, 12}}, {1000, 0.02, {60, 40}}};
+constexpr Effort kEfforts[] = {{1, 0, 0, 0, {}},          {4, 0, 0, 0.0005, {}},        {8, 1, 4, 0.001, {1, 3}},
+                               {16, 2, 8, 0.002, {4, 6}}, {24, 4, 12, 0.005, {15, 12}}, {1000, 0, 0, 0.02, {60, 40}}};
+
+// Seconds by which a cache says that an option is wrong.
+constexpr double kWrong = 1e6;
 
 // Constants of a program beyond this share of the cache do not stay in it between runs.
 constexpr double kCachedShare = 0.5;
@@ -74,15 +80,15 @@ class CudaTuner {
   Result<plan::Program> run() {
     VIVACE_ASSIGN(at_, cpu::concretize(*graph_, shapes_));
     VIVACE_TRY(list());
-    if (timed_) remember();
-    const bool search = timed_ && effort_.search.seconds > 0 && !placed_;
+    if (timed_) VIVACE_TRY(time());
+    const bool search = timed_ && effort_.search.seconds > 0 && !remember_places();
     std::vector<Wanted> wanted;
     for (auto& [key, work] : works_)
       for (size_t i = 0; i < work.options.size(); ++i)
-        if (i == 0 || (timed_ && (search || !work.known))) wanted.push_back({&work, i});
-    VIVACE_TRY(generate(wanted, *target_.gpu, pool_));
-    VIVACE_ASSIGN(images_, compile_all(works_, config_, target_, pool_));
-    if (timed_) VIVACE_TRY(time(search));
+        if (i == 0 || (search && work.options[i].candidate.refused.empty())) wanted.push_back({&work, i});
+    VIVACE_TRY(make(wanted));
+    if (search)
+      for (auto& [key, work] : works_) VIVACE_TRY(load(work));
     plan::Program program;
     program.graph = graph_;
     program.choices.resize(nodes_.size());
@@ -126,32 +132,65 @@ class CudaTuner {
     return forced.check();
   }
 
-  // Takes times from the cache where it knows all of a problem's, and what was chosen in place.
-  void remember() {
-    placed_ = config_.cache != nullptr;
-    for (auto& [key, work] : works_) {
-      if (work.options.size() < 2 || !config_.cache) continue;
-      std::vector<double> seconds;
-      for (const CudaOption& option : work.options)
-        if (const auto found = config_.cache->find(cache_key(option, cold_ ? "cold" : "", work)))
-          seconds.push_back(*found);
-      work.known = seconds.size() == work.options.size();
-      if (!work.known) {
-        placed_ = false;
-        continue;
+  // Writes and compiles the kernels of options that have none yet.
+  Status make(std::vector<Wanted> wanted) {
+    std::erase_if(wanted, [](const Wanted& w) { return !w.work->options[w.option].job.launches.empty(); });
+    VIVACE_TRY(generate(wanted, *target_.gpu, pool_));
+    return compile_all(wanted, config_, target_, pool_, images_);
+  }
+
+  // Loads the kernels of options that have not been loaded yet.
+  Status load(CudaWork& work) {
+    for (CudaOption& option : work.options)
+      while (option.kernels.size() < option.job.launches.size() && option.candidate.refused.empty()) {
+        const cuda::Launch& launch = option.job.launches[option.kernels.size()];
+        VIVACE_ASSIGN(std::shared_ptr<cuda::Kernel> kernel,
+                      cuda::Kernel::load(gpu_, images_.at(cuda::image_key(launch, target_.gpu->architecture())),
+                                         launch.name, launch.shared_bytes, launch.cluster));
+        option.kernels.push_back(std::move(kernel));
       }
-      for (size_t i = 0; i < seconds.size(); ++i) work.options[i].candidate.seconds = seconds[i];
-      report_.from_cache += static_cast<int>(seconds.size());
-      rank(work);
-      const auto at = std::find_if(work.options.begin(), work.options.end(), [&, &w = work](const CudaOption& option) {
-        return config_.cache->find(cache_key(option, network_, w)).has_value();
-      });
-      placed_ = placed_ && at != work.options.end();
-      if (at != work.options.end()) std::rotate(work.options.begin(), at, at + 1);
+    return {};
+  }
+
+  static bool is_new(const CudaOption& o) { return o.candidate.seconds <= 0 && o.candidate.refused.empty(); }
+
+  // Takes the times of new options from the cache, where it knows all of them.
+  bool recall(CudaWork& work) {
+    if (!config_.cache) return false;
+    std::vector<std::pair<Candidate*, double>> found;
+    for (CudaOption& option : work.options) {
+      if (!is_new(option)) continue;
+      const auto seconds = config_.cache->find(cache_key(option, cold_ ? "cold" : "", work));
+      if (!seconds) return false;
+      found.emplace_back(&option.candidate, *seconds);
     }
-    if (!placed_)  // a search begins with what is fastest alone
-      for (auto& [key, work] : works_)
-        if (work.known) rank(work);
+    for (const auto& [candidate, seconds] : found) {
+      if (seconds < kWrong)
+        candidate->seconds = seconds;
+      else
+        candidate->refused = "it was wrong when it was timed";
+    }
+    report_.from_cache += static_cast<int>(found.size());
+    rank(work);
+    return true;
+  }
+
+  // What was chosen in place comes first, where the cache knows that of all problems.
+  bool remember_places() {
+    std::vector<std::pair<CudaWork*, size_t>> places;
+    for (auto& [key, work] : works_) {
+      if (work.options.size() < 2) continue;
+      const auto at = std::find_if(work.options.begin(), work.options.end(), [&, &w = work](const CudaOption& option) {
+        return w.known && config_.cache && config_.cache->find(cache_key(option, network_, w));
+      });
+      if (at == work.options.end()) return false;  // a search begins with what is fastest alone
+      places.emplace_back(&work, at - work.options.begin());
+    }
+    for (const auto& [work, i] : places) {
+      const auto at = work->options.begin() + static_cast<std::ptrdiff_t>(i);
+      std::rotate(work->options.begin(), at, at + 1);
+    }
+    return true;
   }
 
   static void rank(CudaWork& work) {
@@ -163,43 +202,65 @@ class CudaTuner {
                      [&](const CudaOption& a, const CudaOption& b) { return cost(a) < cost(b); });
   }
 
-  // Times every problem that has several options and is not known; the fastest comes first.
-  Status time(bool search) {
+  // Times every problem that has several options, then in rounds what differs least from its best; the fastest comes
+  // first.
+  Status time() {
     VIVACE_ASSIGN(gpu_, cuda::Gpu::open(target_.gpu->ordinal));
     const cuda::Gpu::Scope scope(*gpu_);
     VIVACE_ASSIGN(const auto clock, GpuClock::open(gpu_, cold_ ? 2 * target_.gpu->l2_bytes : 0));
-    size_t done = 0;
-    for (auto& [key, work] : works_) {
-      if (config_.progress &&
-          !config_.progress("tune", static_cast<double>(done++) / static_cast<double>(works_.size())))
-        return {Code::cancelled, "the build was cancelled"};
-      if (work.options.size() < 2 || (work.known && !search)) continue;
-      if (!work.known && left() <= 0) {
-        report_.notes.push_back("the time budget ran out; '" + work.problem.node->name + "' was chosen by estimate");
-        continue;
+    for (int round = 0; round <= effort_.rounds && (round == 0 || left() > 0); ++round) {
+      std::vector<CudaWork*> works;
+      std::vector<Wanted> wanted;
+      for (auto& [key, work] : works_) {
+        if (work.options.size() + work.spare.size() < 2) continue;
+        if (round > 0 && add_neighbours(work, effort_.neighbours) == 0) continue;
+        const bool known = recall(work);
+        work.known = known && (round == 0 || work.known);
+        if (known) continue;
+        works.push_back(&work);
+        for (size_t i = 0; i < work.options.size(); ++i)
+          if (is_new(work.options[i])) wanted.push_back({&work, i});
       }
-      for (CudaOption& option : work.options)
-        for (const cuda::Launch& launch : option.job.launches) {
-          VIVACE_ASSIGN(std::shared_ptr<cuda::Kernel> kernel,
-                        cuda::Kernel::load(gpu_, images_.at(cuda::image_key(launch, target_.gpu->architecture())),
-                                           launch.name, launch.shared_bytes, launch.cluster));
-          option.kernels.push_back(std::move(kernel));
-        }
-      if (work.known) continue;
-      if (const Status status = time_on_gpu(work.problem, work.options, *clock, pool_, effort_.seconds); !status.ok())
-        return status.within(work.problem.node->describe());
-      report_.timed += static_cast<int>(work.options.size());
-      for (CudaOption& option : work.options) {
-        if (!config_.cache || option.candidate.seconds <= 0) continue;
-        const std::string name = cache_key(option, cold_ ? "cold" : "", work);
-        config_.cache->put(name, option.candidate.seconds);
-        option.candidate.seconds = *config_.cache->find(name);  // as the next build will find it
+      VIVACE_TRY(make(wanted));
+      size_t done = 0;
+      for (CudaWork* work : works) {
+        const double share = static_cast<double>(done++) / static_cast<double>(works.size());
+        if (config_.progress && !config_.progress("tune", (round + share) / (effort_.rounds + 1)))
+          return {Code::cancelled, "the build was cancelled"};
+        VIVACE_TRY(time(*work, *clock));
       }
-      rank(work);
-      if (const Candidate& best = work.options[0].candidate; !best.refused.empty())
-        return {Code::internal, work.problem.node->describe() + ": every kernel is wrong: " + best.tactic + " " +
-                                    best.configuration + ": " + best.refused};
     }
+    return {};
+  }
+
+  Status time(CudaWork& work, const GpuClock& clock) {
+    if (left() <= 0) {
+      if (work.options[0].candidate.seconds <= 0)
+        report_.notes.push_back("the time budget ran out; '" + work.problem.node->name + "' was chosen by estimate");
+      return {};
+    }
+    VIVACE_TRY(load(work));
+    // The best so far goes along: where the reference is too slow, others are compared with it.
+    std::vector<CudaOption> timed, others;
+    for (size_t i = 0; i < work.options.size(); ++i)
+      (i == 0 || is_new(work.options[i]) ? timed : others).push_back(std::move(work.options[i]));
+    work.options = std::move(others);
+    if (const Status status = time_on_gpu(work.problem, timed, clock, pool_, effort_.seconds); !status.ok())
+      return status.within(work.problem.node->describe());
+    report_.timed += static_cast<int>(timed.size());
+    for (CudaOption& option : timed) {
+      if (config_.cache) {
+        const std::string name = cache_key(option, cold_ ? "cold" : "", work);
+        config_.cache->put(name, option.candidate.refused.empty() ? option.candidate.seconds : kWrong);
+        // As the next build will find it.
+        if (option.candidate.refused.empty()) option.candidate.seconds = *config_.cache->find(name);
+      }
+      work.options.push_back(std::move(option));
+    }
+    rank(work);
+    if (const Candidate& best = work.options[0].candidate; !best.refused.empty())
+      return {Code::internal, work.problem.node->describe() + ": every kernel is wrong: " + best.tactic + " " +
+                                  best.configuration + ": " + best.refused};
     return {};
   }
 
@@ -323,7 +384,6 @@ class CudaTuner {
   CudaWorks works_;
   std::vector<CudaWork*> works_of_;  // by node
   std::string network_;              // names all problems together
-  bool placed_ = false;              // the cache has what was chosen in place
   CudaImages images_;
   std::map<std::string, Tensor> packed_images_;
   std::shared_ptr<cuda::Gpu> gpu_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <set>
 
 #include "backends/cuda/compiler.h"
 #include "backends/cuda/image.h"
@@ -17,6 +18,25 @@ struct Place {
   double recorded = kNever;
   int rank = 0;  // among the options of its tactic, by estimate
 };
+
+// The numbers and words of a configuration: of "64x32 stages 2" there are four.
+std::vector<std::string> words_of(const std::string& configuration) {
+  std::vector<std::string> words(1);
+  for (const char c : configuration) {
+    if (c == ' ' || c == 'x')
+      words.emplace_back();
+    else
+      words.back() += c;
+  }
+  return words;
+}
+
+// How many are not the same.
+size_t difference(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  size_t count = std::max(a.size(), b.size());
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) count -= a[i] == b[i];
+  return count;
+}
 
 }  // namespace
 
@@ -85,10 +105,32 @@ Result<CudaWork> list_work(const ir::Node& node, const cuda::Problem& problem, c
     return a.first.rank < b.first.rank;
   });
   std::vector<CudaOption> ordered;
-  for (size_t i = 0; i < std::min(most, places.size()); ++i)
-    ordered.push_back(std::move(work.options[places[i].second]));
+  for (size_t i = 0; i < places.size(); ++i)
+    (i < most ? ordered : work.spare).push_back(std::move(work.options[places[i].second]));
   work.options = std::move(ordered);
   return work;
+}
+
+size_t add_neighbours(CudaWork& work, size_t most) {
+  if (work.options.empty()) return 0;
+  const CudaOption& best = work.options[0];
+  const std::vector<std::string> wanted = words_of(best.configuration);
+  std::vector<std::pair<size_t, size_t>> places;  // how far each is
+  for (size_t i = 0; i < work.spare.size(); ++i)
+    if (work.spare[i].tactic == best.tactic)
+      places.emplace_back(difference(wanted, words_of(work.spare[i].configuration)), i);
+  std::stable_sort(places.begin(), places.end());
+  places.resize(std::min(most, places.size()));
+  std::set<size_t> taken;
+  for (const auto& [far, i] : places) {
+    work.options.push_back(work.spare[i]);
+    taken.insert(i);
+  }
+  std::vector<CudaOption> left;
+  for (size_t i = 0; i < work.spare.size(); ++i)
+    if (!taken.contains(i)) left.push_back(std::move(work.spare[i]));
+  work.spare = std::move(left);
+  return places.size();
 }
 
 Status generate(const std::vector<Wanted>& wanted, const cuda::Device& gpu, ThreadPool& pool) {
@@ -110,17 +152,16 @@ Status generate(const std::vector<Wanted>& wanted, const cuda::Device& gpu, Thre
   return {};
 }
 
-Result<CudaImages> compile_all(const CudaWorks& works, const BuildConfig& config, const cuda::Target& target,
-                               ThreadPool& pool) {
+Status compile_all(const std::vector<Wanted>& wanted, const BuildConfig& config, const cuda::Target& target,
+                   ThreadPool& pool, CudaImages& images) {
   const std::string architecture = target.gpu->architecture();
-  CudaImages images;
-  std::map<std::string, const cuda::Launch*> wanted;
-  for (const auto& [key, work] : works)
-    for (const CudaOption& option : work.options)
-      for (const cuda::Launch& launch : option.job.launches) wanted[cuda::image_key(launch, architecture)] = &launch;
-  if (wanted.empty()) return images;
+  std::map<std::string, const cuda::Launch*> launches;
+  for (const Wanted& w : wanted)
+    for (const cuda::Launch& launch : w.work->options[w.option].job.launches)
+      if (const std::string key = cuda::image_key(launch, architecture); !images.contains(key)) launches[key] = &launch;
+  if (launches.empty()) return {};
   VIVACE_TRY(cuda::compiler_version().status());
-  const std::vector<std::pair<std::string, const cuda::Launch*>> list(wanted.begin(), wanted.end());
+  const std::vector<std::pair<std::string, const cuda::Launch*>> list(launches.begin(), launches.end());
   std::vector<Result<std::string>> made(list.size(), std::string());
   std::atomic<size_t> done = 0;
   std::atomic<bool> cancelled = false;
@@ -131,12 +172,12 @@ Result<CudaImages> compile_all(const CudaWorks& works, const BuildConfig& config
     const double share = static_cast<double>(++done) / static_cast<double>(list.size());
     if (thread == 0 && config.progress && !config.progress("compile", share)) cancelled = true;
   });
-  if (cancelled) return Status(Code::cancelled, "the build was cancelled");
+  if (cancelled) return {Code::cancelled, "the build was cancelled"};
   for (size_t i = 0; i < list.size(); ++i) {
     if (!made[i].ok()) return made[i].status();
     images[list[i].first] = *std::move(made[i]);
   }
-  return images;
+  return {};
 }
 
 }  // namespace vivace::builder

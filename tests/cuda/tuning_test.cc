@@ -88,6 +88,33 @@ TEST(CudaWork, EachTacticsBestComesBeforeAnyonesSecond) {
   EXPECT_EQ(first, tactics);
 }
 
+TEST(CudaWork, NeighboursDifferLeastFromTheBest) {
+  const Listed listed;
+  Result<CudaWork> work = listed.work(RecordedTimes(TimingCache(), described()), 1);
+  ASSERT_TRUE(work.ok());
+  ASSERT_EQ(work->options.size(), 1u);
+  const CudaOption& spare = work->spare.front();
+  work->options.front().tactic = spare.tactic;
+  const auto configured = [&](const char* text) {
+    CudaOption option = spare;
+    option.configuration = text;
+    return option;
+  };
+  CudaOption other = configured("64x32 warps 4x1 stages 3");
+  other.tactic = cuda::all_tactics().front() == spare.tactic ? cuda::all_tactics().back() : cuda::all_tactics().front();
+  work->options = {configured("64x32 warps 4x1 stages 3")};
+  work->spare = {configured("16x16 warps 4x1 stages 2"), other, configured("64x32 warps 2x1 stages 2 together"),
+                 configured("64x16 warps 4x1 stages 3"), configured("64x32 warps 4x1 stages 4")};
+  EXPECT_EQ(add_neighbours(*work, 3), 3u);
+  std::vector<std::string> texts;
+  for (const CudaOption& option : work->options) texts.push_back(option.configuration);
+  EXPECT_EQ(texts, (std::vector<std::string>{"64x32 warps 4x1 stages 3", "64x16 warps 4x1 stages 3",
+                                             "64x32 warps 4x1 stages 4", "16x16 warps 4x1 stages 2"}));
+  ASSERT_EQ(work->spare.size(), 2u) << "another tactic's is none";
+  EXPECT_EQ(add_neighbours(*work, 3), 1u);
+  EXPECT_EQ(add_neighbours(*work, 3), 0u);
+}
+
 TEST(ForcedTactics, NameNodesAndPartsOfThemAndHaveToNameSomething) {
   const Listed listed;
   const ForcedTactics by_part({"product=t"}), by_operator({"MatMul=t"}), by_nobody({"prod=t"});

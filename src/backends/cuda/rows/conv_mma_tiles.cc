@@ -203,7 +203,7 @@ std::vector<ConvTile> tiles_for(const ImageConv& c, const Device& device) {
     }
   }
   std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  constexpr size_t kMost = 64;
+  constexpr size_t kMost = 256;
   std::vector<ConvTile> best;
   for (size_t i = 0; i < all.size() && i < kMost; ++i) best.push_back(all[i].second);
   return best;
