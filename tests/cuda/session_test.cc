@@ -312,8 +312,25 @@ TEST(Queue, OnlyAKernelThatWaitsStartsEarlyAndOnlyAfterAKernel) {
   const Launch other{.name = "f", .source = "", .arguments = {}};
   char a = 1, b = 0;
   Queue queue(*gpu, stream);
+  // Put into the stream by a library, of which the queue sees nothing.
+  struct Call final : LibraryCall {
+    explicit Call(const Gpu& gpu) : driver(gpu.driver()) {}
+    Status put(StreamHandle* stream, const std::vector<DevicePointer>& arguments) const override {
+      VIVACE_CUDA(driver, cuMemcpyDtoDAsync_v2(arguments[0], arguments[1], 1, stream));
+      return {};
+    }
+    const Driver& driver;
+  };
+  Launch library;
+  library.call = std::make_shared<Call>(*gpu);
+  const std::vector<DevicePointer> addresses = {reinterpret_cast<DevicePointer>(&b),
+                                                reinterpret_cast<DevicePointer>(&a)};
   for (int round = 0; round < 2; ++round) {
     EXPECT_TRUE(queue.launch(*kernel, waiting, {}).ok());
+    EXPECT_TRUE(queue.launch(*kernel, waiting, {}).ok());
+    b = 0;
+    EXPECT_TRUE(queue.launch(*kernel, library, addresses).ok());
+    EXPECT_EQ(b, 1);
     EXPECT_TRUE(queue.launch(*kernel, waiting, {}).ok());
     EXPECT_TRUE(queue.launch(*kernel, other, {}).ok());
     EXPECT_TRUE(queue.launch(*kernel, waiting, {}).ok());

@@ -38,6 +38,7 @@ class Gpu {
   bool launches_early() const { return launches_early_; }
   ~Gpu();
   const Driver& driver() const { return *driver_; }
+  const void* context() const { return context_; }  // tells it from others
 
   /// Makes the GPU's context current in this thread, and afterwards what was current before. Meanwhile memory may be
   /// taken although somebody captures a stream.
@@ -110,7 +111,7 @@ class Stream {
 class Kernel {
  public:
   /// `image`: a cubin of one kernel called `name` that uses so much dynamic shared memory, in clusters of so many
-  /// blocks.
+  /// blocks. Of an empty image an empty kernel, which stands where a library is called instead.
   static Result<std::shared_ptr<Kernel>> load(std::shared_ptr<Gpu> gpu, const std::string& image,
                                               const std::string& name, unsigned shared_bytes, unsigned cluster);
   ~Kernel();

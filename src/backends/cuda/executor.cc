@@ -121,7 +121,8 @@ Result<bool> Executor::bind_kernels(size_t i, const Problem& problem, Step& step
   if (!tactic || !tactic->supports(problem, device_)) {
     tactic = nullptr;
     for (const Tactic* other : all_tactics())
-      if (!tactic && other->runs(problem.node->op) && other->supports(problem, device_)) tactic = other;
+      if (!tactic && other->library.empty() && other->runs(problem.node->op) && other->supports(problem, device_))
+        tactic = other;
     if (!tactic) return false;
     configuration = tactic->configurations ? tactic->configurations(problem, device_).front() : "";
   }
@@ -129,6 +130,7 @@ Result<bool> Executor::bind_kernels(size_t i, const Problem& problem, Step& step
   if (tactic->name != choice.tactic && tactic->prepare) {
     VIVACE_ASSIGN(packed, tactic->prepare(problem, configuration, device_));
   }
+  const Gpu::Scope scope(*gpu_);  // in whose context a library works
   VIVACE_ASSIGN(Job job, tactic->generate(problem, configuration, device_));
   for (Launch& launch : job.launches) {
     Result<std::shared_ptr<Kernel>> made = kernel(launch, choice);

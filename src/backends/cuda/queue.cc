@@ -5,6 +5,10 @@
 namespace vivace::cuda {
 
 Status Queue::launch(const Kernel& kernel, const Launch& launch, std::vector<DevicePointer> arguments) {
+  if (launch.call) {
+    after_kernel_ = false;  // a library's kernels do not say when the next may start
+    return launch.call->put(stream_, arguments);
+  }
   std::vector<void*> parameters;
   for (DevicePointer& argument : arguments) parameters.push_back(&argument);
   std::array<LaunchAttribute, 2> attributes{};

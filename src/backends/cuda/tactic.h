@@ -1,6 +1,7 @@
 // A tactic of the GPU: a row that says which problems it can do, and writes the kernels for exactly the problem given.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -8,6 +9,7 @@
 
 #include "backends/cpu/tactic.h"
 #include "backends/cuda/device.h"
+#include "backends/cuda/driver_api.h"
 
 namespace vivace::cuda {
 
@@ -31,6 +33,14 @@ inline Argument workspace(size_t offset = 0) { return {Argument::Kind::workspace
 inline Argument fault() { return {Argument::Kind::fault, 0, 0}; }
 inline Argument packed(int i) { return {Argument::Kind::packed, i, 0}; }
 
+/// Work that the host puts into a stream by a call of a library, instead of a kernel (vendor.h). Any thread may; the
+/// GPU's context is current. What it needs of the library lives as long as it does.
+class LibraryCall {
+ public:
+  virtual ~LibraryCall() = default;
+  virtual Status put(StreamHandle* stream, const std::vector<DevicePointer>& arguments) const = 0;
+};
+
 /// One kernel and how it is launched. Sizes are numbers in its source; its parameters are addresses alone.
 struct Launch {
   std::string name;    // of the function in `source`
@@ -43,6 +53,8 @@ struct Launch {
   /// the one before it still runs.
   bool waits = false;
   std::vector<Argument> arguments;
+  std::shared_ptr<const LibraryCall> call =
+      {};  // in place of a kernel: then there is no source, and nothing waits early
 };
 
 /// What runs a node at concrete shapes: kernels one after the other.
@@ -60,6 +72,9 @@ struct Tactic {
   std::string_view name;
   int version;                              // changes when kernels, packed weights or results do
   std::vector<std::string_view> operators;  // it may run; empty: any
+  /// The vendor's library that it calls ("cudnn"), empty: none. Such a row supports problems of a GPU that is here
+  /// where the library is, and is chosen only where a build allows that library.
+  std::string_view library = {};
   Verdict (*supports)(const Problem&, const Device&);
   /// Variants worth timing, most promising first; nullptr: one, the empty text.
   std::vector<std::string> (*configurations)(const Problem&, const Device&) = nullptr;
@@ -67,7 +82,8 @@ struct Tactic {
   double (*estimate)(const Problem&, const std::string& configuration, const Device&);
   /// Constants as this tactic wants them; nullptr: it takes them as they are.
   Result<std::vector<Tensor>> (*prepare)(const Problem&, const std::string& configuration, const Device&) = nullptr;
-  /// The kernels; a pure function of its arguments. Only for problems that it supports.
+  /// The kernels; a pure function of its arguments, and of the library where it calls one. Only for problems that it
+  /// supports.
   Result<Job> (*generate)(const Problem&, const std::string& configuration, const Device&);
 };
 
