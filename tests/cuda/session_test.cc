@@ -96,6 +96,23 @@ TEST(Enqueue, WorksWhileTheStreamIsCapturedUnlessTheCpuHasToRun) {
   }
 }
 
+TEST(Run, CopiesNeitherWhatOneKernelReadsNorWhatNothingReads) {
+  const Opened opened = open(
+      "(%x: f32[2,3], %z: f32[2,3], %c: f32[2,3]) { %a = Relu(%x) %b = Neg(%a) %y = Add(%b, %z) %w = Exp(%z) "
+      "return %y, %w, %b, %c }",
+      true);
+  const auto& instance = static_cast<const Instance&>(*opened.instance);
+  EXPECT_EQ(instance.direct_inputs, (std::vector<bool>{true, false, false}));
+  EXPECT_EQ(instance.direct_outputs, (std::vector<bool>{true, true, false, false}));
+  const Opened simple = open("(%x: f32[2,3]) { %y = Relu(%x) return %y }", true);
+  const Tensor x = ir::random_tensor(DType::f32, {2, 3}, 1);
+  std::vector<Tensor> outputs;
+  fail_null_driver("cuMemcpyHtoDAsync_v2");
+  const Status status = simple.session->run(*simple.instance, {x.view()}, outputs);
+  fail_null_driver("");
+  EXPECT_TRUE(status.ok()) << status.message();
+}
+
 TEST(Enqueue, AndTimingNeedAGpu) {
   const std::shared_ptr<ir::Graph> graph = graph_of("(%x: f32[2,3]) { %y = Relu(%x) return %y }");
   Result<builder::BuildResult> built = builder::build(graph->clone(), {});

@@ -27,6 +27,28 @@ bool makes_nothing(const ir::Node& node, const cpu::ConcreteGraph& at) {
                      [&](const ir::Value* v) { return elements(*at.type(v)->shape()) == 0; });
 }
 
+// What one kernel reads, or writes and nothing reads, need not be copied first: over the bus it comes as fast.
+void find_direct(Instance& i) {
+  constexpr size_t kMostBytes = size_t{4} << 20;  // a kernel may read the edges of its tiles twice
+  std::vector<int> reads(i.inputs.size()), uses(i.outputs.size());
+  const auto count = [&](const Address& a) {
+    if (a.base == Address::Base::input) ++reads[a.index];
+    if (a.base == Address::Base::output) ++uses[a.index];
+  };
+  for (const Step& step : i.steps)
+    for (const std::vector<Address>& arguments : step.arguments)
+      for (const Address& a : arguments) count(a);
+  for (const Instance::Copy& copy : i.copies) {  // on the GPU
+    if (copy.from.base == Address::Base::input) reads[copy.from.index] = 2;
+    if (copy.from.base == Address::Base::output) uses[copy.from.index] = 2;
+    uses[copy.output] = 2;
+  }
+  for (size_t k = 0; k < reads.size(); ++k)
+    i.direct_inputs.push_back(!i.any_on_host && reads[k] == 1 && i.input_bytes[k] <= kMostBytes);
+  for (size_t k = 0; k < uses.size(); ++k)
+    i.direct_outputs.push_back(!i.any_on_host && uses[k] == 1 && i.output_bytes[k] <= kMostBytes);
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Executor>> Executor::create(plan::Program program, const Device& device,
@@ -317,6 +339,7 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
     VIVACE_ASSIGN(const Address from, address_of(v, true));
     if (made->output_bytes[o] > 0) made->copies.push_back({o, from});
   }
+  find_direct(*made);
   made->memory.arena_bytes = made->bytes;
   made->memory.largest_live = placement.largest_live;
   made->memory.live = placement.live;

@@ -63,6 +63,8 @@ struct Instance final : backends::Instance {
   std::vector<Step> steps;
   std::vector<size_t> inputs, outputs;  // where they are in the session's memory
   std::vector<size_t> input_bytes, output_bytes;
+  // Inputs and outputs that kernels may as well read and write in the host's pinned memory.
+  std::vector<bool> direct_inputs, direct_outputs;
   std::vector<Copy> copies;                                // at the end
   std::vector<std::pair<size_t, std::string>> complaints;  // of fault words that are set, by node
   size_t bytes = 0;                                        // of the session's memory

@@ -105,7 +105,11 @@ class Session final : public backends::Session {
     on_host_.begin(i, inputs);
     for (size_t k = 0; k < inputs.size(); ++k)
       if (i.input_bytes[k] > 0) std::memcpy(mirror_.host() + i.inputs[k], inputs[k].data, i.input_bytes[k]);
-    const Run run{i, homes(i), {}, true};
+    Run run{i, homes(i), {}, true};
+    for (size_t k = 0; k < i.inputs.size(); ++k)
+      if (i.direct_inputs[k]) run.bases.inputs[k] = mirror_.device() + i.inputs[k];
+    for (size_t k = 0; k < i.outputs.size(); ++k)
+      if (i.direct_outputs[k]) run.bases.outputs[k] = mirror_.device() + i.outputs[k];
     if (observe) {
       VIVACE_TRY(run_observed(run, observe));
     } else {
@@ -283,7 +287,7 @@ class Session final : public backends::Session {
   Status begin(const Run& run, Queue& queue) const {
     const Instance& i = run.instance;
     for (size_t k = 0; k < i.inputs.size(); ++k)
-      if (run.mirrored)
+      if (run.mirrored && !i.direct_inputs[k])
         VIVACE_TRY(queue.to_device(run.bases.inputs[k], mirror_.host() + i.inputs[k], i.input_bytes[k]));
       else if (!run.given.inputs.empty())
         VIVACE_TRY(queue.copy(run.bases.inputs[k], run.given.inputs[k], i.input_bytes[k]));
@@ -294,7 +298,7 @@ class Session final : public backends::Session {
     for (const Instance::Copy& copy : i.copies)
       VIVACE_TRY(queue.copy(run.bases.outputs[copy.output], device(copy.from, run.bases), i.output_bytes[copy.output]));
     for (size_t k = 0; k < i.outputs.size(); ++k)
-      if (run.mirrored)
+      if (run.mirrored && !i.direct_outputs[k])
         VIVACE_TRY(queue.to_host(mirror_.host() + i.outputs[k], run.bases.outputs[k], i.output_bytes[k]));
       else if (!run.given.outputs.empty())
         VIVACE_TRY(queue.copy(run.given.outputs[k], run.bases.outputs[k], i.output_bytes[k]));
