@@ -73,7 +73,8 @@ class Network {
     return found;
   }
 
-  Result<Recording> record() {
+  /// @param together  nodes whose steps run in one launch with those beside them
+  Result<Recording> record(const std::set<size_t>& together = {}) {
     std::vector<CudaArguments> all;
     for (const cuda::Step& step : instance_.steps) {
       VIVACE_ASSIGN(CudaArguments arguments, arguments_of(step));
@@ -83,6 +84,14 @@ class Network {
       for (size_t i = 0; i < instance_.steps.size(); ++i) {
         const cuda::Step& step = instance_.steps[i];
         if (step.on_host) continue;
+        if (step.together.kernel && together.contains(step.node)) {
+          std::vector<cuda::DevicePointer> values;
+          for (size_t k = 0; k < step.together.steps; ++k)
+            for (const cuda::Address& address : instance_.steps[i + k].arguments[0]) values.push_back(device(address));
+          VIVACE_TRY(queue.launch(*step.together.kernel, step.together.launch, std::move(values)));
+          i += step.together.steps - 1;
+          continue;
+        }
         if (CudaWork* work = works_[step.node]; exchangeable_.contains(work)) {
           VIVACE_TRY(launch(work->options[0], all[i], queue));
           continue;
@@ -226,6 +235,52 @@ Result<SearchResult> search_in_place(const backends::Executor& executor, const s
     }
   }
   for (CudaWork* work : order) result.changed += at_first[work] != option_key(work->options[0], "", "");
+  return result;
+}
+
+Result<TogetherResult> search_together(const backends::Executor& executor, const std::vector<Shape>& shapes,
+                                       const std::map<size_t, std::string>& groups, const GpuClock& clock,
+                                       double seconds) {
+  const auto start = Clock::now();
+  const cuda::Gpu::Scope scope(*clock.gpu());
+  VIVACE_ASSIGN(const auto kept, executor.instance(shapes));
+  const auto& instance = static_cast<const cuda::Instance&>(*kept);
+  VIVACE_ASSIGN(const std::vector<Tensor> arguments, random_arguments(executor.graph(), shapes));
+  TogetherResult result;
+  if (instance.run_values) return result;
+  const std::vector<CudaWork*> none(executor.graph().nodes().size(), nullptr);
+  Network network(instance, none, clock);
+  VIVACE_TRY(network.open(arguments));
+  std::map<std::string, std::set<size_t>> kinds;
+  for (const auto& [node, kind] : groups) kinds[kind].insert(node);
+
+  VIVACE_ASSIGN(Recording current, network.record());
+  VIVACE_ASSIGN(const double first, clock.time(current, 3));
+  const int replays = std::clamp(static_cast<int>(2e-3 / std::max(first, 1e-6)), 2, 50);
+  VIVACE_ASSIGN(result.before, best_time(clock, current, replays));
+  result.after = result.before;
+  const auto try_with = [&](std::set<size_t> nodes) -> Status {
+    VIVACE_ASSIGN(Recording changed, network.record(nodes));
+    VIVACE_ASSIGN(double took, best_time(clock, changed, replays));
+    if (took >= result.after * (1 - kLeastGain)) return {};
+    VIVACE_ASSIGN(const double old, best_time(clock, current, replays));
+    VIVACE_ASSIGN(const double again, best_time(clock, changed, replays));
+    if (again >= old * (1 - kLeastGain)) return {};
+    current = std::move(changed);
+    result.after = std::min(took, again);
+    result.nodes = std::move(nodes);
+    return {};
+  };
+  std::set<size_t> all;
+  for (const auto& [node, kind] : groups) all.insert(node);
+  VIVACE_TRY(try_with(all));
+  for (const auto& [kind, nodes] : kinds) {
+    if (since(start) >= seconds) break;
+    std::set<size_t> changed = result.nodes;
+    for (const size_t node : nodes)
+      if (!changed.erase(node)) changed.insert(node);
+    VIVACE_TRY(try_with(std::move(changed)));
+  }
   return result;
 }
 

@@ -1,6 +1,9 @@
 // Chooses kernels where it counts: in the whole network's CUDA graph.
 #pragma once
 
+#include <map>
+#include <set>
+
 #include "backends/common/executor.h"
 #include "builder/cuda_work.h"
 
@@ -23,6 +26,17 @@ struct SearchResult {
 Result<SearchResult> search_in_place(const backends::Executor& executor, const std::vector<Shape>& shapes,
                                      const std::vector<CudaWork*>& works, const GpuClock& clock,
                                      const SearchLimits& limits);
+
+struct TogetherResult {
+  double before = 0, after = 0;  // seconds of one run
+  std::set<size_t> nodes;        // the first ones of groups that run together
+};
+
+/// Which groups of nodes should run as one kernel: all of them, then with each kind of group changed.
+/// @param executor  of a program that lets all groups run so; `groups` by their first node, with the name of the kind
+Result<TogetherResult> search_together(const backends::Executor& executor, const std::vector<Shape>& shapes,
+                                       const std::map<size_t, std::string>& groups, const GpuClock& clock,
+                                       double seconds);
 
 /// internal where a run as CUDA graphs and one that waits after each layer differ: a kernel that starts early reads
 /// what is not yet written.

@@ -22,6 +22,7 @@ struct Choice {
   std::string configuration;   // the tactic's own text
   std::vector<Tensor> packed;  // constants in the form the tactic wants
   double seconds = 0;          // measured or estimated for one run at the optimum shape; 0: unknown
+  uint32_t beside = 0;         // how many nodes right after this one run in the same launch
 };
 
 /// A lowered graph and a choice for each node, in the graph's order; bodies of control flow are programs too.

@@ -324,6 +324,8 @@ struct Reader {
       choice.version = stored.version();
       choice.seconds = stored.seconds();
       if (!std::isfinite(choice.seconds) || choice.seconds < 0) return corrupt("a node takes an impossible time");
+      choice.beside = stored.beside();
+      if (choice.beside >= nodes - i) return corrupt("a node runs beside one that is not there");
       std::vector<uint32_t> packed;
       VIVACE_TRY(read(stored.packed(), packed));
       for (const uint32_t index : packed) {

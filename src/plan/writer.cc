@@ -219,7 +219,7 @@ struct Writer {
       for (const Tensor& t : choice.packed) packed.push_back(tensor(t));
       const auto tactic = text(choice.tactic), configuration = text(choice.configuration);
       const auto p = vector(packed);
-      choices.push_back(format::CreateChoice(to, tactic, choice.version, configuration, p, choice.seconds));
+      choices.push_back(format::CreateChoice(to, tactic, choice.version, configuration, p, choice.seconds, choice.beside));
     }
     std::vector<Offset<format::Body>> bodies;
     for (const auto& [where, body] : program.bodies) {

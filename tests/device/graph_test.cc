@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "backends/cuda/executor.h"
+#include "backends/cuda/groups.h"
 #include "backends/cuda/lower.h"
 #include "backends/cuda/recording.h"
 #include "device/row_test.h"
@@ -46,6 +47,16 @@ constexpr const char* kGraphs[] = {
     "%c = MatMul(%b, const f32[16,24] random(2)) %d = Transpose(%c) {perm=[0,3,1,2]} %e = Conv(%d, const f32[8,24,1,1] "
     "random(3)) %f = Concat(%e, %d) {axis=1} %g = Transpose(%f) {perm=[0,2,3,1]} %h = Conv(%f, const f32[8,32,1,1] "
     "random(4)) %i = Transpose(%e) {perm=[0,2,3,1]} return %g, %h, %i }",
+    // Branches of one input, which run together, and what follows them; a block that halves the image beside its own.
+    "(%x: f32[2,16,19,17]) { %a = vivace.FusedConv(%x, const f32[24,16,1,1] random(1), const f32[24] random(2)) "
+    "{activation=\"relu\"} %b = vivace.FusedConv(%a, const f32[24,24,3,3] random(3), const f32[24] random(4)) "
+    "{pads=[1,1,1,1], strides=[2,2], activation=\"relu\"} %c = vivace.FusedConv(%x, const f32[40,16,1,1] random(5), "
+    "const f32[40] random(6)) {strides=[2,2]} %d = vivace.FusedConv(%b, const f32[40,24,1,1] random(7), const f32[40] "
+    "random(8), %c) {activation=\"relu\"} %e = MaxPool(%d) {kernel_shape=[3,3], pads=[1,1,1,1]} "
+    "%f = Conv(%e, const f32[16,40,1,1] random(9)) %g = Conv(%d, const f32[24,40,1,1] random(10)) "
+    "%h = Conv(%g, const f32[29,24,3,3] random(11)) {pads=[1,1,1,1]} %i = Conv(%d, const f32[8,40,5,5] random(12)) "
+    "{pads=[2,2,2,2]} %j = vivace.FusedConv(%d, const f32[40,1,3,3] random(13), const f32[40] random(14)) {group=40, "
+    "pads=[1,1,1,1]} %y = Concat(%i, %h, %f, %j) {axis=1} return %y }",
     // A layer of a transformer, and a recurrence over what it makes.
     "(%x: f32[2,13,64]) { %n = LayerNormalization(%x, const f32[64] random(1), const f32[64] random(2)) "
     "%q = MatMul(%n, const f32[64,64] random(3)) %k = MatMul(%n, const f32[64,64] random(4)) "
@@ -98,6 +109,11 @@ Result<std::shared_ptr<const Executor>> executor_of(const std::shared_ptr<ir::Gr
       VIVACE_ASSIGN(choice.packed, tactic->prepare(problem, choice.configuration, device));
     }
     program.choices.push_back(choice);
+  }
+  const std::vector<ir::Node*> nodes = graph->node_list();
+  for (size_t i = 0, count = 0; i < nodes.size(); i += count) {
+    count = together_from(nodes, i);
+    program.choices[i].beside = static_cast<uint32_t>(count - 1);
   }
   return Executor::create(std::move(program), device, cpu::this_machine(2));
 }

@@ -290,7 +290,7 @@ bool join(const ir::Node& node, const ConcreteGraph& at, Groups& groups) {
 }  // namespace
 
 Placement place_values(const ir::Graph& graph, const ConcreteGraph& at, const std::vector<size_t>& workspace_bytes,
-                       size_t alignment) {
+                       size_t alignment, const std::vector<Moment>& moments) {
   const std::vector<ir::Node*> nodes = graph.node_list();
   Placement placement;
   placement.places.resize(static_cast<size_t>(graph.value_id_limit()));
@@ -305,21 +305,26 @@ Placement place_values(const ir::Graph& graph, const ConcreteGraph& at, const st
 
   // Lifetimes, by group, in steps (node order).
   const int steps = static_cast<int>(nodes.size());
+  std::vector<std::pair<int, int>> while_running;  // of each node
+  for (int i = 0; i < steps; ++i) while_running.emplace_back(i, i);
+  for (const Moment& moment : moments)
+    for (size_t i = moment.first; i <= moment.last; ++i)
+      while_running[i] = {static_cast<int>(moment.first), static_cast<int>(moment.last)};
   std::vector<ArenaRequest> requests(static_cast<size_t>(groups.count()));
   std::vector<int64_t> lowest(requests.size(), 0), highest(requests.size(), 0);
   for (auto& request : requests) request.first = INT_MAX, request.last = -1;
-  const auto touch = [&](const ir::Value* v, int step) {
+  const auto touch = [&](const ir::Value* v, const std::pair<int, int>& when) {
     if (!v || !groups.has(v)) return;
     ArenaRequest& request = requests[static_cast<size_t>(groups.group(v))];
-    request.first = std::min(request.first, step);
-    request.last = std::max(request.last, step);
+    request.first = std::min(request.first, when.first);
+    request.last = std::max(request.last, when.second);
   };
-  for (int i = 0; i < steps; ++i) {
-    if (at.settled(*nodes[static_cast<size_t>(i)])) continue;
-    for (const ir::Value* v : nodes[static_cast<size_t>(i)]->inputs()) touch(v, i);
-    for (const ir::Value* v : nodes[static_cast<size_t>(i)]->outputs()) touch(v, i);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (at.settled(*nodes[i])) continue;
+    for (const ir::Value* v : nodes[i]->inputs()) touch(v, while_running[i]);
+    for (const ir::Value* v : nodes[i]->outputs()) touch(v, while_running[i]);
   }
-  for (const ir::Value* v : graph.outputs()) touch(v, steps);
+  for (const ir::Value* v : graph.outputs()) touch(v, {steps, steps});
 
   // What each group's memory is: the user's input or output, a constant, or the arena.
   std::vector<Place> bases(requests.size());
@@ -355,8 +360,8 @@ Placement place_values(const ir::Graph& graph, const ConcreteGraph& at, const st
     wanted.push_back(requests[g]);
     wanting.push_back(g);
   }
-  for (int i = 0; i < steps; ++i)
-    if (workspace_bytes[static_cast<size_t>(i)] > 0) wanted.push_back({workspace_bytes[static_cast<size_t>(i)], i, i});
+  for (size_t i = 0; i < nodes.size(); ++i)
+    if (workspace_bytes[i] > 0) wanted.push_back({workspace_bytes[i], while_running[i].first, while_running[i].second});
   const ArenaPlan arena = plan_arena(wanted);
   for (size_t i = 0; i < wanting.size(); ++i) bases[wanting[i]] = {Base::arena, 0, arena.offsets[i]};
   placement.workspaces.assign(nodes.size(), 0);

@@ -27,10 +27,16 @@ struct Placement {
   std::vector<size_t> live;  // bytes alive at each node
 };
 
+/// Nodes that run at the same time, by node order: the first and the last one.
+struct Moment {
+  size_t first, last;
+};
+
 /// `workspace_bytes` by node order. Values that are not concrete get Base::run.
 /// Reshapes, contiguous slices and splits share their input's memory; inputs of a contiguous concatenation are made
-/// directly in its output; all that at multiples of `alignment` only, up to kAlignment.
+/// directly in its output; all that at multiples of `alignment` only, up to kAlignment. What nodes of one of `moments`
+/// read, write and work in lives through all of it; moments do not overlap.
 Placement place_values(const ir::Graph& graph, const ConcreteGraph& at, const std::vector<size_t>& workspace_bytes,
-                       size_t alignment = 1);
+                       size_t alignment = 1, const std::vector<Moment>& moments = {});
 
 }  // namespace vivace::cpu

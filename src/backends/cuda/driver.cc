@@ -116,6 +116,8 @@ Result<std::shared_ptr<Gpu>> Gpu::open(int ordinal) {
   constexpr int kHopper = 9, kFirstDriver = 12030;
   const char* serial = std::getenv("VIVACE_CUDA_SERIAL");
   gpu->launches_early_ = major >= kHopper && version >= kFirstDriver && !(serial && *serial);
+  const char* apart = std::getenv("VIVACE_CUDA_APART");
+  gpu->runs_together_ = !(apart && *apart);
   return gpu;
 }
 

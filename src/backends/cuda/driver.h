@@ -36,6 +36,9 @@ class Gpu {
   /// Whether a kernel may start before the one before it is done, also in graphs: Hopper and newer, driver 12.3. Where
   /// VIVACE_CUDA_SERIAL is set never, to see whether a fault comes from that.
   bool launches_early() const { return launches_early_; }
+  /// Whether kernels of nodes that need nothing of each other run as one where the plan says so: not where
+  /// VIVACE_CUDA_APART is set, to see what that brings.
+  bool runs_together() const { return runs_together_; }
   ~Gpu();
   const Driver& driver() const { return *driver_; }
   const void* context() const { return context_; }  // tells it from others
@@ -68,6 +71,7 @@ class Gpu {
   ContextHandle* context_ = nullptr;
   bool retained_ = false;
   bool launches_early_ = false;
+  bool runs_together_ = true;
 };
 
 /// Memory on the GPU, or pinned memory of the host.

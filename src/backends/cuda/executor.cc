@@ -5,11 +5,13 @@
 #include <unordered_set>
 
 #include "backends/cuda/compiler.h"
+#include "backends/cuda/groups.h"
 #include "backends/cuda/host.h"
 #include "backends/cuda/image.h"
 #include "backends/cuda/instance.h"
 #include "backends/cuda/queue.h"
 #include "backends/cuda/session.h"
+#include "backends/cuda/together.h"
 #include "base/log.h"
 
 namespace vivace::cuda {
@@ -161,12 +163,27 @@ Result<bool> Executor::bind_kernels(size_t i, const Problem& problem, Step& step
       return false;
     }
     if (!made.ok()) return made.status().within(problem.node->describe());
-    launch.source.clear();
     step.kernels.push_back({*std::move(made), std::move(launch), packed});
   }
   step.workspace = job.workspace;  // its size; its place comes later
   step.fault = std::move(job.fault);
   return true;
+}
+
+void Executor::bring_together(std::vector<Step>& steps, size_t first) const {
+  const size_t count = program_.choices[first].beside + size_t{1};
+  if (count == 1 || !gpu_->runs_together() || together_from(nodes_, first) < count) return;
+  std::vector<const Launch*> launches;
+  for (size_t i = first; i < first + count; ++i) {
+    if (steps[i].on_host || steps[i].kernels.size() != 1) return;
+    launches.push_back(&steps[i].kernels[0].launch);
+  }
+  Result<Launch> all = together(launches);
+  if (!all.ok()) return;  // at other shapes than those that the plan was made for
+  Result<std::shared_ptr<Kernel>> made = kernel(*all, program_.choices[first]);
+  if (!made.ok()) return log(Severity::verbose, nodes_[first]->describe() + ": runs alone: " + made.status().message());
+  all->source.clear();
+  steps[first].together = {*std::move(made), *std::move(all), count};
 }
 
 Result<std::shared_ptr<const backends::Instance>> Executor::instance(const std::vector<Shape>& inputs) const {
@@ -212,7 +229,14 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
     steps[i].node = i;
     workspaces[i] = steps[i].workspace;
   }
-  const cpu::Placement placement = cpu::place_values(graph(), at, workspaces, kBufferAlignment);
+  std::vector<cpu::Moment> moments;
+  for (size_t i = 0; i < nodes_.size(); i += steps[i].together.steps) {
+    bring_together(steps, i);
+    if (const size_t count = steps[i].together.steps; count > 1) moments.push_back({i, i + count - 1});
+  }
+  for (Step& step : steps)
+    for (Step::Kernels& k : step.kernels) k.launch.source.clear();
+  const cpu::Placement placement = cpu::place_values(graph(), at, workspaces, kBufferAlignment, moments);
   for (size_t i = 0; i < steps.size(); ++i)
     made->any_on_host = made->any_on_host || (steps[i].on_host && !placement.is_view[i]);
 

@@ -36,6 +36,8 @@ class Executor final : public backends::Executor {
   Result<std::shared_ptr<const Instance>> make_instance(const std::vector<Shape>& inputs) const;
   /// Fills in the step's kernels; false where the node has to run on the CPU.
   Result<bool> bind_kernels(size_t node, const Problem& problem, Step& step) const;
+  /// Gives the step of node `first` the kernel of all that the plan lets run beside it, where there is one.
+  void bring_together(std::vector<Step>& steps, size_t first) const;
   Result<std::shared_ptr<Kernel>> kernel(const Launch& launch, const plan::Choice& choice) const;
   /// Copies those that are not on the GPU yet, into memory that is allocated once for all of them.
   Status upload(const std::vector<Tensor>& tensors) const;

@@ -40,6 +40,13 @@ struct Step {
   size_t node = 0;
   std::vector<Kernels> kernels;
   std::vector<std::vector<Address>> arguments;  // of each kernel
+  // Where this step and those right after it, `steps` in all, can run as one kernel, whose arguments are all of theirs.
+  struct Together {
+    std::shared_ptr<Kernel> kernel;  // null: they cannot
+    Launch launch;
+    size_t steps = 1;
+  };
+  Together together;
   // Where the node runs on the CPU:
   bool on_host = false;
   bool known_late = false;  // by cpu::Executor::run_when_known

@@ -6,6 +6,7 @@
 
 #include "backends/cpu/layouts.h"
 #include "backends/cuda/channels.h"
+#include "backends/cuda/groups.h"
 #include "backends/cuda/pack_attention.h"
 
 namespace vivace::cuda {
@@ -179,7 +180,10 @@ class Views {
 
 Status lower(ir::Graph& graph, DType type) {
   pack_attention(graph);
-  if (type == DType::f32) return ir::verify(graph);
+  if (type == DType::f32) {
+    bring_together(graph);
+    return ir::verify(graph);
+  }
   cpu::LayoutPolicy policy;
   policy.type = type;
   policy.block = [](int64_t channels) {
@@ -199,6 +203,7 @@ Status lower(ir::Graph& graph, DType type) {
   merge_casts(graph);
   Views().run(graph);
   merge_transposes(graph);
+  bring_together(graph);
   return ir::verify(graph);
 }
 

@@ -6,7 +6,8 @@
 namespace vivace::cuda {
 
 /// Chooses layouts: images of a 16-bit type have their channels last (one block of all channels, filled up to a
-/// multiple of kChannelUnit), f32 stays row-major; and forms what kernels of GPUs do at once. Changes `graph` in place.
+/// multiple of kChannelUnit), f32 stays row-major; forms what kernels of GPUs do at once, and puts nodes that can run
+/// together next to each other (groups.h). Changes `graph` in place.
 ///
 /// Element (n, c, pixel) of such an image is at (n * pixels + pixel) * channel_block + c. channel_block is the pitch
 /// between pixels and may be larger than the image's own channels, where the image is a part of another one: rows read

@@ -312,6 +312,13 @@ class Session final : public backends::Session {
     }
     return {};
   }
+  // Likewise this step and those that can run beside it.
+  Status launch_together(const Step* first, const Run& run, Queue& queue) const {
+    std::vector<DevicePointer> arguments;
+    for (size_t k = 0; k < first->together.steps; ++k)
+      for (const Address& a : first[k].arguments[0]) arguments.push_back(device(a, run.bases));
+    return queue.launch(*first->together.kernel, first->together.launch, std::move(arguments));
+  }
   Status download(const Step& step, const Run& run, Queue& queue) const {
     for (const Step::Bytes& b : step.downloads)
       VIVACE_TRY(queue.to_host(mirror_.host() + b.at.home, device(b.at, run.bases), b.bytes));
@@ -326,9 +333,11 @@ class Session final : public backends::Session {
   template <class Between>
   Status queue_steps(const Run& run, Queue& queue, const Between& between) const {
     VIVACE_TRY(begin(run, queue));
-    for (const Step& step : run.instance.steps) {
+    const std::vector<Step>& steps = run.instance.steps;
+    for (size_t k = 0; k < steps.size(); k += steps[k].together.steps) {
+      const Step& step = steps[k];
       if (!step.on_host) {
-        VIVACE_TRY(launch(step, run, queue));
+        VIVACE_TRY(step.together.kernel ? launch_together(&step, run, queue) : launch(step, run, queue));
         continue;
       }
       VIVACE_TRY(download(step, run, queue));
