@@ -1,7 +1,8 @@
 // Einsum: products of tensors summed over labelled axes; Det.
+#include "ops/einsum.h"
+
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "ops/kernel.h"
 
@@ -9,8 +10,7 @@ namespace vivace::ops {
 
 namespace {
 
-// Labels are letters; those of an ellipsis are numbers beyond, counted from its last axis.
-using Label = int;
+using Label = EinsumAxes::Label;
 constexpr Label kEllipsis = 0;
 Label ellipsis_axis(int from_last) { return 256 + from_last; }
 
@@ -73,19 +73,14 @@ std::optional<std::vector<Label>> spelled_out(const std::vector<Label>& term, in
   return labels;
 }
 
-// What every label stands for, and the labels of each input and of the output.
-struct Axes {
-  std::map<Label, ir::Dim> sizes;
-  std::vector<std::vector<Label>> inputs;
-  std::vector<Label> output;
-};
+}  // namespace
 
-Result<std::optional<Axes>> axes_of(const Inference& in) {
+Result<std::optional<EinsumAxes>> einsum_axes(const Inference& in) {
   VIVACE_ASSIGN(const Equation e, parse_equation(in));
-  Axes axes;
+  EinsumAxes axes;
   int ellipsis_rank = 0;
   for (size_t i = 0; i < in.input_count(); ++i) {
-    if (!in.dims(i)) return std::optional<Axes>();
+    if (!in.dims(i)) return std::optional<EinsumAxes>();
     const auto labels = spelled_out(e.inputs[i], in.rank(i));
     if (!labels) return in.error("the equation does not fit the rank of input " + std::to_string(i));
     for (size_t d = 0; d < labels->size(); ++d) {
@@ -112,14 +107,28 @@ Result<std::optional<Axes>> axes_of(const Inference& in) {
   return std::optional(std::move(axes));
 }
 
-}  // namespace
+std::vector<Label> EinsumAxes::kept(size_t operands) const {
+  if (operands == inputs.size()) return output;
+  const auto has = [&](size_t begin, size_t end, Label label) {
+    return std::any_of(inputs.begin() + static_cast<std::ptrdiff_t>(begin),
+                       inputs.begin() + static_cast<std::ptrdiff_t>(end), [&](const std::vector<Label>& labels) {
+                         return std::find(labels.begin(), labels.end(), label) != labels.end();
+                       });
+  };
+  std::vector<Label> keep;
+  for (const auto& [label, size] : sizes)
+    if (has(0, operands, label) &&
+        (std::find(output.begin(), output.end(), label) != output.end() || has(operands, inputs.size(), label)))
+      keep.push_back(label);
+  return keep;
+}
 
 Status infer_einsum(Inference& in) {
   for (size_t i = 1; i < in.input_count(); ++i) {
     if (!in.has(i)) return in.error("input " + std::to_string(i) + " is left out");
     VIVACE_TRY(require_same_type(in, 0, i));
   }
-  VIVACE_ASSIGN(const auto axes, axes_of(in));
+  VIVACE_ASSIGN(const auto axes, einsum_axes(in));
   if (!axes) return in.set_unknown_rank(0, in.dtype(0)), Status();
   ir::Dims out;
   for (const Label label : axes->output) out.push_back(axes->sizes.at(label));
@@ -188,26 +197,12 @@ Result<Operand<R>> multiply(const Operand<R>& a, const Operand<R>& b, const std:
 }
 
 template <class T>
-Status einsum(Call& call, const Axes& axes) {
+Status einsum(Call& call, const EinsumAxes& axes) {
   using R = std::conditional_t<std::is_integral_v<T>, uint64_t, double>;
   Operand<R> product{{}, Tensor::scalar(R(1))};
   for (size_t i = 0; i < call.input_count(); ++i) {
     VIVACE_ASSIGN(const auto next, (load<T, R>(call.input(i), axes.inputs[i])));
-    // Labels are summed over as soon as nothing later needs them.
-    std::vector<Label> keep = axes.output;
-    if (i + 1 < call.input_count()) {
-      keep.clear();
-      for (const auto& [label, size] : axes.sizes) {
-        const auto has = [&, wanted = label](const std::vector<Label>& labels) {
-          return std::find(labels.begin(), labels.end(), wanted) != labels.end();
-        };
-        const bool met = product.strides.count(label) || has(axes.inputs[i]);
-        const bool needed = has(axes.output) || std::any_of(axes.inputs.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                                                            axes.inputs.end(), has);
-        if (met && needed) keep.push_back(label);
-      }
-    }
-    VIVACE_ASSIGN(product, multiply(product, next, keep, axes.sizes));
+    VIVACE_ASSIGN(product, multiply(product, next, axes.kept(i + 1), axes.sizes));
   }
   for (int64_t i = 0; i < call.output().count(); ++i)
     call.output().as<T>()[i] = static_cast<T>(static_cast<Wide<T>>(product.data.template as<R>()[i]));
@@ -221,7 +216,7 @@ Status reference_einsum(Call& call) {
   Inference in(call.node);
   for (size_t i = 0; i < call.input_count(); ++i)
     in.types[i] = ir::Type::tensor(call.input(i).type, ir::to_dims(call.input(i).shape));
-  VIVACE_ASSIGN(const auto axes, axes_of(in));
+  VIVACE_ASSIGN(const auto axes, einsum_axes(in));
   Status status;
   VIVACE_TRY(for_numbers(call, call.output().type, [&]<class T>() { status = einsum<T>(call, *axes); }));
   return status;

@@ -224,6 +224,27 @@ INSTANTIATE_TEST_SUITE_P(
                "output_padding=[1,1]} return %y }"},
         Golden{"gather.cu", "cuda_gather", "",
                "(%x: f32[4,5,6], %i: i64[3]) { %y = Gather(%x, %i) {axis=1} return %y }"},
+        Golden{"top_k.cu", "cuda_top_k", "",
+               "(%x: i64[2,3000]) { %y, %i = TopK(%x, const i64[1] {1600}) {largest=0} return %y, %i }"},
+        Golden{"fill.cu", "cuda_fill", "",
+               "(%i: f16[3,5], %v: f32[2]) { %y = OneHot(%i, const i64[] {7}, %v) {axis=1} return %y }"},
+        Golden{
+            "grid_sample.cu", "cuda_grid", "",
+            "(%x: f32[1,3,5,7], %g: f32[1,4,6,2]) { %y = GridSample(%x, %g) {padding_mode=\"reflection\"} return %y }"},
+        Golden{"roi.cu", "cuda_roi", "",
+               "(%x: f32[2,3,9,11], %r: f32[5,4], %b: i64[5]) { %y = RoiAlign(%x, %r, %b) {output_height=3, "
+               "output_width=5} return %y }"},
+        Golden{"unpool.cu", "cuda_unpool", "",
+               "(%x: f32[2,18,15]) { %y = Col2Im(%x, const i64[2] {6, 9}, const i64[2] {3, 3}) {strides=[2,1], "
+               "dilations=[1,2], pads=[0,0,1,0]} return %y }"},
+        Golden{"deform_conv.cu", "cuda_deform_conv", "",
+               "(%x: f32[1,6,7,9], %o: f32[1,18,5,7]) { %y = DeformConv(%x, const f32[40,6,3,3] random(1), %o, const "
+               "f32[40] random(2)) return %y }"},
+        Golden{"einsum.cu", "cuda_einsum", "",
+               "(%x: f16[2,3,5], %z: f16[2,5,4], %w: f16[4]) { %y = Einsum(%x, %z, %w) {equation=\"bij,bjk,k->bi\"} "
+               "return "
+               "%y }"},
+        Golden{"det.cu", "cuda_det", "", "(%x: f32[2,5,5]) { %y = Det(%x) return %y }"},
         Golden{"resize.cu", "cuda_resize", "",
                "(%x: f32[1,2,3,4]) { %y = Resize(%x, _, _, const i64[4] {1, 2, 6, 8}) {mode=\"linear\"} return %y }"},
         Golden{"concat.cu", "cuda_concat", "",
@@ -433,8 +454,10 @@ TEST(CudaExecutor, ReadsTheWordsThatKernelsComplainBy) {
 TEST(CudaPlans, RunOnTheCpuWhereThereIsNoGpu) {
   if (list_devices().ok()) GTEST_SKIP() << "there is a GPU";
   if (const Result<std::string> version = compiler_version(); !version.ok()) GTEST_SKIP() << version.status().message();
-  const std::shared_ptr<ir::Graph> graph =
-      graph_of("(%x: f32[4,8]) { %y = Gemm(%x, const f32[8,4] random(1)) %z = Relu(%y) %w = Det(%z) return %w }");
+  const std::shared_ptr<ir::Graph> graph = graph_of(
+      "(%x: f32[4,8]) { %y = Gemm(%x, const f32[8,4] random(1)) %z = Relu(%y) %w = Compress(%z, const bool[4] {1, 0, "
+      "1, "
+      "1}) {axis=1} return %w }");
   builder::BuildConfig config;
   config.device = "sm_90";
   Result<builder::BuildResult> built = builder::build(graph->clone(), config);

@@ -22,6 +22,7 @@
 #include "base/threads.h"
 #include "device/graph_test.h"
 #include "device/row_test.h"
+#include "device/select_cases.h"
 #include "element_cases.h"
 
 namespace vivace::cuda {
@@ -158,6 +159,7 @@ struct Options {
 std::vector<const char*> all_cases() {
   std::vector<const char*> cases(std::begin(kBackendCases), std::end(kBackendCases));
   cases.insert(cases.end(), std::begin(kMoreCases), std::end(kMoreCases));
+  cases.insert(cases.end(), std::begin(kSelectCases), std::end(kSelectCases));
   cases.insert(cases.end(), std::begin(kElementCases), std::end(kElementCases));
   return cases;
 }

@@ -33,6 +33,14 @@ namespace vivace::cuda {
   T(concat_tactic)          \
   T(gather_tactic)          \
   T(resize_tactic)          \
+  T(top_k_tactic)           \
+  T(fill_tactic)            \
+  T(grid_tactic)            \
+  T(roi_tactic)             \
+  T(unpool_tactic)          \
+  T(deform_conv_tactic)     \
+  T(einsum_tactic)          \
+  T(det_tactic)             \
   T(pointwise_tactic)
 
 #define VIVACE_DECLARE(name) extern const Tactic name;
