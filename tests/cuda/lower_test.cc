@@ -177,6 +177,14 @@ TEST(Lower, SplitsOtherDimensionsBeforeAttention) {
   EXPECT_EQ(ops_of(*graph), "Cast Split Attention Cast");
 }
 
+TEST(Lower, TransposedConvolutionsKeepChannelsLast) {
+  const auto graph = lowered(
+      "(%x: f32[1,8,5,5]) { %a = Conv(%x, const f32[12,8,3,3] random(1)) %b = ConvTranspose(%a, const f32[12,9,2,2] "
+      "random(2), const f32[9] random(3)) {strides=[2,2]} %c = Relu(%b) %d = Conv(%c, const f32[8,9,1,1] random(4)) "
+      "%e = ConvTranspose(%d, const f32[8,4,2,2] random(5)) {group=2} return %e }");
+  EXPECT_EQ(ops_of(*graph), "vivace.Reorder Conv ConvTranspose Relu Conv vivace.Reorder ConvTranspose Cast");
+}
+
 // What is between has another use.
 TEST(Lower, KeepsAConcatenationBeforeAShuffle) {
   const auto graph = lowered(

@@ -94,6 +94,21 @@ constexpr const char* kMoreCases[] = {
     "strides=[2,3], pads=[1,0,0,1], dilations=[1,2], output_padding=[1,2]} return %y }",
     "(%x: f32[2,34,9,7]) { %y = ConvTranspose(%x, const f32[34,19,2,3] random(1), const f32[38] random(2)) {group=2, "
     "strides=[2,3]} return %y }",
+    "(%x: f32[2,19,9,7]) { %y = ConvTranspose(%x, const f32[19,37,2,2] random(1), const f32[37] random(2)) "
+    "{strides=[2,2]} return %y }",
+    "(%x: f32[1,72,13,5]) { %y = ConvTranspose(%x, const f32[72,16,4,4] random(1)) {strides=[2,2], pads=[1,1,1,1]} "
+    "return %y }",
+    "(%x: f32[1,8,6,5]) { %y = ConvTranspose(%x, const f32[8,67,3,2] random(1), const f32[67] random(2)) "
+    "{strides=[2,3], pads=[1,0,0,1], dilations=[1,2], output_padding=[1,2]} return %y }",
+    "(%x: f32[3,65,3,4]) { %y = ConvTranspose(%x, const f32[65,130,3,3] random(1)) {pads=[1,1,1,1]} return %y }",
+    "(%x: f32[1,20,129]) { %y = ConvTranspose(%x, const f32[20,33,7] random(1), const f32[33] random(2)) "
+    "{strides=[3], pads=[2,2]} return %y }",
+    "(%x: f32[1,9,3,5,4]) { %y = ConvTranspose(%x, const f32[9,12,2,2,3] random(1)) {strides=[2,2,2]} return %y }",
+    "(%x: f32[2,21,131]) { %y = Conv(%x, const f32[34,21,5] random(1), const f32[34] random(2)) {strides=[2], "
+    "pads=[3,1], dilations=[2]} return %y }",
+    "(%x: f32[1,12,5,9,7], %r: f32[1,70,3,9,4]) { %y = vivace.FusedConv(%x, const f32[70,12,3,3,3] random(1), const "
+    "f32[70] random(2), %r) {strides=[2,1,2], pads=[1,1,1,1,1,1], activation=\"relu\"} return %y }",
+    "(%x: f32[3,300,4,3,2]) { %y = Conv(%x, const f32[150,300,1,1,1] random(1)) return %y }",
     "(%x: f32[1,3,9]) { %y = ConvTranspose(%x, const f32[3,5,4] random(1)) {strides=[2], pads=[1,1]} return %y }",
     "(%x: f32[2,13,9,7]) { %a = vivace.Reorder(%x) {channel_block=16, to=10} %y = vivace.Reorder(%a) {channel_block=0, "
     "to=1} return %y }",

@@ -31,6 +31,16 @@ bool has_rows_for_channels_last(const ir::Node& node) {
                                             (*node.input(0)->type.dims)[1].is(slope->constant().count()));
 }
 
+// What cuda_conv_taps can do with channels last, whatever the images' sizes.
+bool is_transposed_convolution(const ir::Node& node) {
+  if (node.op != "ConvTranspose" || node.attributes.integer("group", 1) != 1) return false;
+  if (!node.input(1)->is_constant() || (node.input(2) && !node.input(2)->is_constant())) return false;
+  constexpr int64_t kMostTaps = 1024, kMostPhases = 64;
+  int64_t phases = 1;
+  for (const int64_t stride : node.attributes.integers("strides")) phases *= std::min(stride, kMostPhases + 1);
+  return phases <= kMostPhases && elements(std::span(node.input(1)->constant().shape()).subspan(2)) <= kMostTaps;
+}
+
 // A reduction over the pixels of each channel.
 bool reduces_pixels(const ir::Node& node) {
   if (node.op != "ReduceMean" && node.op != "ReduceMax" && node.op != "ReduceMin") return false;
@@ -195,7 +205,7 @@ Status lower(ir::Graph& graph, DType type) {
     if (image(node.input(0)) && reduces_pixels(node)) return true;
     if (!image(node.input(0)) || !std::all_of(node.outputs().begin(), node.outputs().end(), image)) return false;
     if (node.op == "Resize") return (*node.input(0)->type.dims)[1].same((*node.output()->type.dims)[1]);
-    if (node.op == "vivace.MoveChannels") return true;
+    if (node.op == "vivace.MoveChannels" || is_transposed_convolution(node)) return true;
     return has_rows_for_channels_last(node) || (node.op == "Split" && is_of_channels(node));
   };
   merge_channel_moves(graph, type);

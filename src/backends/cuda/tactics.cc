@@ -9,6 +9,7 @@ namespace vivace::cuda {
   T(conv_stem_tactic)       \
   T(conv_grouped_tactic)    \
   T(conv_last_tactic)       \
+  T(conv_taps_tactic)       \
   T(conv_implicit_tactic)   \
   T(conv_direct_tactic)     \
   T(conv_apart_tactic)      \
