@@ -62,13 +62,23 @@ Status finish(const Call& call, const Writer<W>& y) {
 
 }  // namespace
 
+// An image in f32 is rounded to the type of the rest first.
 Status infer_fused_conv(Inference& in) {
-  VIVACE_TRY(same_types(in, {1, 2, 3}));
-  VIVACE_TRY(infer_convolution(in, 0, 1, 2, in.dtype(0)));
+  VIVACE_TRY(same_types(in, {2, 3}, 1));
+  if (in.dtype(0) != DType::f32) VIVACE_TRY(same_types(in, {1}));
+  if (!is_float(in.dtype(1)))
+    return in.error(std::string("it does not take weights of type ") + to_string(in.dtype(1)));
+  VIVACE_TRY(infer_convolution(in, 0, 1, 2, in.dtype(1)));
   return check_epilogue(in);
 }
 
 Status reference_fused_conv(Call& call) {
+  Tensor rounded;
+  if (call.input(0).type != call.input(1).type) {
+    VIVACE_ASSIGN(rounded, Tensor::allocate(call.input(1).type, call.input(0).shape));
+    VIVACE_TRY(convert(call.input(0), rounded.view()));
+    call.inputs[0] = rounded.view();
+  }
   return compute_in(call, call.input(0).type, [&]<class W>() -> Status {
     VIVACE_ASSIGN(const auto y, Writer<W>::of(call.output()));
     VIVACE_TRY(reference_conv_into<W>(call, y.data()));

@@ -71,6 +71,18 @@ TEST(Lower, MergesCastsIntoReorders) {
   EXPECT_EQ(graph->outputs()[0]->type.channel_block, 0);
 }
 
+// A first convolution of few channels reads rows, and rounds them itself.
+TEST(Lower, MergesCastsIntoFirstConvolutions) {
+  const auto graph = lowered(
+      "(%x: f32[1,3,6,6]) { %a = Conv(%x, const f32[8,3,3,3] random(1)) %y = Conv(%a, const f32[8,8,3,3] random(2)) "
+      "return %y }");
+  EXPECT_EQ(ops_of(*graph), "vivace.FusedConv Conv vivace.Reorder");
+  const auto others = lowered(
+      "(%x: f32[1,3,6,6]) { %a = Conv(%x, const f32[8,3,3,3] random(1)) %b = Conv(%x, const f32[8,3,1,1] random(2)) "
+      "return %a, %b }");
+  EXPECT_EQ(ops_of(*others), "Cast Conv Conv vivace.Reorder vivace.Reorder");
+}
+
 // Pointwise operators, too, take the type of what they follow.
 TEST(Lower, ScalesChannelsInTheTypeAndLayoutOfTheirImage) {
   const auto graph = lowered(

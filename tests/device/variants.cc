@@ -1,5 +1,6 @@
 #include "device/variants.h"
 
+#include <algorithm>
 #include <set>
 
 #include "backends/cpu/layouts.h"
@@ -27,6 +28,10 @@ Tensor converted(const Tensor& from, DType type) {
     for (size_t i = 0; i < x.size(); ++i) made->as<T>()[i] = static_cast<float>(x[i]);
   });
   return *std::move(made);
+}
+
+bool rounds_image(const std::unique_ptr<ir::Node>& node) {
+  return node->op == "vivace.FusedConv" && node->input(0)->type.dtype != node->output()->type.dtype;
 }
 
 int padded(int64_t channels) { return static_cast<int>((channels + kChannelUnit - 1) / kChannelUnit * kChannelUnit); }
@@ -98,6 +103,12 @@ Result<std::vector<TestProblem>> problems_of(const char* text) {
     VIVACE_TRY(lower(*inner, type));
     VIVACE_TRY(all.add(inner, name + " last", type));
     VIVACE_TRY(all.add(inner, name + " part", type, kChannelUnit));
+    // As a network's first convolution, which takes f32.
+    const std::shared_ptr<ir::Graph> first = plain->clone();
+    VIVACE_TRY(passes::lower_precision(*first, type).status());
+    VIVACE_TRY(lower(*first, type));
+    if (std::any_of(first->nodes().begin(), first->nodes().end(), rounds_image))
+      VIVACE_TRY(all.add(first, name + " last", type));
   }
   return std::move(all.problems);
 }

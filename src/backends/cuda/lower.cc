@@ -55,11 +55,26 @@ bool is_converted(const ir::Value* v) {
   return v->type.dtype == DType::f32 || v->type.dtype == DType::f16 || v->type.dtype == DType::bf16;
 }
 
-// A Cast before a Reorder or behind it becomes part of it: one kernel, which reads and writes once.
+// The first convolution of images, which reads rows and makes channels last, rounds f32 itself.
+bool rounds_itself(const ir::Node& node) {
+  const ir::Value *image = node.input(0), *weights = node.input(1), *bias = node.input(2);
+  return (node.op == "Conv" || node.op == "vivace.FusedConv") && node.output()->type.channel_block &&
+         !image->type.channel_block && node.output()->type.rank() == 4 && weights->is_constant() &&
+         weights->type.dtype == image->type.dtype && (!bias || bias->is_constant());
+}
+
+// A Cast before a Reorder or behind it becomes part of it: one kernel, which reads and writes once. So does one before
+// a first convolution, where that alone reads it.
 void merge_casts(ir::Graph& graph) {
   for (ir::Node* node : graph.node_list()) {
     const ir::Node* const before = node->input(0) ? node->input(0)->producer() : nullptr;
     if (!before) continue;
+    if (before->op == "Cast" && before->input(0)->type.dtype == DType::f32 && before->output()->uses().size() == 1 &&
+        rounds_itself(*node)) {
+      node->op = "vivace.FusedConv";
+      graph.set_input(node, 0, before->input(0));
+      continue;
+    }
     if (node->op == "vivace.Reorder" && before->op == "Cast" && is_converted(before->input(0))) {
       node->attributes["to"] = static_cast<int64_t>(node->output()->type.dtype);
       graph.set_input(node, 0, before->input(0));

@@ -30,7 +30,7 @@ __device__ __forceinline__ void wait() {}
 #endif
 __device__ __forceinline__ void begin() { wait(); allow_next(); }
 using T = half;
-using In = half;
+using In = float;
 constexpr int kBatch = 1;
 constexpr int kInChannels = 3;
 constexpr int kOutChannels = 32;
@@ -181,10 +181,7 @@ __device__ __forceinline__ void copy_4(unsigned to, const void* from, bool insid
   asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(from), "r"(inside ? 4 : 0) : "memory");
 }
 
-__device__ __forceinline__ unsigned bits_at(const T* x) { return x->bits; }
-__device__ __forceinline__ void copy_pair(unsigned* to, const T* from, bool inside) {
-  copy_4(shared_address(to), from, inside);
-}
+__device__ __forceinline__ unsigned bits_at(const float* x) { return pack(*x, 0.0f) & 0xffffu; }
 
 constexpr int kThreads = 32 * kWarpsM * kWarpsN * kWarpsK, kSlots = 16 * kM * kWarpsM, kTileN = kN * kWarpsN;
 constexpr int kOutBlocks = (kOutChannels + 7) / 8, kPairs = kKernelH * kInChannels * kPairsW, kSteps = (kPairs + 7) / 8;
@@ -237,13 +234,19 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
     return x + ((n * kInChannels + row % kInChannels) * kInH + ih) * kInW + iw;
   };
   if (kAligned) {
-    for (int i = tid; i < kWords; i += kThreads) {
-      int row, ih, iw;
-      const In* const at = place(i, row, ih, iw);
-      const bool inside = row < kRows && (unsigned)ih < (unsigned)kInH && (unsigned)iw < (unsigned)kInW;
-      copy_pair(patch + i, inside ? at : x, inside);
+    for (int first = tid; first < kWords; first += kThreads * kTogether) {
+      float2 pairs[kTogether];
+#pragma unroll
+      for (int k = 0; k < kTogether; ++k) {
+        int row, ih, iw;
+        const In* const at = place(first + k * kThreads, row, ih, iw);
+        const bool inside = row < kRows && (unsigned)ih < (unsigned)kInH && (unsigned)iw < (unsigned)kInW;
+        pairs[k] = inside ? *(const float2*)at : make_float2(0, 0);
+      }
+#pragma unroll
+      for (int k = 0; k < kTogether; ++k)
+        if (first + k * kThreads < kWords) patch[first + k * kThreads] = pack(pairs[k].x, pairs[k].y);
     }
-    commit_copies();
   } else {
     for (int first = tid; first < kWords; first += kThreads * kTogether) {
       unsigned l[kTogether], h[kTogether];

@@ -152,7 +152,7 @@ Result<std::vector<Tensor>> prepare(const Problem& p, const std::string& configu
   return std::vector<Tensor>{std::move(packed), std::move(bias)};
 }
 
-constexpr const char* kKernel = R"(
+constexpr const char* kStart = R"(
 constexpr int kThreads = 32 * kWarpsM * kWarpsN * kWarpsK, kSlots = 16 * kM * kWarpsM, kTileN = kN * kWarpsN;
 constexpr int kOutBlocks = (kOutChannels + 7) / 8, kPairs = kKernelH * kInChannels * kPairsW, kSteps = (kPairs + 7) / 8;
 constexpr int kTilesW = (kOutW + kTileW - 1) / kTileW, kTilesH = (kOutH + kTileH - 1) / kTileH;
@@ -203,7 +203,10 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
     row = i / kRowWords, ih = ih0 + row / kInChannels, iw = iw0 + i % kRowWords * kColumn;
     return x + ((n * kInChannels + row % kInChannels) * kInH + ih) * kInW + iw;
   };
-  if (kAligned) {
+)";
+
+// Pairs of columns that are words in memory, too: copied, or where they are f32, loaded and rounded.
+constexpr const char* kCopyPairs = R"(  if (kAligned) {
     for (int i = tid; i < kWords; i += kThreads) {
       int row, ih, iw;
       const In* const at = place(i, row, ih, iw);
@@ -211,7 +214,24 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
       copy_pair(patch + i, inside ? at : x, inside);
     }
     commit_copies();
-  } else {
+)";
+constexpr const char* kLoadPairs = R"(  if (kAligned) {
+    for (int first = tid; first < kWords; first += kThreads * kTogether) {
+      float2 pairs[kTogether];
+#pragma unroll
+      for (int k = 0; k < kTogether; ++k) {
+        int row, ih, iw;
+        const In* const at = place(first + k * kThreads, row, ih, iw);
+        const bool inside = row < kRows && (unsigned)ih < (unsigned)kInH && (unsigned)iw < (unsigned)kInW;
+        pairs[k] = inside ? *(const float2*)at : make_float2(0, 0);
+      }
+#pragma unroll
+      for (int k = 0; k < kTogether; ++k)
+        if (first + k * kThreads < kWords) patch[first + k * kThreads] = pack(pairs[k].x, pairs[k].y);
+    }
+)";
+
+constexpr const char* kSums = R"(  } else {
     for (int first = tid; first < kWords; first += kThreads * kTogether) {
       unsigned l[kTogether], h[kTogether];
 #pragma unroll
@@ -291,7 +311,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) conv(const In* x, const T
 }
 )";
 
-// The bits of a value of T, and two neighbouring ones into shared memory.
+// The bits of a value as one of T, and two neighbouring ones of T into shared memory.
 constexpr const char* kSameType = R"(
 __device__ __forceinline__ unsigned bits_at(const T* x) { return x->bits; }
 __device__ __forceinline__ void copy_pair(unsigned* to, const T* from, bool inside) {
@@ -300,10 +320,6 @@ __device__ __forceinline__ void copy_pair(unsigned* to, const T* from, bool insi
 )";
 constexpr const char* kFromFloat = R"(
 __device__ __forceinline__ unsigned bits_at(const float* x) { return pack(*x, 0.0f) & 0xffffu; }
-__device__ __forceinline__ void copy_pair(unsigned* to, const float* from, bool inside) {
-  const float2 v = inside ? *(const float2*)from : make_float2(0, 0);
-  *to = pack(v.x, v.y);
-}
 )";
 constexpr const char* kCopy = R"(
 __device__ __forceinline__ void copy_4(unsigned to, const void* from, bool inside) {
@@ -324,8 +340,9 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   s.constant("kBiasAt", t.bias_at(c)).constant("kSlackRows", t.slack_rows(c));
   Launch launch;
   launch.name = "conv";
-  launch.source =
-      s.add(mma_functions()).add(kCopy).add(c.in_type == c.type ? kSameType : kFromFloat).add(kKernel).text();
+  const bool same = c.in_type == c.type;
+  s.add(mma_functions()).add(kCopy).add(same ? kSameType : kFromFloat).add(kStart);
+  launch.source = s.add(same ? kCopyPairs : kLoadPairs).add(kSums).text();
   launch.waits = true;
   launch.block = static_cast<unsigned>(t.threads());
   launch.grid[0] = static_cast<unsigned>(pixels.count(c));
