@@ -3,30 +3,29 @@
 #include <cmath>
 
 #include "ops/products.h"
+#include "ops/recurrent.h"
 #include "ops/reference.h"
 
 namespace vivace::ops {
 
 namespace {
 
-struct Activation {
-  std::string name;  // in small letters
-  double alpha = 0, beta = 0;
+using Activation = RecurrentActivation;
 
-  double operator()(double x) const {
-    if (name == "sigmoid") return 1 / (1 + std::exp(-x));
-    if (name == "tanh") return std::tanh(x);
-    if (name == "relu") return std::max(x, 0.0);
-    if (name == "affine") return alpha * x + beta;
-    if (name == "leakyrelu") return x < 0 ? alpha * x : x;
-    if (name == "thresholdedrelu") return x > alpha ? x : 0;
-    if (name == "scaledtanh") return alpha * std::tanh(beta * x);
-    if (name == "hardsigmoid") return std::min(std::max(alpha * x + beta, 0.0), 1.0);
-    if (name == "elu") return x >= 0 ? x : alpha * std::expm1(x);
-    if (name == "softsign") return x / (1 + std::abs(x));
-    return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));  // softplus
-  }
-};
+double apply(const Activation& f, double x) {
+  const auto& [name, alpha, beta] = f;
+  if (name == "sigmoid") return 1 / (1 + std::exp(-x));
+  if (name == "tanh") return std::tanh(x);
+  if (name == "relu") return std::max(x, 0.0);
+  if (name == "affine") return alpha * x + beta;
+  if (name == "leakyrelu") return x < 0 ? alpha * x : x;
+  if (name == "thresholdedrelu") return x > alpha ? x : 0;
+  if (name == "scaledtanh") return alpha * std::tanh(beta * x);
+  if (name == "hardsigmoid") return std::min(std::max(alpha * x + beta, 0.0), 1.0);
+  if (name == "elu") return x >= 0 ? x : alpha * std::expm1(x);
+  if (name == "softsign") return x / (1 + std::abs(x));
+  return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));  // softplus
+}
 
 // The functions that exist, how many of alpha and beta they take, and what these are if not given.
 struct ActivationRow {
@@ -108,6 +107,10 @@ Status has_shape(const Inference& in, size_t i, const ir::Dims& shape) {
 
 }  // namespace
 
+Result<std::vector<RecurrentActivation>> recurrent_activations(const ir::Node& node) {
+  return activations_of(node, kind_of(node.op).activations);
+}
+
 // Inputs: X, W, R, B, sequence_lens, initial_h; LSTM also initial_c, P. Outputs: Y, Y_h; LSTM also Y_c.
 Status infer_recurrent(Inference& in) {
   const Kind& kind = kind_of(in.node.op);
@@ -116,7 +119,7 @@ Status infer_recurrent(Inference& in) {
   const int64_t directions = directions_of(in.attributes), layout = in.attributes.integer("layout");
   if (directions == 0) return in.error("unknown direction '" + in.attributes.text("direction") + "'");
   if (layout != 0 && layout != 1) return in.error("layout must be 0 or 1");
-  VIVACE_TRY(activations_of(in.node, kind.activations).status());
+  VIVACE_TRY(recurrent_activations(in.node).status());
   const ir::Dim unknown;
   VIVACE_TRY(has_shape(in, 0, {unknown, unknown, unknown}));
   VIVACE_TRY(has_shape(in, 2, {directions, unknown, unknown}));
@@ -161,7 +164,7 @@ struct Cell {       // what one step of one sequence works on
   double clip;  // infinity: none
   bool flag;    // GRU: linear_before_reset; LSTM: input_forget
 
-  double activate(size_t which, double x) const { return f[which](std::min(std::max(x, -clip), clip)); }
+  double activate(size_t which, double x) const { return apply(f[which], std::min(std::max(x, -clip), clip)); }
   double sum(int64_t i) const {  // of gate element i, biases among it
     return static_cast<double>(input[i]) + recurrent[i] + (w_bias ? static_cast<double>(w_bias[i]) + r_bias[i] : 0);
   }
@@ -217,7 +220,7 @@ void step_lstm(const Cell<W>& cell) {
     const double after = forget * before + input * cell.activate(1, cell.sum(3 * n + j));
     const double output = cell.activate(0, cell.sum(n + j) + cell.peephole(1, j, after));
     cell.c[j] = static_cast<W>(after);
-    cell.h[j] = static_cast<W>(output * cell.f[2](after));
+    cell.h[j] = static_cast<W>(output * apply(cell.f[2], after));
   }
 }
 
@@ -301,8 +304,7 @@ Status run_recurrent(Call& call, void (*step)(const Cell<W>&), const std::vector
 }  // namespace
 
 Status reference_recurrent(Call& call) {
-  VIVACE_ASSIGN(const std::vector<Activation> activations,
-                activations_of(call.node, kind_of(call.node.op).activations));
+  VIVACE_ASSIGN(const std::vector<Activation> activations, recurrent_activations(call.node));
   return compute_in(call, call.input(0).type, [&]<class W>() -> Status {
     return run_recurrent<W>(call,
                             call.node.op == "RNN"   ? step_rnn<W>

@@ -130,9 +130,30 @@ INSTANTIATE_TEST_SUITE_P(
                "64x64 warps 4x1x1 cluster 1 group 1 stages 4 patch 4x8 warp groups",
                "(%x: f32[1,200,7,8]) { %y = Conv(%x, const f32[60,200,3,3] random(1)) {pads=[1,1,1,1]} return %y }",
                DType::f16},
-        Golden{"lstm.cu", "cuda_lstm", "",
-               "(%x: f32[2,1,5]) { %y, %h, %c = LSTM(%x, const f32[1,24,5] random(1), const f32[1,24,6] random(2)) "
-               "{hidden_size=6} return %y, %c }"},
+        Golden{"recurrent.cu", "cuda_recurrent", "",
+               "(%x: f32[1,2,5]) { %y, %h = GRU(%x, const f32[1,18,5] random(1), const f32[1,18,6] random(2)) "
+               "{hidden_size=6} return %y }"},
+        Golden{
+            "scatter.cu", "cuda_scatter", "",
+            "(%x: f32[5,6], %i: i64[3,1], %u: f32[3,6]) { %y = ScatterND(%x, %i, %u) {reduction=\"add\"} return %y }"},
+        Golden{"tensor_scatter.cu", "cuda_tensor_scatter", "",
+               "(%x: f32[2,5,8], %u: f32[2,3,8], %i: i64[2]) { %y = TensorScatter(%x, %u, %i) return %y }"},
+        Golden{"integer_product.cu", "cuda_integer_product", "",
+               "(%x: u8[1,3,9,8], %w: i8[4,3,3,3]) { %y = QLinearConv(%x, const f32[] {0.1}, const u8[] {3}, %w, const "
+               "f32[4] random(1), const i8[] {0}, const f32[] {0.2}, const u8[] {9}) {pads=[1,1,1,1]} return %y }"},
+        Golden{"quantize.cu", "cuda_quantize", "",
+               "(%x: f32[3,8]) { %y = QuantizeLinear(%x, const f32[3,2] random(1)) {output_dtype=22, block_size=4} "
+               "return %y }"},
+        Golden{"dynamic_quantize.cu", "cuda_dynamic_quantize", "",
+               "(%x: f32[300]) { %y, %s, %z = DynamicQuantizeLinear(%x) return %y, %s, %z }"},
+        Golden{"rotary.cu", "cuda_rotary", "",
+               "(%x: f32[1,2,5,8]) { %y = RotaryEmbedding(%x, const f32[1,5,4] random(1), const f32[1,5,4] random(2)) "
+               "return %y }"},
+        Golden{"linear_attention.cu", "cuda_linear_attention", "",
+               "(%q: f32[1,7,12], %k: f32[1,7,6], %v: f32[1,7,10]) { %y = LinearAttention(%q, %k, %v) {q_num_heads=4, "
+               "kv_num_heads=2, update_rule=\"linear\"} return %y }"},
+        Golden{"causal_conv.cu", "cuda_causal_conv", "",
+               "(%x: f32[1,3,20]) { %y = CausalConvWithState(%x, const f32[3,1,4] random(1)) return %y }"},
         Golden{"conv_mma_groups.cu", "cuda_conv_mma", "64x32 warps 4x1x2 cluster 1 group 2 stages 3 warp groups",
                "(%x: f32[2,64,9,9]) { %y = Conv(%x, const f32[30,64,1,1] random(1)) return %y }", DType::bf16},
         Golden{"conv_direct.cu", "cuda_conv_direct", "",

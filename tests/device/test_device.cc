@@ -21,6 +21,7 @@
 #include "backends/cuda/tactic.h"
 #include "base/threads.h"
 #include "device/graph_test.h"
+#include "device/operator_cases.h"
 #include "device/row_test.h"
 #include "device/select_cases.h"
 #include "element_cases.h"
@@ -176,6 +177,7 @@ std::vector<const char*> all_cases() {
   cases.insert(cases.end(), std::begin(kMoreCases), std::end(kMoreCases));
   cases.insert(cases.end(), std::begin(kSelectCases), std::end(kSelectCases));
   cases.insert(cases.end(), std::begin(kElementCases), std::end(kElementCases));
+  cases.insert(cases.end(), std::begin(kOperatorCases), std::end(kOperatorCases));
   return cases;
 }
 

@@ -26,13 +26,20 @@ namespace vivace::cuda {
   T(lrn_tactic)             \
   T(scan_tactic)            \
   T(reduce_tactic)          \
-  T(lstm_tactic)            \
+  T(recurrent_tactic)       \
+  T(rotary_tactic)          \
+  T(state_attention_tactic) \
+  T(causal_conv_tactic)     \
+  T(integer_product_tactic) \
+  T(dynamic_quant_tactic)   \
   T(pool_tactic)            \
   T(reorder_tactic)         \
   T(move_channels_tactic)   \
   T(copy_tactic)            \
   T(concat_tactic)          \
   T(gather_tactic)          \
+  T(scatter_tactic)         \
+  T(tensor_scatter_tactic)  \
   T(resize_tactic)          \
   T(top_k_tactic)           \
   T(fill_tactic)            \
@@ -42,7 +49,8 @@ namespace vivace::cuda {
   T(deform_conv_tactic)     \
   T(einsum_tactic)          \
   T(det_tactic)             \
-  T(pointwise_tactic)
+  T(pointwise_tactic)       \
+  T(quantize_tactic)
 
 #define VIVACE_DECLARE(name) extern const Tactic name;
 VIVACE_TACTICS(VIVACE_DECLARE)

@@ -291,7 +291,7 @@ class Writer {
   Verdict write() {
     const ir::Node& node = *p_.node;
     for (size_t i = 1; i < p_.outputs.size(); ++i)
-      if (p_.outputs[i].present() && !node.output(i)->unused()) return no("more than the first output is asked for");
+      if (asked_for(p_, i)) return no("more than the first output is asked for");
     if (node.op == "Where") return where();
     if (!type_name(p_.inputs[0].type) || !type_name(p_.outputs[0].type)) return no("a type without a kernel");
     if (node.op == "Cast" || node.op == "CastLike") return cast();
@@ -516,6 +516,10 @@ const char* raw_type(DType type) {
     case 64: return "unsigned long long";
     default: return nullptr;
   }
+}
+
+bool asked_for(const Problem& p, size_t i) {
+  return i < p.outputs.size() && p.outputs[i].present() && !p.node->output(i)->unused();
 }
 
 Verdict elementwise_of(const Problem& p, Elementwise& e) {

@@ -12,6 +12,9 @@ std::string_view element_helpers();
 /// Bytes, addressed as a number of any kind: "unsigned short", ...; nullptr where there is none so wide.
 const char* raw_type(DType type);
 
+/// Whether anything reads output `i`.
+bool asked_for(const Problem& p, size_t i);
+
 /// A pointwise operator: the function `Y apply(A0 a0, A1 a1, ...)` of storage types Y and A<k>.
 struct Elementwise {
   std::vector<size_t> operands;  // inputs of the node that are its arguments
