@@ -24,6 +24,9 @@ extern const Rule eliminate_identity, eliminate_dropout, eliminate_cast, elimina
 extern const Rule power_to_products, divide_to_multiply, subtract_to_add, merge_scalar_factors, merge_added_constants,
     reduce_mean_to_global_pool, average_pool_to_global_pool;
 
+// einsum.cc
+extern const Rule einsum_to_products;
+
 // recognise_activation.cc
 extern const Rule recognise_relu, recognise_clip, recognise_leaky_relu, recognise_swish, recognise_hard_sigmoid,
     recognise_hard_swish, recognise_gelu, recognise_gelu_tanh;
