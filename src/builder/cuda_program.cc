@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "backends/cpu/executor.h"
+#include "backends/cuda/compiler.h"
 #include "backends/cuda/image.h"
 #include "base/hash.h"
 #include "builder/cuda_groups.h"
@@ -83,13 +84,15 @@ class CudaTuner {
     VIVACE_TRY(list());
     if (timed_) VIVACE_TRY(time());
     const bool search = timed_ && effort_.search.seconds > 0 && !remember_places();
-    std::vector<Wanted> wanted;
-    for (auto& [key, work] : works_)
-      for (size_t i = 0; i < work.options.size(); ++i)
-        if (i == 0 || (search && work.options[i].candidate.refused.empty())) wanted.push_back({&work, i});
-    VIVACE_TRY(make(wanted));
-    if (search)
-      for (auto& [key, work] : works_) VIVACE_TRY(load(work));
+    for (bool dropped = true; dropped;) {
+      std::vector<Wanted> wanted;
+      for (auto& [key, work] : works_)
+        for (size_t i = 0; i < work.options.size(); ++i)
+          if (i == 0 || (search && work.options[i].candidate.refused.empty())) wanted.push_back({&work, i});
+      VIVACE_ASSIGN(dropped, make(std::move(wanted)));
+      if (search)
+        for (auto& [key, work] : works_) dropped = load(work) || dropped;
+    }
     plan::Program program;
     program.graph = graph_;
     program.choices.resize(nodes_.size());
@@ -134,27 +137,38 @@ class CudaTuner {
     return forced.check();
   }
 
-  // Writes and compiles the kernels of options that have none yet.
-  Status make(std::vector<Wanted> wanted) {
-    std::erase_if(wanted, [](const Wanted& w) { return !w.work->options[w.option].job.launches.empty(); });
-    VIVACE_TRY(generate(wanted, *target_.gpu, pool_));
-    return compile_all(wanted, config_, target_, pool_, images_);
+  Result<bool> make(std::vector<Wanted> wanted) {
+    if (!wanted.empty()) VIVACE_TRY(cuda::compiler_version().status());
+    return make_options(std::move(wanted), config_, *target_.gpu, pool_, cuda::compile, images_);
   }
 
-  // Loads the kernels of options that have not been loaded yet.
-  Status load(CudaWork& work) {
-    for (CudaOption& option : work.options)
-      while (option.kernels.size() < option.job.launches.size() && option.candidate.refused.empty()) {
-        const cuda::Launch& launch = option.job.launches[option.kernels.size()];
-        VIVACE_ASSIGN(std::shared_ptr<cuda::Kernel> kernel,
-                      cuda::Kernel::load(gpu_, images_.at(cuda::image_key(launch, target_.gpu->architecture())),
-                                         launch.name, launch.shared_bytes, launch.cluster));
-        option.kernels.push_back(std::move(kernel));
+  // Loads the kernels of options that have not been loaded yet, and drops those that cannot be; whether there were any.
+  bool load(CudaWork& work) {
+    bool dropped = false;
+    for (size_t i = work.options.size(); i-- > 0;)
+      if (const Status loaded = load(work.options[i]); !loaded.ok()) {
+        drop(work, i, loaded);
+        dropped = true;
       }
+    return dropped;
+  }
+  Status load(CudaOption& option) {
+    while (option.kernels.size() < option.job.launches.size() && option.candidate.refused.empty()) {
+      const cuda::Launch& launch = option.job.launches[option.kernels.size()];
+      VIVACE_ASSIGN(std::shared_ptr<cuda::Kernel> kernel,
+                    cuda::Kernel::load(gpu_, images_.at(cuda::image_key(launch, target_.gpu->architecture())),
+                                       launch.name, launch.shared_bytes, launch.cluster));
+      option.kernels.push_back(std::move(kernel));
+    }
     return {};
   }
 
   static bool is_new(const CudaOption& o) { return o.candidate.seconds <= 0 && o.candidate.refused.empty(); }
+
+  // Not so a spare one in the place of others that were dropped.
+  static bool has_kernels(const CudaOption& o) {
+    return !o.job.launches.empty() && o.kernels.size() == o.job.launches.size();
+  }
 
   // Takes the times of new options from the cache, where it knows all of them.
   bool recall(CudaWork& work) {
@@ -223,7 +237,7 @@ class CudaTuner {
         for (size_t i = 0; i < work.options.size(); ++i)
           if (is_new(work.options[i])) wanted.push_back({&work, i});
       }
-      VIVACE_TRY(make(wanted));
+      VIVACE_TRY(make(std::move(wanted)).status());
       size_t done = 0;
       for (CudaWork* work : works) {
         const double share = static_cast<double>(done++) / static_cast<double>(works.size());
@@ -241,12 +255,14 @@ class CudaTuner {
         report_.notes.push_back("the time budget ran out; '" + work.problem.node->name + "' was chosen by estimate");
       return {};
     }
-    VIVACE_TRY(load(work));
+    load(work);
     // The best so far goes along: where the reference is too slow, others are compared with it.
     std::vector<CudaOption> timed, others;
     for (size_t i = 0; i < work.options.size(); ++i)
-      (i == 0 || is_new(work.options[i]) ? timed : others).push_back(std::move(work.options[i]));
+      (has_kernels(work.options[i]) && (i == 0 || is_new(work.options[i])) ? timed : others)
+          .push_back(std::move(work.options[i]));
     work.options = std::move(others);
+    if (timed.empty()) return {};
     if (const Status status = time_on_gpu(work.problem, timed, clock, pool_, effort_.seconds); !status.ok())
       return status.within(work.problem.node->describe());
     report_.timed += static_cast<int>(timed.size());

@@ -4,8 +4,8 @@
 #include <atomic>
 #include <set>
 
-#include "backends/cuda/compiler.h"
 #include "backends/cuda/image.h"
+#include "base/log.h"
 
 namespace vivace::builder {
 
@@ -36,6 +36,52 @@ size_t difference(const std::vector<std::string>& a, const std::vector<std::stri
   size_t count = std::max(a.size(), b.size());
   for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) count -= a[i] == b[i];
   return count;
+}
+
+Status generate(const std::vector<Wanted>& wanted, const cuda::Device& gpu, ThreadPool& pool) {
+  std::vector<Status> made(wanted.size());
+  pool.run(static_cast<int64_t>(wanted.size()), [&](int64_t task, int) {
+    const auto i = static_cast<size_t>(task);
+    const cuda::Problem& problem = wanted[i].work->problem;
+    CudaOption& option = wanted[i].work->options[wanted[i].option];
+    made[i] = [&]() -> Status {
+      VIVACE_ASSIGN(option.job, option.tactic->generate(problem, option.configuration, gpu));
+      if (option.tactic->prepare) {
+        VIVACE_ASSIGN(option.packed, option.tactic->prepare(problem, option.configuration, gpu));
+      }
+      return {};
+    }();
+  });
+  for (size_t i = 0; i < made.size(); ++i)
+    if (!made[i].ok()) return made[i].within(wanted[i].work->problem.node->describe());
+  return {};
+}
+
+Status compile_all(const std::vector<Wanted>& wanted, const BuildConfig& config, const std::string& architecture,
+                   ThreadPool& pool, const Compile& compile, CudaImages& images,
+                   std::map<std::string, Status>& failed) {
+  std::map<std::string, const cuda::Launch*> launches;
+  for (const Wanted& w : wanted)
+    for (const cuda::Launch& launch : w.work->options[w.option].job.launches)
+      if (const std::string key = cuda::image_key(launch, architecture); !images.contains(key)) launches[key] = &launch;
+  const std::vector<std::pair<std::string, const cuda::Launch*>> list(launches.begin(), launches.end());
+  std::vector<Result<std::string>> made(list.size(), std::string());
+  std::atomic<size_t> done = 0;
+  std::atomic<bool> cancelled = false;
+  pool.run(static_cast<int64_t>(list.size()), [&](int64_t task, int thread) {
+    const auto i = static_cast<size_t>(task);
+    if (cancelled) return;
+    made[i] = compile(list[i].second->source, list[i].second->name, architecture);
+    const double share = static_cast<double>(++done) / static_cast<double>(list.size());
+    if (thread == 0 && config.progress && !config.progress("compile", share)) cancelled = true;
+  });
+  if (cancelled) return {Code::cancelled, "the build was cancelled"};
+  for (size_t i = 0; i < list.size(); ++i)
+    if (made[i].ok())
+      images[list[i].first] = *std::move(made[i]);
+    else
+      failed[list[i].first] = made[i].status();
+  return {};
 }
 
 }  // namespace
@@ -133,51 +179,40 @@ size_t add_neighbours(CudaWork& work, size_t most) {
   return places.size();
 }
 
-Status generate(const std::vector<Wanted>& wanted, const cuda::Device& gpu, ThreadPool& pool) {
-  std::vector<Status> made(wanted.size());
-  pool.run(static_cast<int64_t>(wanted.size()), [&](int64_t task, int) {
-    const auto i = static_cast<size_t>(task);
-    const cuda::Problem& problem = wanted[i].work->problem;
-    CudaOption& option = wanted[i].work->options[wanted[i].option];
-    made[i] = [&]() -> Status {
-      VIVACE_ASSIGN(option.job, option.tactic->generate(problem, option.configuration, gpu));
-      if (option.tactic->prepare) {
-        VIVACE_ASSIGN(option.packed, option.tactic->prepare(problem, option.configuration, gpu));
-      }
-      return {};
-    }();
-  });
-  for (size_t i = 0; i < made.size(); ++i)
-    if (!made[i].ok()) return made[i].within(wanted[i].work->problem.node->describe());
-  return {};
-}
-
-Status compile_all(const std::vector<Wanted>& wanted, const BuildConfig& config, const cuda::Target& target,
-                   ThreadPool& pool, CudaImages& images) {
-  const std::string architecture = target.gpu->architecture();
-  std::map<std::string, const cuda::Launch*> launches;
+Result<bool> make_options(std::vector<Wanted> wanted, const BuildConfig& config, const cuda::Device& gpu,
+                          ThreadPool& pool, const Compile& compile, CudaImages& images) {
+  std::erase_if(wanted, [](const Wanted& w) { return !w.work->options[w.option].job.launches.empty(); });
+  VIVACE_TRY(generate(wanted, gpu, pool));
+  std::map<std::string, Status> failed;
+  VIVACE_TRY(compile_all(wanted, config, gpu.architecture(), pool, compile, images, failed));
+  std::vector<std::pair<Wanted, Status>> broken;
   for (const Wanted& w : wanted)
     for (const cuda::Launch& launch : w.work->options[w.option].job.launches)
-      if (const std::string key = cuda::image_key(launch, architecture); !images.contains(key)) launches[key] = &launch;
-  if (launches.empty()) return {};
-  VIVACE_TRY(cuda::compiler_version().status());
-  const std::vector<std::pair<std::string, const cuda::Launch*>> list(launches.begin(), launches.end());
-  std::vector<Result<std::string>> made(list.size(), std::string());
-  std::atomic<size_t> done = 0;
-  std::atomic<bool> cancelled = false;
-  pool.run(static_cast<int64_t>(list.size()), [&](int64_t task, int thread) {
-    const auto i = static_cast<size_t>(task);
-    if (cancelled) return;
-    made[i] = cuda::compile(list[i].second->source, list[i].second->name, architecture);
-    const double share = static_cast<double>(++done) / static_cast<double>(list.size());
-    if (thread == 0 && config.progress && !config.progress("compile", share)) cancelled = true;
-  });
-  if (cancelled) return {Code::cancelled, "the build was cancelled"};
-  for (size_t i = 0; i < list.size(); ++i) {
-    if (!made[i].ok()) return made[i].status();
-    images[list[i].first] = *std::move(made[i]);
+      if (const auto why = failed.find(cuda::image_key(launch, gpu.architecture())); why != failed.end()) {
+        broken.emplace_back(w, why->second);
+        break;
+      }
+  // From the last, so that the others keep their places.
+  std::stable_sort(broken.begin(), broken.end(),
+                   [](const auto& a, const auto& b) { return a.first.option > b.first.option; });
+  for (const auto& [w, why] : broken) drop(*w.work, w.option, why);
+  return !broken.empty();
+}
+
+void drop(CudaWork& work, size_t option, const Status& why) {
+  Candidate candidate = std::move(work.options[option].candidate);
+  candidate.refused = why.message();
+  work.options.erase(work.options.begin() + static_cast<std::ptrdiff_t>(option));
+  log(Severity::warning, work.problem.node->describe() + ": tactic '" + candidate.tactic + "' " +
+                             candidate.configuration + " is left out: " + candidate.refused);
+  work.refused.push_back(std::move(candidate));
+  if (!work.options.empty()) return;
+  if (work.spare.empty()) {
+    log(Severity::warning, work.problem.node->describe() + ": runs on the CPU, for none of its kernels does");
+    return;
   }
-  return {};
+  work.options.push_back(std::move(work.spare.front()));
+  work.spare.erase(work.spare.begin());
 }
 
 }  // namespace vivace::builder

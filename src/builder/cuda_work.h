@@ -1,6 +1,7 @@
 // The distinct problems of a program for a GPU, and what may run each.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -42,15 +43,20 @@ size_t add_neighbours(CudaWork& work, size_t most);
 /// Names an option in a cache, after the GPU. `when`: "", "cold", or the network it is a part of.
 std::string option_key(const CudaOption& option, const std::string& when, const std::string& problem);
 
-/// Writes the kernels and packs the constants of these options.
 struct Wanted {
   CudaWork* work;
   size_t option;
 };
-Status generate(const std::vector<Wanted>& wanted, const cuda::Device& gpu, ThreadPool& pool);
+using Compile = std::function<Result<std::string>(const std::string& source, const std::string& name,
+                                                  const std::string& architecture)>;
 
-/// Machine code of these options' kernels, each distinct one once, on all threads.
-Status compile_all(const std::vector<Wanted>& wanted, const BuildConfig& config, const cuda::Target& target,
-                   ThreadPool& pool, CudaImages& images);
+/// Writes the kernels of those options that have none yet, packs their constants, and compiles what `images` has not,
+/// each distinct kernel once, on all threads. Options whose kernels do not compile are dropped; whether there were any.
+Result<bool> make_options(std::vector<Wanted> wanted, const BuildConfig& config, const cuda::Device& gpu,
+                          ThreadPool& pool, const Compile& compile, CudaImages& images);
+
+/// Moves an option that cannot run to those refused, with a warning. Where it was the last, a spare one takes its
+/// place.
+void drop(CudaWork& work, size_t option, const Status& why);
 
 }  // namespace vivace::builder

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <set>
 
+#include "backends/cuda/image.h"
 #include "backends/cuda/layout.h"
 #include "builder/cuda_work.h"
 #include "builder/forced.h"
@@ -113,6 +114,41 @@ TEST(CudaWork, NeighboursDifferLeastFromTheBest) {
   ASSERT_EQ(work->spare.size(), 2u) << "another tactic's is none";
   EXPECT_EQ(add_neighbours(*work, 3), 1u);
   EXPECT_EQ(add_neighbours(*work, 3), 0u);
+}
+
+// Compilers that refuse some or all kernels, and what is left to run.
+TEST(MakeOptions, DropsWhatDoesNotCompileAndTakesTheNextBest) {
+  const Listed listed;
+  const Result<CudaWork> work = listed.work(RecordedTimes(TimingCache(), described()), 1);
+  ASSERT_TRUE(work.ok());
+  ASSERT_FALSE(work->spare.empty());
+  ThreadPool pool(1);
+  CudaImages images;
+  const auto make = [&](CudaWork& of, int refusals) {
+    const Compile compile = [&](const std::string&, const std::string& name, const std::string&) {
+      return refusals-- > 0 ? Result<std::string>(Status(Code::internal, "too many registers for " + name))
+                            : Result<std::string>(std::string("code"));
+    };
+    for (bool dropped = true; dropped && !of.options.empty();) {
+      const Result<bool> made = make_options({{&of, 0}}, BuildConfig(), described(), pool, compile, images);
+      ASSERT_TRUE(made.ok()) << made.status().message();
+      dropped = *made;
+    }
+  };
+  CudaWork some = *work;
+  make(some, 1);
+  ASSERT_EQ(some.options.size(), 1u);
+  EXPECT_EQ(some.options[0].configuration, work->spare[0].configuration);
+  ASSERT_EQ(some.options[0].job.launches.size(), 1u);
+  EXPECT_TRUE(images.contains(cuda::image_key(some.options[0].job.launches[0], described().architecture())));
+  ASSERT_EQ(some.refused.size(), work->refused.size() + 1);
+  EXPECT_EQ(some.refused.back().configuration, work->options[0].configuration);
+  EXPECT_NE(some.refused.back().refused.find("too many registers"), std::string::npos);
+  images.clear();
+  CudaWork none = *work;
+  make(none, 1000);
+  EXPECT_TRUE(none.options.empty());
+  EXPECT_EQ(none.refused.size(), work->refused.size() + 1 + work->spare.size());
 }
 
 TEST(ForcedTactics, NameNodesAndPartsOfThemAndHaveToNameSomething) {
