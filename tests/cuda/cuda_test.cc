@@ -102,6 +102,10 @@ INSTANTIATE_TEST_SUITE_P(
                "(%x: f32[1,40,9,9], %r: f32[1,44,5,5]) { %y = vivace.FusedConv(%x, const f32[44,40,3,3] random(1), "
                "const f32[44] random(2), %r) {pads=[1,1,1,1], strides=[2,2], activation=\"relu\"} return %y }",
                DType::f16},
+        Golden{"conv_persistent.cu", "cuda_conv_persistent", "128x64 sets 2 groups 1 stages 4",
+               "(%x: f32[3,40,99,90], %r: f32[3,44,99,90]) { %y = vivace.FusedConv(%x, const f32[44,40,3,3] random(1), "
+               "const f32[44] random(2), %r) {pads=[1,1,1,1], activation=\"relu\"} return %y }",
+               DType::f16},
         Golden{"conv_depthwise.cu", "cuda_conv_depthwise", "pixels 2x2 threads 64",
                "(%x: f32[1,20,9,9], %r: f32[1,20,9,9]) { %y = vivace.FusedConv(%x, const f32[20,1,3,3] random(1), "
                "const f32[20] random(2), %r) {group=20, pads=[1,1,1,1], activation=\"relu\"} return %y }",
@@ -291,6 +295,20 @@ TEST(Configurations, ThatNoRowGivesAreRefused) {
     ASSERT_FALSE(job.ok()) << text;
     EXPECT_EQ(job.status().code(), Code::corrupt_file) << text;
   }
+}
+
+TEST(Configurations, ConvolutionsOfFewTilesHaveNoPersistentBlocks) {
+  const auto reason = [](const char* image, const Device& device) {
+    const Bound bound = problem_of(
+        "(%x: f32[" + std::string(image) + "]) { %y = Conv(%x, const f32[130,64,1,1] " + "random(1)) return %y }",
+        DType::bf16);
+    return find_tactic("cuda_conv_persistent")->supports(bound.problem, device).reason;
+  };
+  Device other = described();
+  other.major = 8;
+  EXPECT_EQ(reason("1,64,91,92", described()), "");
+  EXPECT_NE(reason("1,64,91,92", other), "");
+  EXPECT_NE(reason("1,64,91,91", described()), "") << "130 tiles for 132 multiprocessors";
 }
 
 TEST(Source, OffsetsMergeDimensionsOfOneStride) {

@@ -196,7 +196,9 @@ TEST(Together, CompilesWithRowsKernels) {
     works[i] = *work;
     by_node[i] = &works[i];
     ThreadPool pool(1);
-    ASSERT_TRUE(builder::generate({{&works[i], 0}}, described(), pool).ok());
+    builder::CudaImages images;
+    const auto compile = [](auto&&...) { return Result<std::string>(std::string("code")); };
+    ASSERT_TRUE(builder::make_options({{&works[i], 0}}, {}, described(), pool, compile, images).ok());
   }
   std::vector<builder::CudaGroup> groups = builder::list_groups(nodes, by_node, described());
   ASSERT_EQ(groups.size(), 1u);

@@ -37,6 +37,15 @@ constexpr const char* kMoreCases[] = {
     "(%x: f32[1,130,17,19]) { %y = Conv(%x, const f32[131,130,3,3] random(1)) {pads=[1,1,1,1]} return %y }",
     "(%x: f32[2,7,65,63]) { %y = vivace.FusedConv(%x, const f32[129,7,1,1] random(1), const f32[129] random(2)) "
     "{activation=\"gelu\"} return %y }",
+    // More tiles than multiprocessors: one step or more than a ring's, several columns of tiles, residuals.
+    "(%x: f32[1,24,131,131], %r: f32[1,40,131,131]) { %y = vivace.FusedConv(%x, const f32[40,24,3,3] random(1), const "
+    "f32[40] random(2), %r) {pads=[1,1,1,1], activation=\"silu\", residual_last=1} return %y }",
+    "(%x: f32[3,24,131,129]) { %y = vivace.FusedConv(%x, const f32[150,24,1,1] random(1), const f32[150] random(2)) "
+    "{strides=[2,2], activation=\"sigmoid\"} return %y }",
+    "(%x: f32[2,64,95,92]) { %y = Conv(%x, const f32[13,64,3,3] random(1)) {pads=[2,2,2,2], dilations=[2,2]} return "
+    "%y }",
+    "(%x: f32[1,16,132,131], %r: f32[1,260,132,131]) { %y = vivace.FusedConv(%x, const f32[260,16,1,1] random(1), "
+    "const f32[260] random(2), %r) {activation=\"relu\"} return %y }",
     // Depthwise, whose kernels differ by size and stride; channels that are no multiple of 8.
     "(%x: f32[2,13,15,9], %r: f32[2,13,15,9]) { %y = vivace.FusedConv(%x, const f32[13,1,3,3] random(1), const f32[13] "
     "random(2), %r) {group=13, pads=[1,1,1,1], activation=\"relu\"} return %y }",

@@ -5,6 +5,7 @@ namespace vivace::cuda {
 
 #define VIVACE_TACTICS(T)   \
   T(conv_mma_tactic)        \
+  T(conv_persistent_tactic) \
   T(conv_depthwise_tactic)  \
   T(conv_stem_tactic)       \
   T(conv_grouped_tactic)    \

@@ -7,29 +7,65 @@
 
 namespace vivace::cuda {
 
-namespace {
-
-using Tile = ConvTile;
-
-Verdict conv_of(const Problem& p, ImageConv& c) {
+Verdict conv_mma_of(const Problem& p, ImageConv& c) {
   if (Verdict verdict = image_conv_of(p, c); !verdict) return verdict;
   if (c.groups != 1) return no("groups");
   return c.in_pitch ? yes() : no("a row-major input");
 }
 
-Result<ImageConv> job_of(const Problem& p) { return supported<conv_of>(p); }
+// The 16-byte pieces of row r are exchanged by r & 7 so that neither copies nor ldmatrix meet bank conflicts.
+Result<std::vector<Tensor>> conv_mma_weights(const Problem& p, const ImageConv& c, const ConvTile& t) {
+  const Tensor& w = *p.inputs[1].constant;
+  const int64_t blocks_n = tiles(c.out_channels, t.n), chunks = t.chunks(c), rows = t.weight_rows(c);
+  VIVACE_ASSIGN(Tensor packed, Tensor::allocate(w.type(), {blocks_n, chunks, rows, ConvTile::kChunk}));
+  const auto* from = w.as<const uint16_t>();
+  auto* to = packed.as<uint16_t>();
+  std::fill_n(to, packed.count(), uint16_t{0});
+  const int64_t channels = c.in_channels, filled = c.in_blocks() * 8, taps = c.taps();
+  for (int64_t n = 0; n < c.out_channels; ++n) {
+    const int64_t row = n % t.n;
+    for (int64_t tap = 0; tap < taps; ++tap)
+      for (int64_t ch = 0; ch < channels; ++ch) {
+        const int64_t k = t.patch() ? ch : tap * filled + ch, piece = (k % ConvTile::kChunk / 8) ^ (row & 7);
+        const int64_t at = (n / t.n * chunks + k / ConvTile::kChunk) * rows + (t.patch() ? tap * t.n : 0) + row;
+        to[at * ConvTile::kChunk + piece * 8 + k % 8] = from[(n * channels + ch) * taps + tap];
+      }
+  }
+  VIVACE_ASSIGN(Tensor bias, bias_in_f32(p, 2, blocks_n * t.n));
+  return std::vector<Tensor>{std::move(packed), std::move(bias)};
+}
+
+Source conv_mma_source(const Problem& p, const ImageConv& c) {
+  Source s;
+  s.add(prelude());
+  s.add(std::string("using T = ") + type_name(p.outputs[0].type) + ";\n");
+  s.constant("kBatch", c.batch).constant("kInChannels", c.in_blocks() * 8);
+  s.constant("kOutChannels", c.out_blocks() * 8);
+  s.constant("kTrueOutChannels", c.out_channels).constant("kInH", c.in_h).constant("kInW", c.in_w);
+  s.constant("kOutH", c.out_h).constant("kOutW", c.out_w).constant("kKernelH", c.kernel_h);
+  s.constant("kKernelW", c.kernel_w).constant("kStrideH", c.stride_h).constant("kStrideW", c.stride_w);
+  s.constant("kDilationH", c.dilation_h).constant("kDilationW", c.dilation_w).constant("kPadH", c.pad_h);
+  s.constant("kPadW", c.pad_w).constant("kInPitch", c.in_pitch).constant("kOutPitch", c.out_pitch);
+  return s.constant("kResidual", p.has(3)).constant("kResidualPitch", c.residual_pitch);
+}
+
+namespace {
+
+using Tile = ConvTile;
+
+Result<ImageConv> job_of(const Problem& p) { return supported<conv_mma_of>(p); }
 
 std::vector<std::string> configurations(const Problem& p, const Device& device) {
   ImageConv c;
   std::vector<std::string> texts;
-  if (!conv_of(p, c)) return texts;
+  if (!conv_mma_of(p, c)) return texts;
   for (const Tile& t : tiles_for(c, device)) texts.push_back(t.text());
   return texts;
 }
 
 Verdict supports(const Problem& p, const Device& device) {
   ImageConv c;
-  if (Verdict verdict = conv_of(p, c); !verdict) return verdict;
+  if (Verdict verdict = conv_mma_of(p, c); !verdict) return verdict;
   if (tiles_for(c, device).empty()) return no("no tile fits");
   return yes();
 }
@@ -37,7 +73,7 @@ Verdict supports(const Problem& p, const Device& device) {
 double estimate(const Problem& p, const std::string& configuration, const Device& device) {
   ImageConv c;
   Tile t{};
-  if (!conv_of(p, c) || !Tile::parse(configuration, t)) return 1;
+  if (!conv_mma_of(p, c) || !Tile::parse(configuration, t)) return 1;
   return std::max(t.estimate(c, device), roofline_seconds(0, cpu::bytes_of(p), 1, device));
 }
 
@@ -48,30 +84,10 @@ Result<Tile> tile_of(const Problem& p, const ImageConv& c, const std::string& co
   return t;
 }
 
-// Weights as [N / n][chunks][n][64], sums in the order tap, channel, or for patches [N / n][chunks][tap][n][64]; the
-// 16-byte pieces of row r are exchanged by r & 7 so that neither copies nor ldmatrix meet bank conflicts. Then the bias
-// in f32.
 Result<std::vector<Tensor>> prepare(const Problem& p, const std::string& configuration, const Device& device) {
   VIVACE_ASSIGN(const ImageConv c, job_of(p));
   VIVACE_ASSIGN(const Tile t, tile_of(p, c, configuration, device));
-  const Tensor& w = *p.inputs[1].constant;
-  const int64_t blocks_n = tiles(c.out_channels, t.n), chunks = t.chunks(c), rows = t.weight_rows(c);
-  VIVACE_ASSIGN(Tensor packed, Tensor::allocate(w.type(), {blocks_n, chunks, rows, Tile::kChunk}));
-  const auto* from = w.as<const uint16_t>();
-  auto* to = packed.as<uint16_t>();
-  std::fill_n(to, packed.count(), uint16_t{0});
-  const int64_t channels = c.in_channels, filled = c.in_blocks() * 8, taps = c.taps();
-  for (int64_t n = 0; n < c.out_channels; ++n) {
-    const int64_t row = n % t.n;
-    for (int64_t tap = 0; tap < taps; ++tap)
-      for (int64_t ch = 0; ch < channels; ++ch) {
-        const int64_t k = t.patch() ? ch : tap * filled + ch, piece = (k % Tile::kChunk / 8) ^ (row & 7);
-        const int64_t at = (n / t.n * chunks + k / Tile::kChunk) * rows + (t.patch() ? tap * t.n : 0) + row;
-        to[at * Tile::kChunk + piece * 8 + k % 8] = from[(n * channels + ch) * taps + tap];
-      }
-  }
-  VIVACE_ASSIGN(Tensor bias, bias_in_f32(p, 2, blocks_n * t.n));
-  return std::vector<Tensor>{std::move(packed), std::move(bias)};
+  return conv_mma_weights(p, c, t);
 }
 
 Result<Job> generate(const Problem& p, const std::string& configuration, const Device& device) {
@@ -86,25 +102,13 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   launch.block = static_cast<unsigned>(t.threads());
   launch.shared_bytes = static_cast<unsigned>(t.shared_bytes(c));
   launch.arguments = {input(0), packed(0), packed(1), input(p.has(3) ? 3 : 0), output()};
-  Source s;
-  s.add(prelude());
-  s.add(std::string("using T = ") + type_name(p.outputs[0].type) + ";\n");
-  s.constant("kBatch", c.batch).constant("kInChannels", c.in_blocks() * 8);
-  s.constant("kOutChannels", c.out_blocks() * 8);
-  s.constant("kTrueOutChannels", c.out_channels).constant("kInH", c.in_h).constant("kInW", c.in_w);
-  s.constant("kOutH", c.out_h).constant("kOutW", c.out_w).constant("kKernelH", c.kernel_h);
-  s.constant("kKernelW", c.kernel_w).constant("kStrideH", c.stride_h).constant("kStrideW", c.stride_w);
-  s.constant("kDilationH", c.dilation_h).constant("kDilationW", c.dilation_w).constant("kPadH", c.pad_h);
-  s.constant("kPadW", c.pad_w).constant("kInPitch", c.in_pitch).constant("kOutPitch", c.out_pitch);
-  s.constant("kResidual", p.has(3)).constant("kResidualPitch", c.residual_pitch);
+  Source s = conv_mma_source(p, c);
   s.constant("kM", t.m).constant("kN", t.n).constant("kWarpsM", t.warps_m).constant("kWarpsN", t.warps_n);
   s.constant("kWarpsK", t.warps_k).constant("kCluster", t.cluster).constant("kGroup", t.group);
   s.constant("kStages", t.stages).constant("kOnce", t.once(c)).constant("kAhead", t.ahead(c));
   s.constant("kBiasAt", Tile::kBiasAt).constant("kReceivedAt", t.received_at()).constant("kRingAt", t.ring_at());
   s.constant("kImageRows", t.image_rows(c));
-  // Registers for two blocks beside each other where shared memory has room for them.
-  s.constant("kBeside",
-             t.shared_bytes(c) * 2 < static_cast<int64_t>(device.shared_bytes) && launch.block <= 512 ? 2 : 1);
+  s.constant("kBeside", t.beside(c, device));
   if (t.patch()) s.constant("kTileH", t.tile_h).constant("kTileW", t.tile_w);
   s.add(mma_functions()).add(t.patch() ? "#define PATCH 1\n" : "#define PATCH 0\n");
   s.add(t.warp_groups ? "#define WARP_GROUPS 1\n" + group_functions(t.n, p.outputs[0].type)

@@ -36,6 +36,8 @@ struct ConvTile {
   int64_t tiles_m(const ImageConv& c) const;
   int64_t blocks(const ImageConv& c) const;
   bool fits(const ImageConv& c, const Device& device) const;
+  /// Blocks that a multiprocessor is to have registers for: two where shared memory and registers have room for them.
+  int beside(const ImageConv& c, const Device& device) const;
   /// Expected seconds.
   double estimate(const ImageConv& c, const Device& device) const;
 };
@@ -44,5 +46,15 @@ struct ConvTile {
 std::vector<ConvTile> tiles_for(const ImageConv& c, const Device& device);
 
 std::string_view conv_mma_kernel();
+
+/// Convolutions of one group whose input has its channels last.
+Verdict conv_mma_of(const Problem& p, ImageConv& c);
+
+/// Weights as [N / n][chunks][n][64], sums in the order tap, channel, or for patches [N / n][chunks][tap][n][64], with
+/// exchanged pieces of 16 bytes; then the bias in f32.
+Result<std::vector<Tensor>> conv_mma_weights(const Problem& p, const ImageConv& c, const ConvTile& t);
+
+/// The start of a kernel: prelude, `T` and the convolution's numbers.
+Source conv_mma_source(const Problem& p, const ImageConv& c);
 
 }  // namespace vivace::cuda

@@ -124,6 +124,15 @@ bool ConvTile::fits(const ImageConv& c, const Device& device) const {
          (!patch() || group == 1) && chunks(c) >= cluster && tiles_m(c) <= 65535 && ahead(c) > 0;
 }
 
+int ConvTile::beside(const ImageConv& c, const Device& device) const {
+  // A thread's sums and addresses, without which a product of warp groups does not compile, and fragments of two taps.
+  constexpr int kRegisters = 65536, kOthers = 26, kFragments = 32;
+  const bool has_room = shared_bytes(c) * 2 < static_cast<int64_t>(device.shared_bytes) && threads() <= 512;
+  const int each = kRegisters / (2 * threads()) / 8 * 8;
+  const int needed = m * n * warps_k / threads() + kOthers + (patch() && warp_groups ? kFragments : 0);
+  return has_room && needed <= each ? 2 : 1;
+}
+
 int64_t ConvTile::blocks(const ImageConv& c) const { return tiles_m(c) * tiles(out_channels(c), n) * cluster; }
 
 // Cycles of a block, fitted to 5,485 measured tiles of 25 layers on an H100: the best of a layer is among the first
