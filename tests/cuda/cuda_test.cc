@@ -247,6 +247,10 @@ INSTANTIATE_TEST_SUITE_P(
         Golden{"conv_transposed.cu", "cuda_conv_transposed", "",
                "(%x: f32[1,4,5,5]) { %y = ConvTranspose(%x, const f32[4,3,3,3] random(1)) {group=2, strides=[2,2], "
                "output_padding=[1,1]} return %y }"},
+        Golden{"move_last.cu", "cuda_move_last", "",
+               "(%x: f32[1,8,5,5]) { %a = Conv(%x, const f32[20,8,1,1] random(1)) %y = Pad(%a, const i64[8] "
+               "{0,0,2,1,0,0,1,0}, const f32[] {1}) return %y }",
+               DType::f16},
         Golden{"conv_taps.cu", "cuda_conv_taps", "32x64 warps 1x2x4 stages 4",
                "(%x: f32[1,8,5,5]) { %a = Conv(%x, const f32[20,8,1,1] random(1)) %y = ConvTranspose(%a, const "
                "f32[20,35,3,3] random(2)) {strides=[2,2]} return %y }",

@@ -189,6 +189,16 @@ TEST(Lower, SplitsOtherDimensionsBeforeAttention) {
   EXPECT_EQ(ops_of(*graph), "Cast Split Attention Cast");
 }
 
+TEST(Lower, MovesPixelsWithChannelsLast) {
+  const auto graph = lowered(
+      "(%x: f32[1,8,5,5]) { %a = Conv(%x, const f32[12,8,3,3] random(1)) %b = Pad(%a, const i64[8] {0,0,1,2,0,0,0,1}) "
+      "{mode=\"reflect\"} %c = DepthToSpace(%b) {blocksize=2} %d = Slice(%c, const i64[2] {1,0}, const i64[2] {7,4}, "
+      "const i64[2] {2,3}) %e = SpaceToDepth(%d) {blocksize=2} %f = Conv(%e, const f32[4,12,1,1] random(2)) return %f "
+      "}");
+  EXPECT_EQ(ops_of(*graph), "vivace.Reorder Conv Pad DepthToSpace Slice SpaceToDepth Conv vivace.Reorder");
+  EXPECT_EQ(views_of(*graph, "Slice"), "run ");
+}
+
 TEST(Lower, TransposedConvolutionsKeepChannelsLast) {
   const auto graph = lowered(
       "(%x: f32[1,8,5,5]) { %a = Conv(%x, const f32[12,8,3,3] random(1)) %b = ConvTranspose(%a, const f32[12,9,2,2] "

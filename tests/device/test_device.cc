@@ -119,6 +119,20 @@ constexpr const char* kMoreCases[] = {
     "(%x: f32[1,12,5,9,7], %r: f32[1,70,3,9,4]) { %y = vivace.FusedConv(%x, const f32[70,12,3,3,3] random(1), const "
     "f32[70] random(2), %r) {strides=[2,1,2], pads=[1,1,1,1,1,1], activation=\"relu\"} return %y }",
     "(%x: f32[3,300,4,3,2]) { %y = Conv(%x, const f32[150,300,1,1,1] random(1)) return %y }",
+    "(%x: f32[2,19,5,7]) { %y = Pad(%x, const i64[8] {0,0,2,1, 0,0,3,4}, const f32[] {2}) return %y }",
+    "(%x: f32[2,16,5,7]) { %y = Pad(%x, const i64[4] {2,-1, 3,4}, const f32[] {3}, const i64[2] {-1, 2}) return %y }",
+    "(%x: f32[1,24,5,7]) { %y = Pad(%x, const i64[8] {0,0,2,1, 0,0,3,4}) {mode=\"reflect\"} return %y }",
+    "(%x: f32[1,5,4,3]) { %y = Pad(%x, const i64[8] {1,2,2,1, 0,9,3,4}) {mode=\"edge\"} return %y }",
+    "(%x: f32[1,8,1,3]) { %y = Pad(%x, const i64[8] {0,0,2,7, 0,0,3,4}) {mode=\"wrap\"} return %y }",
+    "(%x: f32[2,36,3,5]) { %y = DepthToSpace(%x) {blocksize=2} return %y }",
+    "(%x: f32[2,32,3,5]) { %y = DepthToSpace(%x) {blocksize=2} return %y }",
+    "(%x: f32[1,27,3,5]) { %y = DepthToSpace(%x) {blocksize=3, mode=\"CRD\"} return %y }",
+    "(%x: f32[2,5,6,9]) { %y = SpaceToDepth(%x) {blocksize=3} return %y }",
+    "(%x: f32[2,16,4,6]) { %y = SpaceToDepth(%x) {blocksize=2} return %y }",
+    "(%x: f32[2,19,9,7]) { %y = Slice(%x, const i64[2] {1,-2}, const i64[2] {100,0}, const i64[2] {2,3}, const i64[2] "
+    "{3,-2}) return %y }",
+    "(%x: f32[3,11,4,5]) { %y = Slice(%x, const i64[3] {1,-1,2}, const i64[3] {3,-100,4}, const i64[3] {0,1,3}, const "
+    "i64[3] {1,-1,1}) return %y }",
     "(%x: f32[1,3,9]) { %y = ConvTranspose(%x, const f32[3,5,4] random(1)) {strides=[2], pads=[1,1]} return %y }",
     "(%x: f32[2,13,9,7]) { %a = vivace.Reorder(%x) {channel_block=16, to=10} %y = vivace.Reorder(%a) {channel_block=0, "
     "to=1} return %y }",

@@ -230,6 +230,7 @@ bool join_slice(const ir::Node& node, const ConcreteGraph& at, Groups& groups) {
   const ir::Type& in = *at.type(node.input(0));
   const ir::Type& out = *at.type(node.output());
   const Shape from = *in.shape(), to = *out.shape();
+  if (in.channel_block != out.channel_block) return false;
   int changed = -1;
   for (size_t i = 0; i < from.size(); ++i)
     if (from[i] != to[i]) {

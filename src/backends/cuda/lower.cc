@@ -41,6 +41,16 @@ bool is_transposed_convolution(const ir::Node& node) {
   return phases <= kMostPhases && elements(std::span(node.input(1)->constant().shape()).subspan(2)) <= kMostTaps;
 }
 
+// What cuda_move_last can do, known now in all but the images' sizes.
+bool moves_pixels(const ir::Node& node) {
+  const auto known = [&](size_t i) { return !node.input(i) || node.input(i)->is_constant(); };
+  if (node.op == "DepthToSpace" || node.op == "SpaceToDepth") return true;
+  if (node.op == "Pad")
+    return known(1) && known(3) && (!node.input(2) || node.input(2)->type.dtype == node.input(0)->type.dtype);
+  return node.op == "Slice" && known(1) && known(2) && known(3) && known(4) &&
+         (*node.input(0)->type.dims)[1].same((*node.output()->type.dims)[1]);
+}
+
 // A reduction over the pixels of each channel.
 bool reduces_pixels(const ir::Node& node) {
   if (node.op != "ReduceMean" && node.op != "ReduceMax" && node.op != "ReduceMin") return false;
@@ -220,7 +230,7 @@ Status lower(ir::Graph& graph, DType type) {
     if (image(node.input(0)) && reduces_pixels(node)) return true;
     if (!image(node.input(0)) || !std::all_of(node.outputs().begin(), node.outputs().end(), image)) return false;
     if (node.op == "Resize") return (*node.input(0)->type.dims)[1].same((*node.output()->type.dims)[1]);
-    if (node.op == "vivace.MoveChannels" || is_transposed_convolution(node)) return true;
+    if (node.op == "vivace.MoveChannels" || is_transposed_convolution(node) || moves_pixels(node)) return true;
     return has_rows_for_channels_last(node) || (node.op == "Split" && is_of_channels(node));
   };
   merge_channel_moves(graph, type);

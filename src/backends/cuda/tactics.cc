@@ -36,6 +36,7 @@ namespace vivace::cuda {
   T(pool_tactic)            \
   T(reorder_tactic)         \
   T(move_channels_tactic)   \
+  T(move_last_tactic)       \
   T(copy_tactic)            \
   T(concat_tactic)          \
   T(gather_tactic)          \
