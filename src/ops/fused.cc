@@ -30,11 +30,15 @@ W activate(const std::string& name, W x, W alpha, W beta) {
   return x;
 }
 
+Status check_activation(const Inference& in, const char* name) {
+  const std::string activation = in.attributes.text(name, "none");
+  const bool known = std::find(std::begin(kActivations), std::end(kActivations), activation) != std::end(kActivations);
+  return known ? Status() : in.error("unknown " + std::string(name) + " '" + activation + "'");
+}
+
 // The activation must be known; the residual (input 3) must have the type and shape of the output.
 Status check_epilogue(Inference& in) {
-  const std::string activation = in.attributes.text("activation", "none");
-  if (std::find(std::begin(kActivations), std::end(kActivations), activation) == std::end(kActivations))
-    return in.error("unknown activation '" + activation + "'");
+  VIVACE_TRY(check_activation(in, "activation"));
   if (!in.has(3) || !in.dims(3) || !in.outputs[0].dims) return {};
   const ir::Dims &residual = *in.dims(3), &y = *in.outputs[0].dims;
   bool fits = residual.size() == y.size();
@@ -111,6 +115,63 @@ Status reference_fused_matmul(Call& call) {
     for (int64_t i = 0; i < count; ++i)
       y.data()[i] = y.data()[i] * scale + (bias.data() ? bias[i % bias.count()] : W(0));
     return finish(call, y);
+  });
+}
+
+// x; weights that make the hidden vector of the mean of its pixels, and the gate of that; the biases of both.
+Status infer_squeeze_excite(Inference& in) {
+  VIVACE_TRY(same_types(in, {1, 2, 3, 4}));
+  in.outputs[0].dtype = in.dtype(0);
+  if (!in.dims(0) || !in.dims(1) || !in.dims(2)) return {};
+  const ir::Dims &x = *in.dims(0), &squeeze = *in.dims(1), &excite = *in.dims(2);
+  if (x.size() != 4) return in.error("takes images, [N,C,H,W]");
+  if (squeeze.size() != 4 || excite.size() != 4 || clash(squeeze[1], x[1]) || clash(excite[0], x[1]) ||
+      clash(excite[1], squeeze[0]))
+    return in.error("weights [" + ir::to_string(squeeze) + "] and [" + ir::to_string(excite) +
+                    "] do not fit an image [" + ir::to_string(x) + "]");
+  if (in.has(3)) VIVACE_TRY(is_vector(in, 3, squeeze[0]));
+  if (in.has(4)) VIVACE_TRY(is_vector(in, 4, x[1]));
+  VIVACE_TRY(check_activation(in, "activation"));
+  VIVACE_TRY(check_activation(in, "gate"));
+  in.outputs[0].dims = x;
+  return {};
+}
+
+Status reference_squeeze_excite(Call& call) {
+  return compute_in(call, call.input(0).type, [&]<class W>() -> Status {
+    const auto input = [&](size_t i) { return Reader<W>::of(call.has(i) ? call.input(i) : TensorView{}); };
+    VIVACE_ASSIGN(const auto x, input(0));
+    VIVACE_ASSIGN(const auto squeeze, input(1));
+    VIVACE_ASSIGN(const auto excite, input(2));
+    VIVACE_ASSIGN(const auto squeeze_bias, input(3));
+    VIVACE_ASSIGN(const auto excite_bias, input(4));
+    VIVACE_ASSIGN(const auto y, Writer<W>::of(call.output()));
+    const Shape& shape = call.input(0).shape;
+    const int64_t channels = shape[1], pixels = shape[2] * shape[3], hidden = call.input(1).shape[0];
+    const auto layer = [&](const Reader<W>& weights, const Reader<W>& bias, const std::vector<W>& from, int64_t count,
+                           const char* name) {
+      const std::string alpha = std::string(name) + "_alpha", beta = std::string(name) + "_beta";
+      std::vector<W> to(static_cast<size_t>(count));
+      for (int64_t i = 0; i < count; ++i) {
+        W sum = bias.data() ? bias[i] : W(0);
+        for (size_t j = 0; j < from.size(); ++j)
+          sum += weights[i * static_cast<int64_t>(from.size()) + static_cast<int64_t>(j)] * from[j];
+        to[static_cast<size_t>(i)] = activate(call.attributes.text(name, "none"), sum, W(call.attributes.real(alpha)),
+                                              W(call.attributes.real(beta)));
+      }
+      return to;
+    };
+    for (int64_t n = 0; n < shape[0]; ++n) {
+      std::vector<W> means(static_cast<size_t>(channels));
+      const int64_t begin = n * channels * pixels;
+      for (int64_t i = 0; i < channels * pixels; ++i) means[static_cast<size_t>(i / pixels)] += x[begin + i];
+      for (W& mean : means) mean /= static_cast<W>(pixels);
+      const std::vector<W> gate =
+          layer(excite, excite_bias, layer(squeeze, squeeze_bias, means, hidden, "activation"), channels, "gate");
+      for (int64_t i = 0; i < channels * pixels; ++i)
+        y.data()[begin + i] = x[begin + i] * gate[static_cast<size_t>(i / pixels)];
+    }
+    return y.store();
   });
 }
 

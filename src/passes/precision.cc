@@ -61,7 +61,8 @@ bool takes_half(const ir::Node& node) {
                                                            "Where",
                                                            "vivace.FusedConv",
                                                            "vivace.FusedMatMul",
-                                                           "vivace.Pointwise"};
+                                                           "vivace.Pointwise",
+                                                           "vivace.SqueezeExcite"};
   if (!names.contains(node.op) && !ops::pointwise_program_of(node)) return false;
   // Second outputs (statistics, indices) have types of their own.
   if (node.op == "Split") return true;

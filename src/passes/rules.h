@@ -49,6 +49,9 @@ extern const Rule fold_batch_norm_into_conv, batch_norm_to_scale_and_shift, fold
 extern const Rule conv_to_fused, matmul_to_fused, gemm_to_fused, fuse_bias, fuse_scale, fuse_transposed_operand,
     fuse_residual, fuse_activation, hoist_reshape_over_matmul;
 
+// fuse_blocks.cc: not of the pipeline, see fuse_blocks.h
+extern const Rule fuse_squeeze_excite;
+
 // merge_siblings.cc
 Result<int> merge_sibling_convolutions(ir::Graph& graph, PassContext& context);
 Result<int> merge_sibling_matmuls(ir::Graph& graph, PassContext& context);

@@ -123,6 +123,11 @@ INSTANTIATE_TEST_SUITE_P(
                "(%x: f32[1,48,9,9]) { %y = vivace.FusedConv(%x, const f32[48,16,3,3] random(1), const f32[48] "
                "random(2)) {group=3, pads=[1,1,1,1], strides=[2,2], activation=\"relu\"} return %y }",
                DType::bf16},
+        Golden{"squeeze_excite.cu", "cuda_squeeze_excite", "channels 2 pixels 3 threads 256",
+               "(%x: f32[2,40,5,7]) { %y = vivace.SqueezeExcite(%x, const f32[10,40,1,1] random(1), const "
+               "f32[40,10,1,1] random(3), const f32[10] random(2), const f32[40] random(4)) {activation=\"relu\", "
+               "gate=\"hard_sigmoid\", gate_alpha=0.2, gate_beta=0.5} return %y }",
+               DType::f16},
         Golden{"conv_direct_last.cu", "cuda_conv_direct_last", "",
                "(%x: f32[1,6,9,9]) { %y = Conv(%x, const f32[12,1,3,3] random(1)) {group=6, dilations=[2,1]} return "
                "%y }",

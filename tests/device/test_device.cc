@@ -71,6 +71,15 @@ constexpr const char* kMoreCases[] = {
     "(%x: f32[1,4,33,48]) { %y = Conv(%x, const f32[24,4,16,16] random(1)) {strides=[16,16]} return %y }",
     "(%x: f32[1,2,9,13]) { %y = Conv(%x, const f32[24,2,2,3] random(1)) {dilations=[1,2], strides=[1,3], "
     "pads=[0,2,1,1]} return %y }",
+    // Blocks. Few pixels: the mean of many is next to nothing.
+    "(%x: f32[2,67,2,1]) { %y = vivace.SqueezeExcite(%x, const f32[19,67,1,1] random(1), const f32[67,19,1,1] "
+    "random(3), const f32[19] random(2), const f32[67] random(4)) {activation=\"silu\", gate=\"sigmoid\"} return %y }",
+    "(%x: f32[1,960,1,3]) { %y = vivace.SqueezeExcite(%x, const f32[240,960,1,1] random(1), const f32[960,240,1,1] "
+    "random(3)) {activation=\"relu\", gate=\"hard_sigmoid\", gate_alpha=0.01, gate_beta=0.5} return %y }",
+    "(%x: f32[3,40,31,29]) { %y = vivace.SqueezeExcite(%x, const f32[10,40,1,1] random(1), const f32[40,10,1,1] "
+    "random(3), const f32[10] random(2)) {activation=\"relu\", gate=\"sigmoid\"} return %y }",
+    "(%x: f32[1,24,150,140]) { %y = vivace.SqueezeExcite(%x, const f32[4,24,1,1] random(1), const f32[24,4,1,1] "
+    "random(3), _, const f32[24] random(4)) {gate=\"sigmoid\"} return %y }",
     "(%x: f32[8,1000]) { %y = Gemm(%x, const f32[301,1000] random(1)) {transB=1} return %y }",
     "(%x: f32[129,257]) { %y = MatMul(%x, const f32[257,131] random(1)) return %y }",
     "(%x: f32[3,65,33], %z: f32[3,33,67]) { %y = MatMul(%x, %z) return %y }",

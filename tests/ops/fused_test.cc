@@ -99,6 +99,26 @@ TEST(FusedMatMul, IsMatMulScaledWithBiasAndResidual) {
     }
 }
 
+TEST(SqueezeExcite, IsTheImageTimesTwoLayersOfItsMean) {
+  const Tensor x = tensor({2, 5, 1, 3}, 0), w1 = tensor({4, 5, 1, 1}, 1), b1 = tensor({4}, 2),
+               w2 = tensor({5, 4, 1, 1}, 3), b2 = tensor({5}, 4);
+  const ir::Attributes relu{{"activation", std::string("relu")}}, sigmoid{{"activation", std::string("sigmoid")}};
+  const Tensor mean = run("GlobalAveragePool", {x}, {}).value()[0];
+  const Tensor hidden = run("vivace.FusedConv", {mean, w1, b1}, relu).value()[0];
+  for (const bool biased : {true, false}) {
+    const Tensor gate = run("vivace.FusedConv", {hidden, w2, biased ? b2 : Tensor()}, sigmoid).value()[0];
+    const Tensor expected = run("Mul", {x, gate}, {}).value()[0];
+    const auto fused = run("vivace.SqueezeExcite", {x, w1, w2, b1, biased ? b2 : Tensor()},
+                           {{"activation", std::string("relu")}, {"gate", std::string("sigmoid")}});
+    ASSERT_TRUE(fused.ok()) << fused.status().message();
+    for (int64_t i = 0; i < x.count(); ++i)
+      EXPECT_NEAR((*fused)[0].as<float>()[i], expected.as<float>()[i], 1e-6F) << "element " << i;
+  }
+  EXPECT_FALSE(run("vivace.SqueezeExcite", {x, w1, w1, b1}, {}).ok());
+  EXPECT_FALSE(run("vivace.SqueezeExcite", {x, w1, w2, b2}, {}).ok());
+  EXPECT_FALSE(run("vivace.SqueezeExcite", {x, w1, w2, b1}, {{"gate", std::string("softmax")}}).ok());
+}
+
 TEST(Fused, RefusesWhatDoesNotFit) {
   const Tensor x = tensor({1, 2, 4, 4}, 0), w = tensor({3, 2, 1, 1}, 1);
   EXPECT_FALSE(run("vivace.FusedConv", {x, w}, {{"activation", std::string("softmax")}}).ok());

@@ -199,5 +199,25 @@ TEST(HoistReshapeOverMatmul, WhereColumnsStay) {
     return %y })");
 }
 
+TEST(FuseSqueezeExcite, TwoLayersOfThePixelsMeanTimesTheImage) {
+  const auto block = [](const std::string& gate, const std::string& product, const std::string& more = "") {
+    return "graph (%x: f32[1,16,6,6]) { %m = GlobalAveragePool(%x) %h = vivace.FusedConv(%m, const f32[4,16,1,1] "
+           "random(1), const f32[4] random(2)) {activation=\"relu\"} %g = vivace.FusedConv(%h, const f32[16,4,1,1] "
+           "random(3)) {activation=\"" +
+           gate + "\"} %y = " + product + " return %y " + more + "}";
+  };
+  const std::string fused =
+      "graph (%x: f32[1,16,6,6]) { %y = vivace.SqueezeExcite(%x, const f32[4,16,1,1] random(1), const "
+      "f32[16,4,1,1] random(3), const f32[4] random(2)) {activation=\"relu\", gate=\"hard_sigmoid\", gate_alpha=0.2, "
+      "gate_beta=0.5} return %y }";
+  const std::string hard =
+      "hard_sigmoid\", activation_alpha=0.2, activation_beta=0.5, pads=[0, 0, 0, 0], auto_pad=\"NOTSET";
+  expect_rewrite(fuse_squeeze_excite, block(hard, "Mul(%x, %g)"), fused);
+  expect_rewrite(fuse_squeeze_excite, block(hard, "vivace.Pointwise(%g, %x) {program=\"mul x0 x1\"}"), fused);
+  expect_no_rewrite(fuse_squeeze_excite, block("silu", "Mul(%x, %g)"));
+  expect_no_rewrite(fuse_squeeze_excite, block("sigmoid", "vivace.Pointwise(%x, %g) {program=\"add x0 x1\"}"));
+  expect_no_rewrite(fuse_squeeze_excite, block("sigmoid", "Mul(%x, %g)", ", %g "));
+}
+
 }  // namespace
 }  // namespace vivace::passes

@@ -24,7 +24,7 @@ constexpr int64_t kFewChannels = 5;
 int64_t channels(const ir::Value* v) { return (*v->type.dims)[1].value(); }
 
 bool is_convolution(const ir::Node& node, DType type) {
-  if (node.op != "Conv" && node.op != "vivace.FusedConv") return false;
+  if (node.op != "Conv" && node.op != "vivace.FusedConv" && node.op != "vivace.SqueezeExcite") return false;
   const ir::Value* weights = node.input(1);
   return is_image(node.input(0), type) && is_image(node.output(), type) && weights->is_constant() &&
          (!node.input(2) || node.input(2)->is_constant());

@@ -15,6 +15,7 @@ namespace vivace::cuda {
   T(conv_direct_tactic)     \
   T(conv_apart_tactic)      \
   T(conv_transposed_tactic) \
+  T(squeeze_excite_tactic)  \
   T(matmul_mma_tactic)      \
   T(matmul_rows_tactic)     \
   T(matmul_tiled_tactic)    \
