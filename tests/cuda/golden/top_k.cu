@@ -127,8 +127,10 @@ extern "C" __global__ void __launch_bounds__(kThreads) top_k(const X* x, const I
           items[low + step] = a;
         }
       }
-      __syncthreads();
+      if (step > 32 || (step == 1 && size > 32)) __syncthreads();
+      else __syncwarp();
     }
+  __syncthreads();
   for (int i = threadIdx.x; i < kGroups * kKept; i += kThreads) {
     const int group = kInner > 1 ? i % kGroups : i / kKept, rank = kInner > 1 ? i / kGroups : i % kKept;
     if (first + group < kLines * kParts)

@@ -109,7 +109,8 @@ __device__ __forceinline__ void give(const X* x, X* values, long long* places, I
 }
 )";
 
-// A block sorts kGroups sets, by a network whose last stages all rise (Batcher 1968).
+// A block sorts kGroups sets, by a network whose last stages all rise (Batcher 1968). Pairs that are up to a warp's
+// threads apart lie in the 64 items that one warp has in hand, so that it waits for nobody else.
 constexpr const char* kSort = R"(
 extern "C" __global__ void __launch_bounds__(kThreads) top_k(const X* x, const Item* from, Item* to, X* values,
     long long* places) {
@@ -138,8 +139,10 @@ extern "C" __global__ void __launch_bounds__(kThreads) top_k(const X* x, const I
           items[low + step] = a;
         }
       }
-      __syncthreads();
+      if (step > 32 || (step == 1 && size > 32)) __syncthreads();
+      else __syncwarp();
     }
+  __syncthreads();
   for (int i = threadIdx.x; i < kGroups * kKept; i += kThreads) {
     const int group = kInner > 1 ? i % kGroups : i / kKept, rank = kInner > 1 ? i / kGroups : i % kKept;
     if (first + group < kLines * kParts)
@@ -221,7 +224,7 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
 
 extern const Tactic top_k_tactic{
     .name = "cuda_top_k",
-    .version = 1,
+    .version = 2,
     .operators = {"TopK"},
     .supports = supports_job<Selection, selection_of>,
     .estimate = estimate_bytes<300>,
