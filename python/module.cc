@@ -254,6 +254,8 @@ NB_MODULE(_core, m) {
       .def("timing_cache", [](Config& c, const std::string& v) { c.timing_cache(v); })
       .def("precision", [](Config& c, uint32_t v) { c.precision(v); })
       .def("force_tactic", [](Config& c, const std::string& v) { c.force_tactic(v); })
+      .def("tactic_sources", [](Config& c, const std::string& v) { c.tactic_sources(v); })
+      .def("compare_vendors", [](Config& c, bool v) { c.compare_vendors(v); })
       .def("disable_tactic", [](Config& c, const std::string& v) { c.disable_tactic(v); })
       .def("disable_pass", [](Config& c, const std::string& v) { c.disable_pass(v); })
       .def("portable", [](Config& c, bool v) { c.portable(v); });

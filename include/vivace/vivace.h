@@ -256,6 +256,11 @@ VIVACE_API vivace_status vivace_config_set_precision(vivace_config* config, uint
 /** "NAME=TACTIC", NAME being a layer's name, an operator or "*": that tactic or an error that says why not. */
 VIVACE_API vivace_status vivace_config_force_tactic(vivace_config* config, const char* rule);
 VIVACE_API vivace_status vivace_config_disable_tactic(vivace_config* config, const char* tactic);
+/** Libraries of the GPU's vendor that layers may run on where they are fastest: "cudnn", "cublaslt", both with a comma
+ * between, or "" (the default) for none. A plan that uses one needs it to run. */
+VIVACE_API vivace_status vivace_config_set_tactic_sources(vivace_config* config, const char* sources);
+/** Not 0: the build's report says for each layer how long the vendor's libraries that are here take, and who is faster. */
+VIVACE_API vivace_status vivace_config_set_compare_vendors(vivace_config* config, int compare);
 VIVACE_API vivace_status vivace_config_disable_pass(vivace_config* config, const char* pass);
 /** Whether the plan holds what another machine needs to run it (default: 1); 0 makes it smaller. */
 VIVACE_API vivace_status vivace_config_set_portable(vivace_config* config, int portable);

@@ -345,6 +345,10 @@ class Config {
   Config& timing_cache(const std::string& path) { return done(vivace_config_set_timing_cache(get(), path.c_str())); }
   Config& precision(uint32_t flags) { return done(vivace_config_set_precision(get(), flags)); }
   Config& force_tactic(const std::string& rule) { return done(vivace_config_force_tactic(get(), rule.c_str())); }
+  Config& tactic_sources(const std::string& names) {
+    return done(vivace_config_set_tactic_sources(get(), names.c_str()));
+  }
+  Config& compare_vendors(bool compare) { return done(vivace_config_set_compare_vendors(get(), compare)); }
   Config& disable_tactic(const std::string& name) { return done(vivace_config_disable_tactic(get(), name.c_str())); }
   Config& disable_pass(const std::string& name) { return done(vivace_config_disable_pass(get(), name.c_str())); }
   Config& portable(bool on) { return done(vivace_config_set_portable(get(), on)); }

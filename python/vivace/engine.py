@@ -239,6 +239,8 @@ def build(
     force_tactics: Sequence[str] = (),
     disable_tactics: Sequence[str] = (),
     disable_passes: Sequence[str] = (),
+    tactic_sources: Sequence[str] = (),
+    compare_vendors: bool = False,
     portable: bool = True,
     progress: bool | Callable[[str, float], Any] = False,
 ) -> Engine:
@@ -252,6 +254,8 @@ def build(
     effort        0: estimates only, 3: the default, 5: every candidate is timed
     time_budget   seconds of tuning
     timing_cache  a file of measured times, read and added to
+    tactic_sources   "cudnn", "cublaslt": libraries that may run layers of a GPU where they are fastest; the plan needs them
+    compare_vendors  times those libraries for the report, which says for each layer who is faster
     progress      True shows a bar on a terminal; a callable gets (phase, fraction), and False from it cancels
     """
     network = model if isinstance(model, Network) else Network.from_onnx(model)
@@ -265,6 +269,8 @@ def build(
         (config.workspace_limit, workspace_limit),
         (config.memory_limit, memory_limit),
         (config.timing_cache, os.fspath(timing_cache) if timing_cache is not None else None),
+        (config.tactic_sources, ",".join(tactic_sources)),
+        (config.compare_vendors, compare_vendors),
         (config.portable, portable),
     ):
         if value is not None:

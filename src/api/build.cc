@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "api/handles.h"
+#include "backends/cuda/vendor.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "ir/text.h"
@@ -151,6 +152,18 @@ vivace_status vivace_config_force_tactic(vivace_config* config, const char* rule
 
 vivace_status vivace_config_disable_tactic(vivace_config* config, const char* tactic) {
   return append(config, &builder::BuildConfig::disabled_tactics, tactic);
+}
+
+vivace_status vivace_config_set_tactic_sources(vivace_config* config, const char* sources) {
+  return set(config, [&](vivace_config& to) -> Status {
+    VIVACE_NEED(sources);
+    VIVACE_ASSIGN(to.build.tactic_sources, cuda::parse_tactic_sources(sources));
+    return {};
+  });
+}
+
+vivace_status vivace_config_set_compare_vendors(vivace_config* config, int compare) {
+  return set(config, [&](vivace_config& to) { return to.build.compare_vendors = compare != 0, Status(); });
 }
 
 vivace_status vivace_config_disable_pass(vivace_config* config, const char* pass) {

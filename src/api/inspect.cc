@@ -10,6 +10,7 @@
 #include "backends/cuda/compiler.h"
 #include "backends/cuda/driver.h"
 #include "backends/cuda/tactic.h"
+#include "backends/cuda/vendor.h"
 #include "ir/dot.h"
 #include "ir/svg.h"
 #include "ir/text.h"
@@ -239,6 +240,16 @@ Json devices_json() {
                   {"processor", compiler.ok() ? "compiles for GPUs, version " + *compiler
                                               : "not here: " + compiler.status().message()},
                   {"threads", "-"}});
+  for (const cuda::VendorLibrary& library : cuda::vendor_libraries()) {
+    const Result<std::string> version = library.version();
+    const std::string what(library.rows);
+    list.push_back({{"name", library.name},
+                    {"processor", version.ok() ? "may run " + what + " of GPUs where a build allows it or compares with "
+                                                     "it, version " + *version
+                                               : "not here, so " + what + " run on Vivace's own kernels alone and are "
+                                                     "compared with none: " + version.status().message()},
+                    {"threads", "-"}});
+  }
   return list;
 }
 

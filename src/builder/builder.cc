@@ -6,6 +6,7 @@
 #include "backends/cpu/lower.h"
 #include "backends/cuda/lower.h"
 #include "backends/cuda/tactic.h"
+#include "backends/cuda/vendor.h"
 #include "base/version.h"
 #include "builder/cuda_program.h"
 #include "builder/tuner.h"
@@ -179,6 +180,10 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
                     "'" + rule + "' is not NAME=TACTIC with a tactic that `vivace list-tactics` shows");
   }
 
+  for (const std::string& name : config.tactic_sources) VIVACE_TRY(cuda::parse_tactic_sources(name).status());
+  if (!target.gpu && (!config.tactic_sources.empty() || config.compare_vendors))
+    report.notes.push_back("libraries of the GPU's vendor do nothing for the CPU");
+
   VIVACE_ASSIGN(const std::vector<plan::ShapeRange> ranges, ranges_of(*graph, config, report));
   narrow_inputs(*graph, ranges);
   VIVACE_TRY(ops::infer_graph(*graph));
@@ -206,6 +211,7 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
   if (config.precision != DType::f32) plan.options["precision"] = to_string(config.precision);
   plan.options["disabled_tactics"] = join(config.disabled_tactics);
   plan.options["forced_tactics"] = join(config.forced_tactics);
+  if (!config.tactic_sources.empty()) plan.options["tactic_sources"] = join(config.tactic_sources);
   VIVACE_ASSIGN(plan.program, lower_and_tune(*plan.portable, ranges, config, target, report));
   end_phase("tune");
 

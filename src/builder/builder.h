@@ -20,8 +20,8 @@ struct BuildConfig {
   /// Ranges of inputs with symbolic dimensions, by input name. A dimension of max may be -1: no upper limit.
   /// Inputs left out get guesses (first dimension 1, others 128) and no limits; the report says so.
   std::map<std::string, plan::ShapeRange> shapes;
-  int effort = 3;                // 0: estimates only, nothing timed; 5: every candidate timed
-  double time_budget = 0;        // seconds of tuning; 0: no limit. What is left over is chosen by estimate
+  int effort = 3;          // 0: estimates only, nothing timed; 5: every candidate timed
+  double time_budget = 0;  // seconds of tuning; 0: no limit. What is left over is chosen by estimate
   /// f16 or bf16: stored in fewer bits where that does no harm (passes/precision.h); of GPUs only.
   DType precision = DType::f32;
   uint64_t workspace_limit = 0;  // bytes one tactic may use beside its tensors; 0: no limit
@@ -31,6 +31,11 @@ struct BuildConfig {
   std::vector<std::string> disabled_passes, disabled_tactics;
   /// "NAME=TACTIC" with NAME a node's name, an operator, or "*": that tactic or an error that says why not.
   std::vector<std::string> forced_tactics;
+  /// Libraries of the GPU's vendor whose rows may be chosen where they are fastest: "cudnn", "cublaslt". The plan then
+  /// needs the library to run. Those that are not here are left out, which the report says.
+  std::vector<std::string> tactic_sources;
+  /// Times the rows of all of the vendor's libraries that are here beside the best of ours, for the report alone.
+  bool compare_vendors = false;
   bool keep_portable = true;  // false: a smaller plan that other machines refuse
   /// Called as the build goes on; false cancels it.
   std::function<bool(const std::string& phase, double fraction)> progress;

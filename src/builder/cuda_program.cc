@@ -9,6 +9,7 @@
 #include "backends/cuda/compiler.h"
 #include "backends/cuda/image.h"
 #include "base/hash.h"
+#include "builder/cuda_compare.h"
 #include "builder/cuda_groups.h"
 #include "builder/cuda_search.h"
 #include "builder/cuda_work.h"
@@ -104,6 +105,7 @@ class CudaTuner {
     if (search) VIVACE_TRY(place(program));
     VIVACE_TRY(bring_together(program));
     if (timed_) VIVACE_TRY(check(program));
+    if (config_.compare_vendors) VIVACE_TRY(compare());
     describe(program);
     return program;
   }
@@ -116,6 +118,8 @@ class CudaTuner {
   }
 
   Status list() {
+    if (!config_.tactic_sources.empty())
+      for (std::string& note : missing_libraries(config_.tactic_sources)) report_.notes.push_back(std::move(note));
     const ForcedTactics forced(config_.forced_tactics);
     const RecordedTimes recorded = RecordedTimes::of(*target_.gpu);
     for (size_t i = 0; i < nodes_.size(); ++i) {
@@ -398,6 +402,36 @@ class CudaTuner {
     return check_replay(*executor, shapes_);
   }
 
+  // The best of ours beside the vendor's libraries.
+  Status compare() {
+    if (!timed_) {
+      report_.notes.push_back(
+          "nothing is compared with the vendor's libraries: that takes the GPU and an effort above 0");
+      return {};
+    }
+    for (std::string& note : missing_libraries({})) report_.notes.push_back(std::move(note));
+    std::vector<Wanted> wanted;
+    for (auto& [key, work] : works_)
+      if (const CudaOption* ours = best_of_ours(work))
+        wanted.push_back({&work, static_cast<size_t>(ours - work.options.data())});
+    VIVACE_TRY(make(std::move(wanted)).status());
+    const cuda::Gpu::Scope scope(*gpu_);
+    VIVACE_ASSIGN(const auto clock, GpuClock::open(gpu_, cold_ ? 2 * target_.gpu->l2_bytes : 0));
+    size_t done = 0;
+    for (auto& [key, work] : works_) {
+      if (config_.progress &&
+          !config_.progress("compare", static_cast<double>(done++) / static_cast<double>(works_.size())))
+        return {Code::cancelled, "the build was cancelled"};
+      CudaOption* const ours = best_of_ours(work);
+      if (!ours || ours->job.launches.empty() || !load(*ours).ok()) continue;
+      Result<std::optional<Comparison>> found =
+          compare_with_vendor(work, *ours, *target_.gpu, *clock, pool_, effort_.seconds);
+      if (!found.ok()) return found.status().within(work.problem.node->describe());
+      work.comparison = *std::move(found);
+    }
+    return {};
+  }
+
   void describe(const plan::Program& program) {
     for (size_t i = 0; i < nodes_.size(); ++i) {
       const ir::Node& node = *nodes_[i];
@@ -414,6 +448,7 @@ class CudaTuner {
         layer.shapes = shapes_text(work->problem);
         layer.seconds = program.choices[i].seconds;
         layer.from_cache = work->known;
+        layer.comparison = work->comparison;
         for (const CudaOption& option : work->options) layer.candidates.push_back(option.candidate);
         layer.candidates.insert(layer.candidates.end(), work->refused.begin(), work->refused.end());
         if (work->options.empty()) {

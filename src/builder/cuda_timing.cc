@@ -228,8 +228,9 @@ Status check(const cuda::Problem& problem, std::vector<CudaOption>& options, Ben
     for (const Tensor& t : bench.inputs()) arguments.push_back(widened(t));
     VIVACE_ASSIGN(expected, ops::run_reference(*problem.node, arguments, &pool));
   } else {
-    // The manifest's last is the plainest.
-    const auto place = [](const CudaOption& o) {
+    // The manifest's last of ours is the plainest.
+    const auto place = [](const CudaOption& o) -> std::ptrdiff_t {
+      if (!o.tactic->library.empty()) return -1;
       const auto all = cuda::all_tactics();
       return std::find(all.begin(), all.end(), o.tactic) - all.begin();
     };
@@ -241,6 +242,10 @@ Status check(const cuda::Problem& problem, std::vector<CudaOption>& options, Ben
   for (CudaOption& option : options) {
     std::string& refused = option.candidate.refused;
     Result<std::vector<Tensor>> got = bench.run(option, refused);
+    if (!got.ok() && !option.tactic->library.empty()) {  // which may refuse what it offered
+      refused = got.status().message();
+      continue;
+    }
     if (!got.ok()) return got.status().within("tactic '" + option.candidate.tactic + "' " + option.configuration);
     option.candidate.error = 0;
     double allowed = 1e-3;
@@ -298,7 +303,12 @@ Status time_on_gpu(const cuda::Problem& problem, std::vector<CudaOption>& option
   for (size_t i = 0; i < options.size(); ++i) {
     if (!options[i].candidate.refused.empty()) continue;
     repeats[i] = std::clamp(static_cast<int>(kGraph / std::max(options[i].candidate.estimate, 1e-7)), 3, kMostRepeats);
-    VIVACE_ASSIGN(recordings[i], bench.record(options[i], repeats[i]));
+    Result<Recording> recording = bench.record(options[i], repeats[i]);
+    if (!recording.ok() && !options[i].tactic->library.empty()) {
+      options[i].candidate.refused = recording.status().message();
+      continue;
+    }
+    VIVACE_ASSIGN(recordings[i], std::move(recording));
     VIVACE_ASSIGN(const double once, clock.time(recordings[i], 1));
     replays[i] = std::clamp(static_cast<int>(seconds / kRounds / std::max(once, 1e-6)), 1, 50);
     options[i].candidate.seconds = once / repeats[i];

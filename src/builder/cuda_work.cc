@@ -5,6 +5,7 @@
 #include <set>
 
 #include "backends/cuda/image.h"
+#include "backends/cuda/vendor.h"
 #include "base/log.h"
 
 namespace vivace::builder {
@@ -40,18 +41,16 @@ size_t difference(const std::vector<std::string>& a, const std::vector<std::stri
 
 Status generate(const std::vector<Wanted>& wanted, const cuda::Device& gpu, ThreadPool& pool) {
   std::vector<Status> made(wanted.size());
+  const auto option_of = [](const Wanted& w) -> CudaOption& { return w.work->options[w.option]; };
   pool.run(static_cast<int64_t>(wanted.size()), [&](int64_t task, int) {
     const auto i = static_cast<size_t>(task);
-    const cuda::Problem& problem = wanted[i].work->problem;
-    CudaOption& option = wanted[i].work->options[wanted[i].option];
-    made[i] = [&]() -> Status {
-      VIVACE_ASSIGN(option.job, option.tactic->generate(problem, option.configuration, gpu));
-      if (option.tactic->prepare) {
-        VIVACE_ASSIGN(option.packed, option.tactic->prepare(problem, option.configuration, gpu));
-      }
-      return {};
-    }();
+    CudaOption& option = option_of(wanted[i]);
+    if (option.tactic->library.empty()) made[i] = generate(option, wanted[i].work->problem, gpu);
   });
+  // Libraries work in the context of the thread that builds.
+  for (size_t i = 0; i < wanted.size(); ++i)
+    if (CudaOption& option = option_of(wanted[i]); !option.tactic->library.empty())
+      made[i] = generate(option, wanted[i].work->problem, gpu);
   for (size_t i = 0; i < made.size(); ++i)
     if (!made[i].ok()) return made[i].within(wanted[i].work->problem.node->describe());
   return {};
@@ -98,8 +97,12 @@ bool CudaWork::has_choice() const {
 }
 
 std::string option_key(const CudaOption& option, const std::string& when, const std::string& problem) {
+  std::string library;  // another version has other algorithms
+  if (!option.tactic->library.empty())
+    if (const auto* of = cuda::find_vendor_library(option.tactic->library))
+      if (const Result<std::string> version = of->version(); version.ok()) library = " of " + *version;
   return std::string(option.tactic->name) + " " + std::to_string(option.tactic->version) + " " + option.configuration +
-         " | " + (when.empty() ? "" : when + " | ") + problem;
+         library + " | " + (when.empty() ? "" : when + " | ") + problem;
 }
 
 Result<CudaWork> list_work(const ir::Node& node, const cuda::Problem& problem, const std::string* forced,
@@ -111,6 +114,10 @@ Result<CudaWork> list_work(const ir::Node& node, const cuda::Problem& problem, c
   const auto& disabled = config.disabled_tactics;
   for (const cuda::Tactic* tactic : cuda::all_tactics()) {
     if (!tactic->runs(node.op)) continue;
+    const auto& sources = config.tactic_sources;
+    if (!tactic->library.empty() && !(forced && *forced == tactic->name) &&
+        std::find(sources.begin(), sources.end(), tactic->library) == sources.end())
+      continue;
     std::string reason;
     if (forced && *forced != tactic->name) reason = "'" + *forced + "' was asked for";
     if (std::find(disabled.begin(), disabled.end(), tactic->name) != disabled.end()) reason = "disabled";
@@ -177,6 +184,13 @@ size_t add_neighbours(CudaWork& work, size_t most) {
     if (!taken.contains(i)) left.push_back(std::move(work.spare[i]));
   work.spare = std::move(left);
   return places.size();
+}
+
+Status generate(CudaOption& option, const cuda::Problem& problem, const cuda::Device& gpu) {
+  VIVACE_ASSIGN(option.job, option.tactic->generate(problem, option.configuration, gpu));
+  if (!option.tactic->prepare) return {};
+  VIVACE_ASSIGN(option.packed, option.tactic->prepare(problem, option.configuration, gpu));
+  return {};
 }
 
 Result<bool> make_options(std::vector<Wanted> wanted, const BuildConfig& config, const cuda::Device& gpu,

@@ -19,6 +19,7 @@ struct CudaWork {
   std::vector<CudaOption> options;  // the first is the best so far; none: only the CPU can run it
   std::vector<CudaOption> spare;    // what else may run it, most promising first
   std::vector<Candidate> refused;
+  std::optional<Comparison> comparison;
   int nodes = 0;
   bool known = false;  // a cache had the times of all options
 
@@ -49,6 +50,8 @@ struct Wanted {
 };
 using Compile = std::function<Result<std::string>(const std::string& source, const std::string& name,
                                                   const std::string& architecture)>;
+/// Writes an option's kernels and packs its constants.
+Status generate(CudaOption& option, const cuda::Problem& problem, const cuda::Device& gpu);
 
 /// Writes the kernels of those options that have none yet, packs their constants, and compiles what `images` has not,
 /// each distinct kernel once, on all threads. Options whose kernels do not compile are dropped; whether there were any.

@@ -20,6 +20,24 @@ Json to_json(const Candidate& candidate) {
   return json;
 }
 
+std::string label(const Candidate& c) { return c.tactic + (c.configuration.empty() ? "" : " " + c.configuration); }
+
+std::string comparison_text(const Report& report) {
+  const ComparisonTotals sums = totals(report);
+  if (!sums.any()) return "";
+  std::string text = fmt::format("\nBeside the vendor's libraries:\n{:>9} {:>9}  {:<7} {:<28} {:<24} {}\n", "ours us",
+                                 "theirs us", "faster", "ours", "theirs", "layer");
+  for (const LayerReport& layer : report.layers) {
+    if (!layer.comparison) continue;
+    const Comparison& c = *layer.comparison;
+    text +=
+        fmt::format("{:>9.2f} {:>9}  {:<7} {:<28} {:<24} {} ({})\n", c.ours.seconds * 1e6,
+                    c.compared() ? fmt::format("{:.2f}", c.vendor.seconds * 1e6) : "-", c.compared() ? winner(c) : "-",
+                    label(c.ours), c.compared() ? label(c.vendor) : "no: " + c.vendor.refused, layer.name, layer.op);
+  }
+  return text + summary(sums) + "\n\n";
+}
+
 std::string megabytes(size_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
 
 }  // namespace
@@ -59,8 +77,16 @@ std::string to_json(const Report& report, bool stable) {
       if (stable) one.erase("error");  // not remembered by a timing cache
       row["candidates"].push_back(std::move(one));
     }
+    if (layer.comparison && !stable)
+      row["comparison"] = {{"ours", to_json(layer.comparison->ours)},
+                           {"vendor", to_json(layer.comparison->vendor)},
+                           {"faster", winner(*layer.comparison)}};
     json["layers"].push_back(std::move(row));
   }
+  if (const ComparisonTotals t = totals(report); t.any() && !stable)
+    json["comparison"] = {
+        {"ours_faster", t.ours},       {"vendor_faster", t.vendor},      {"equal", t.equal},
+        {"vendor_refused", t.refused}, {"ours_us", t.our_seconds * 1e6}, {"vendor_us", t.vendor_seconds * 1e6}};
   if (!stable) {
     json["timed"] = report.timed;
     json["from_cache"] = report.from_cache;
@@ -105,6 +131,7 @@ std::string to_text(const Report& report, bool every_candidate) {
   text += fmt::format("weights {}, activations {} (at least {} are alive at once)\n",
                       megabytes(report.memory.constant_bytes), megabytes(report.memory.arena_bytes),
                       megabytes(report.memory.largest_live));
+  text += comparison_text(report);
   for (const auto& [phase, seconds] : report.phases) text += fmt::format("{} {:.2f} s  ", phase, seconds);
   text += fmt::format("({} candidates timed, {} from the cache)\n", report.timed, report.from_cache);
   for (const std::string& note : report.notes) text += "note: " + note + "\n";

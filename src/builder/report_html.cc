@@ -67,6 +67,24 @@ std::string candidates(const LayerReport& layer) {
   return rows;
 }
 
+std::string comparison_table(const Report& report) {
+  const ComparisonTotals sums = totals(report);
+  if (!sums.any()) return "";
+  std::string html =
+      "<h2>Beside the vendor's libraries</h2>\n<table><tr><th class=\"n\">ours, us</th><th class=\"n\">theirs, us</th>"
+      "<th>faster</th><th>ours</th><th>theirs</th><th>layer</th></tr>\n";
+  for (const LayerReport& layer : report.layers) {
+    if (!layer.comparison) continue;
+    const Comparison& c = *layer.comparison;
+    html += fmt::format(
+        "<tr><td class=\"n\">{:.2f}</td><td class=\"n\">{}</td><td>{}</td><td>{}</td><td{}>{}</td><td>{}</td></tr>\n",
+        c.ours.seconds * 1e6, c.compared() ? fmt::format("{:.2f}", c.vendor.seconds * 1e6) : "-",
+        c.compared() ? winner(c) : "-", escaped(label(c.ours)), c.compared() ? "" : " class=\"no\"",
+        escaped(c.compared() ? label(c.vendor) : c.vendor.refused), escaped(layer.name));
+  }
+  return html + "</table>\n<p>" + escaped(summary(sums)) + "</p>\n";
+}
+
 std::string layer_row(const LayerReport& layer, double slowest) {
   const std::string winner = layer.candidates.empty() ? "reference" : label(layer.candidates[0]);
   const double ahead = margin(layer);
@@ -108,8 +126,9 @@ std::string to_html(const Report& report, const std::string& graph_svg) {
       "by</th><th>layer</th></tr>\n";
   for (const LayerReport& layer : report.layers)
     if (!layer.view) html += layer_row(layer, slowest);
+  html += "</table>\n" + comparison_table(report);
   html +=
-      "</table>\n<h2>Optimizer</h2>\n<table><tr><th>pass</th><th class=\"n\">changes</th><th "
+      "<h2>Optimizer</h2>\n<table><tr><th>pass</th><th class=\"n\">changes</th><th "
       "class=\"n\">ms</th></tr>\n";
   for (const PassCount& pass : report.passes)
     if (pass.changes > 0)

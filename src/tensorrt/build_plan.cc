@@ -134,6 +134,15 @@ void tell_without_effect(const BuilderConfig& config, const builder::BuildConfig
                                     to_string(build.precision) + " on " + build.device);
 }
 
+// Libraries that these sources stand for; cuBLAS by cuBLASLt.
+std::vector<std::string> libraries_of(nvinfer1::TacticSources sources) {
+  const auto has = [&](nvinfer1::TacticSource source) { return sources >> static_cast<int32_t>(source) & 1U; };
+  std::vector<std::string> names;
+  if (has(nvinfer1::TacticSource::kCUDNN)) names.emplace_back("cudnn");
+  if (has(nvinfer1::TacticSource::kCUBLAS) || has(nvinfer1::TacticSource::kCUBLAS_LT)) names.emplace_back("cublaslt");
+  return names;
+}
+
 // Shapes for calibration: the optimum of its own profile, or of the first.
 std::map<std::string, Shape> calibration_shapes(const BuilderConfig& config) {
   std::map<std::string, Shape> shapes;
@@ -177,6 +186,7 @@ Result<builder::BuildResult> build_where_possible(std::unique_ptr<ir::Graph> gra
   build.device = "cpu";
   build.precision = DType::f32;
   build.forced_tactics.clear();
+  build.tactic_sources.clear();
   return build_selected(std::move(spare), build, config);
 }
 
@@ -327,6 +337,7 @@ Result<plan::Plan> build_plan(Network& network, const BuilderConfig& config, con
   if (!config.has(BuilderFlag::kDISABLE_TIMING_CACHE)) build.cache = settings.timings.get();
   build.device = device_of_builds();
   build.precision = precision_of(network, config, build.device);
+  if (settings.tactic_sources_given && build.device != "cpu") build.tactic_sources = libraries_of(settings.tactic_sources);
   tell_without_effect(config, build, errors);
 
   std::unique_ptr<ir::Graph> as_it_was = metadata.refittable ? graph->clone() : nullptr;

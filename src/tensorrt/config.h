@@ -16,6 +16,7 @@ struct Settings {
   nvinfer1::BuilderFlags flags = 1U << static_cast<int32_t>(nvinfer1::BuilderFlag::kTF32);
   nvinfer1::QuantizationFlags quantization_flags = 0;
   nvinfer1::TacticSources tactic_sources = 0;
+  bool tactic_sources_given = false;  // by setTacticSources; else plans need no library of NVIDIA's
   nvinfer1::EngineCapability capability = nvinfer1::EngineCapability::kSTANDARD;
   nvinfer1::ProfilingVerbosity verbosity = nvinfer1::ProfilingVerbosity::kLAYER_NAMES_ONLY;
   nvinfer1::DeviceType default_device = nvinfer1::DeviceType::kGPU;
@@ -102,7 +103,10 @@ class BuilderConfig final : public nvinfer1::IBuilderConfig {
   bool getQuantizationFlag(nvinfer1::QuantizationFlag flag) const noexcept override {
     return s_.quantization_flags >> static_cast<int32_t>(flag) & 1U;
   }
-  bool setTacticSources(nvinfer1::TacticSources sources) noexcept override { return s_.tactic_sources = sources, true; }
+  bool setTacticSources(nvinfer1::TacticSources sources) noexcept override {
+    s_.tactic_sources = sources;
+    return s_.tactic_sources_given = true;
+  }
   nvinfer1::TacticSources getTacticSources() const noexcept override { return s_.tactic_sources; }
 
   nvinfer1::ITimingCache* createTimingCache(const void* blob, std::size_t size) const noexcept override;

@@ -37,6 +37,8 @@ struct BuildOptions {
   std::string timing_cache;
   std::string precision = "fp32";
   std::vector<std::string> force_tactics, disable_tactics, disable_passes;
+  std::string tactic_sources;
+  bool compare_vendors = false;
   bool not_portable = false, quiet = false;
 };
 

@@ -24,7 +24,7 @@ const char* const kFooter =
     "little memory or no such device; 6 cancelled; 7 a defect in Vivace.\n\n"
     "Environment: VIVACE_NUM_THREADS (threads where --threads is not given), VIVACE_CACHE_DIR (folder of the timing\n"
     "cache where --timing-cache is not given), VIVACE_LOG (error, warning, info or verbose; to standard error),\n"
-    "VIVACE_NVRTC (NVIDIA's run-time compiler, where it is not found), VIVACE_CUDA=off (no GPU).";
+    "VIVACE_NVRTC, VIVACE_CUDNN, VIVACE_CUBLASLT (NVIDIA's libraries, where they are not found), VIVACE_CUDA=off (no GPU).";
 
 void add_build_options(CLI::App& app, BuildOptions& options) {
   const std::string group = "Building";
@@ -44,6 +44,9 @@ void add_build_options(CLI::App& app, BuildOptions& options) {
       ->check(CLI::IsMember({"fp32", "fp16", "bf16", "int8"}))->group(group);
   app.add_option("--force-tactic", options.force_tactics, "NAME=TACTIC for a layer, an operator or *")->group(group);
   app.add_option("--disable-tactic", options.disable_tactics, "A tactic not to use")->group(group);
+  app.add_option("--tactic-sources", options.tactic_sources,
+                 "Libraries that may run layers of a GPU where they are fastest, as cudnn,cublaslt; the plan then needs them")->group(group);
+  app.add_flag("--compare-vendors", options.compare_vendors, "Time those libraries for the report: who is faster in which layer")->group(group);
   app.add_option("--disable-pass", options.disable_passes, "A pass of the optimizer to leave out")->group(group);
   app.add_flag("--not-portable", options.not_portable, "A smaller plan, which other machines refuse")->group(group);
   app.add_flag("-q,--quiet", options.quiet, "No progress bar")->group(group);

@@ -51,6 +51,8 @@ vivace::Config& configure(vivace::Config& config, const BuildOptions& options) {
   if (!options.timing_cache.empty()) config.timing_cache(options.timing_cache);
   if (options.precision != "fp32")
     config.precision(options.precision == "fp16" ? VIVACE_PRECISION_FP16 : options.precision == "bf16" ? VIVACE_PRECISION_BF16 : VIVACE_PRECISION_INT8);
+  if (!options.tactic_sources.empty()) config.tactic_sources(options.tactic_sources);
+  if (options.compare_vendors) config.compare_vendors(true);
   for (const std::string& rule : options.force_tactics) config.force_tactic(rule);
   for (const std::string& name : options.disable_tactics) config.disable_tactic(name);
   for (const std::string& name : options.disable_passes) config.disable_pass(name);

@@ -3,9 +3,9 @@
 #include <dlfcn.h>
 
 #include <array>
-#include <cstdlib>
 
 #include "backends/cuda/driver_api.h"
+#include "backends/cuda/library.h"
 
 namespace vivace::cuda {
 
@@ -20,18 +20,17 @@ struct Nvrtc {
 
 Nvrtc load() {
   Nvrtc loaded;
-  const char* wish = std::getenv("VIVACE_NVRTC");
-  const std::array<const char*, 6> names = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so",
-                                            "/usr/local/cuda/lib64/libnvrtc.so", "libnvrtc.so.11.2"};
-  void* file = wish ? dlopen(wish, RTLD_NOW | RTLD_LOCAL) : nullptr;
-  for (size_t i = 0; !wish && !file && i < names.size() && names[i]; ++i)
-    file = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-  if (!file) {
-    loaded.reason = wish ? "VIVACE_NVRTC names '" + std::string(wish) + "', which cannot be opened"
-                         : "NVIDIA's run-time compiler (libnvrtc.so) is not here; it comes with the CUDA toolkit and "
-                           "with the Python package nvidia-cuda-nvrtc. VIVACE_NVRTC may name the file";
+  const Result<void*> opened = open_library(
+      {"NVIDIA's run-time compiler",
+       "VIVACE_NVRTC",
+       {"libnvrtc.so.13", "libnvrtc.so.12", "/usr/local/cuda/lib64/libnvrtc.so", "libnvrtc.so.11.2", "libnvrtc.so"},
+       {"nvidia/cu13/lib", "nvidia/cuda_nvrtc/lib"},
+       "the CUDA toolkit and with the Python package nvidia-cuda-nvrtc"});
+  if (!opened.ok()) {
+    loaded.reason = opened.status().message();
     return loaded;
   }
+  void* const file = *opened;
 #define VIVACE_FIND(name, parameters)                                      \
   loaded.name = reinterpret_cast<Error(*) parameters>(dlsym(file, #name)); \
   if (!loaded.name) loaded.reason = std::string("NVRTC lacks ") + #name;

@@ -12,6 +12,7 @@
 #include "backends/cuda/queue.h"
 #include "backends/cuda/session.h"
 #include "backends/cuda/together.h"
+#include "backends/cuda/vendor.h"
 #include "base/log.h"
 
 namespace vivace::cuda {
@@ -67,6 +68,10 @@ Result<std::shared_ptr<const Executor>> Executor::create(plan::Program program, 
     const plan::Choice& choice = made->program_.choices[i];
     if (choice.tactic == kHost) continue;
     const Tactic* tactic = find_tactic(choice.tactic);
+    if (tactic && !tactic->library.empty())
+      if (const Status here = library_status(tactic->library); !here.ok())
+        return Status(Code::version_mismatch, made->nodes_[i]->describe() + ": the plan runs it with tactic '" +
+                                                  choice.tactic + "', which calls a library: " + here.message());
     if (!tactic || tactic->version != choice.version)
       return Status(Code::version_mismatch,
                     made->nodes_[i]->describe() + ": the plan runs it with tactic '" + choice.tactic + "' version " +
@@ -138,6 +143,7 @@ Result<DevicePointer> Executor::uploaded(const Tensor& tensor) const {
 }
 
 Result<bool> Executor::bind_kernels(size_t i, const Problem& problem, Step& step) const {
+  const Gpu::Scope scope(*gpu_);  // in whose context a library works
   const plan::Choice& choice = program_.choices[i];
   // The choice may have been made for another shape: then the first row that can run it does.
   const Tactic* tactic = find_tactic(choice.tactic);
@@ -150,11 +156,15 @@ Result<bool> Executor::bind_kernels(size_t i, const Problem& problem, Step& step
     if (!tactic) return false;
     configuration = tactic->configurations ? tactic->configurations(problem, device_).front() : "";
   }
+  if (!tactic->library.empty()) {
+    // Another version of the library may have other algorithms.
+    const std::vector<std::string> all = tactic->configurations(problem, device_);
+    if (std::find(all.begin(), all.end(), configuration) == all.end()) configuration = all.front();
+  }
   std::vector<Tensor> packed = without_images(choice.packed);
   if (tactic->name != choice.tactic && tactic->prepare) {
     VIVACE_ASSIGN(packed, tactic->prepare(problem, configuration, device_));
   }
-  const Gpu::Scope scope(*gpu_);  // in whose context a library works
   VIVACE_ASSIGN(Job job, tactic->generate(problem, configuration, device_));
   for (Launch& launch : job.launches) {
     Result<std::shared_ptr<Kernel>> made = kernel(launch, choice);

@@ -53,7 +53,9 @@ namespace vivace::cuda {
   T(einsum_tactic)          \
   T(det_tactic)             \
   T(pointwise_tactic)       \
-  T(quantize_tactic)
+  T(quantize_tactic)        \
+  T(cublaslt_matmul_tactic) \
+  T(cudnn_conv_tactic)
 
 #define VIVACE_DECLARE(name) extern const Tactic name;
 VIVACE_TACTICS(VIVACE_DECLARE)
