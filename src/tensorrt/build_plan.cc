@@ -337,7 +337,8 @@ Result<plan::Plan> build_plan(Network& network, const BuilderConfig& config, con
   if (!config.has(BuilderFlag::kDISABLE_TIMING_CACHE)) build.cache = settings.timings.get();
   build.device = device_of_builds();
   build.precision = precision_of(network, config, build.device);
-  if (settings.tactic_sources_given && build.device != "cpu") build.tactic_sources = libraries_of(settings.tactic_sources);
+  if (settings.tactic_sources_given && build.device != "cpu")
+    build.tactic_sources = libraries_of(settings.tactic_sources);
   tell_without_effect(config, build, errors);
 
   std::unique_ptr<ir::Graph> as_it_was = metadata.refittable ? graph->clone() : nullptr;

@@ -92,6 +92,17 @@ int32_t Engine::getNbLayers() const noexcept {
   return static_cast<int32_t>(core_->engine()->executor().program().choices.size());
 }
 
+nvinfer1::TacticSources Engine::getTacticSources() const noexcept {
+  const auto& options = core_->engine()->plan().options;
+  const auto given = options.find("tactic_sources");
+  const std::string names = given == options.end() ? std::string() : given->second;
+  using Source = nvinfer1::TacticSource;
+  nvinfer1::TacticSources sources = 0;
+  for (const auto& [name, source] : {std::pair("cudnn", Source::kCUDNN), std::pair("cublaslt", Source::kCUBLAS_LT)})
+    if (names.find(name) != std::string::npos) sources |= 1U << static_cast<int32_t>(source);
+  return sources;
+}
+
 nvinfer1::IHostMemory* Engine::serialized(bool with_weights, bool refittable) const noexcept {
   nvinfer1::IHostMemory* made = nullptr;
   guarded(errors_, [&]() -> Status {

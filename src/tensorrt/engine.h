@@ -112,7 +112,7 @@ class Engine final : public nvinfer1::ICudaEngine {
   void setErrorRecorder(nvinfer1::IErrorRecorder* recorder) noexcept override { errors_.record_to(recorder); }
   nvinfer1::IErrorRecorder* getErrorRecorder() const noexcept override { return errors_.recorder; }
   bool hasImplicitBatchDimension() const noexcept override { return core_->metadata().implicit_batch; }
-  nvinfer1::TacticSources getTacticSources() const noexcept override { return 0; }
+  nvinfer1::TacticSources getTacticSources() const noexcept override;
   nvinfer1::ProfilingVerbosity getProfilingVerbosity() const noexcept override {
     return static_cast<nvinfer1::ProfilingVerbosity>(core_->metadata().profiling_verbosity);
   }

@@ -119,6 +119,7 @@ void set_config(const Options& o, nvinfer1::IBuilderConfig& config) {
     if (found != b.pools.end()) config.setMemoryPoolLimit(type, bytes(found->second));
   }
   if (b.level >= 0) config.setBuilderOptimizationLevel(b.level);
+  if (b.tactic_sources) config.setTacticSources(*b.tactic_sources);
   if (b.max_aux_streams >= 0) config.setMaxAuxStreams(b.max_aux_streams);
   if (b.max_tactics >= 0) config.setMaxNbTactics(b.max_tactics);
   config.setAvgTimingIterations(b.avg_timing);

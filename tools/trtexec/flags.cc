@@ -1,4 +1,6 @@
 // The table of flags. A flag that changes nothing here says why in its Note.
+#include <algorithm>
+
 #include "log.h"
 #include "options.h"
 #include "tensors.h"
@@ -29,6 +31,28 @@ Read choice(std::function<void(size_t)> set, Strings words) {
     }
     throw Failure(fmt::format("'{}' is not one of {}", value, join(words, ", ")));
   };
+}
+
+// Those with a plus, as a mask.
+uint32_t to_tactic_sources(const std::string& spec) {
+  using Source = nvinfer1::TacticSource;
+  static const std::pair<std::string_view, Source> kSources[] = {
+      {"CUBLAS", Source::kCUBLAS},
+      {"CUBLAS_LT", Source::kCUBLAS_LT},
+      {"CUDNN", Source::kCUDNN},
+      {"EDGE_MASK_CONVOLUTIONS", Source::kEDGE_MASK_CONVOLUTIONS},
+      {"JIT_CONVOLUTIONS", Source::kJIT_CONVOLUTIONS}};
+  uint32_t sources = 0;
+  for (const std::string& word : split(spec, ',')) {
+    const auto* const found = std::find_if(std::begin(kSources), std::end(kSources), [&](const auto& known) {
+      return (word.starts_with('+') || word.starts_with('-')) && word.substr(1) == known.first;
+    });
+    if (found == std::end(kSources))
+      throw Failure(fmt::format("'{}' is not + or - with CUBLAS, CUBLAS_LT, CUDNN, EDGE_MASK_CONVOLUTIONS or "
+                                "JIT_CONVOLUTIONS", word));
+    if (word[0] == '+') sources |= 1U << static_cast<int32_t>(found->second);
+  }
+  return sources;
 }
 
 Read shapes_of_profile(Options::Build& build, Shapes Profile::*which) {
@@ -166,7 +190,8 @@ Section build_flags(Options& o) {
            "none or ampere+"},
           {"--runtimePlatform", "NAME", kOneRuntime, "Platform that the plan is for"},
           {"--heuristic", "", Note{"give --builderOptimizationLevel"}, "Legacy"},
-          {"--tacticSources", "SPEC", Note{"all tactics are Vivace's own"}, "Libraries to use, as -CUDNN,+CUBLAS"},
+          {"--tacticSources", "SPEC", Read([&b](const std::string& v) { b.tactic_sources = to_tactic_sources(v); }),
+           "Libraries that may run layers of a GPU, as -CUDNN,+CUBLAS; the engine then needs them"},
           {"--preview", "SPEC", kImplied, "Preview features, as +fasterDynamicShapes0805"},
           {"--pluginInstanceNorm", "", kImplied, "InstanceNormalization by plugin"},
           {"--pi", "", kImplied, "Short for --pluginInstanceNorm"},

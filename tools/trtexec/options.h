@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -44,6 +45,7 @@ struct Options {
 
     double workspace = -1;                ///< MiB; below 0: the builder's default
     std::map<std::string, double> pools;  ///< the others, MiB
+    std::optional<uint32_t> tactic_sources;
     int level = -1, min_timing = 1, avg_timing = 8, max_aux_streams = -1, max_tactics = -1;
     bool no_timing_cache = false;
     std::string timing_cache;

@@ -106,6 +106,14 @@ TEST(GpuEngines, RunOnMemoryOfTheGpu) {
   EXPECT_TRUE(logger().told("'x' has no data")) << logger().errors;
 }
 
+TEST(GpuEngines, SayWhichLibrariesTheirBuildsAllowed) {
+  const std::vector<std::byte> bytes = gpu_plan(kText);
+  EXPECT_EQ(Loaded(bytes).engine->getTacticSources(), 0u);
+  plan::Plan plan = *plan::from_bytes(bytes, nullptr);
+  plan.options["tactic_sources"] = "cudnn,cublaslt";
+  EXPECT_EQ(Loaded(*plan::to_bytes(plan)).engine->getTacticSources(), 6u);
+}
+
 // As clients have it that use the CUDA runtime over host memory.
 TEST(GpuEngines, AcceptMemoryOfTheHost) {
   Loaded loaded(gpu_plan(kText));
