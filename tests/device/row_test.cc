@@ -51,7 +51,9 @@ std::vector<Run> runs_of(const Tactic& row, std::span<const char* const> cases, 
       continue;
     }
     for (TestProblem& made : *problems) {
-      if (!row.runs(made.problem.node->op) || !row.supports(made.problem, options.device)) continue;
+      if (!row.runs(made.problem.node->op)) continue;
+      if (!row.library.empty()) say("plan of " + made.problem.key());  // which may take its time
+      if (!row.supports(made.problem, options.device)) continue;
       const auto problem = std::make_shared<const TestProblem>(std::move(made));
       if (configurations_of(row, *problem, options).empty())
         runs.push_back({problem, "", Status(Code::internal, "no configuration of a problem that is supported")});

@@ -19,6 +19,7 @@
 
 #include "backend_cases.h"
 #include "backends/cuda/tactic.h"
+#include "backends/cuda/vendor.h"
 #include "base/threads.h"
 #include "device/graph_test.h"
 #include "device/operator_cases.h"
@@ -346,6 +347,12 @@ std::string text_of(const Tally& tally) {
   return text.data();
 }
 
+// Of a row whose library is not here.
+std::string reason_to_skip(const Tactic& row, const Options& options) {
+  if (row.library.empty()) return "";
+  return options.compile_only ? "it calls a library, and compiles nothing" : library_status(row.library).message();
+}
+
 int run_all(Options options) {
   std::array<char, 40> folder{"/tmp/vivace-test-device-XXXXXX"};
   if (mkdtemp(folder.data())) options.folder = folder.data();
@@ -353,6 +360,12 @@ int run_all(Options options) {
   for (const Tactic* tactic : all_tactics()) rows.emplace_back(tactic->name);
   if (!options.compile_only) rows.emplace_back(kGraphsRow);
   if (!options.row.empty()) rows = {options.row};
+  for (const Tactic* tactic : all_tactics()) {
+    const std::string why = reason_to_skip(*tactic, options);
+    if (!why.empty() && std::erase(rows, tactic->name) > 0)
+      std::printf("%-24s skipped: %s\n", std::string(tactic->name).c_str(), why.c_str());
+  }
+  if (rows.empty()) return kNoGpu;
   std::map<std::string, RowResult> results;
   std::mutex mutex;
   size_t next = 0;
@@ -415,7 +428,7 @@ constexpr const char* kHelp =
     "  --all        every configuration of every row, not some for each problem\n"
     "  --log FILE   all failures in full, whatever is shown\n"
     "  --compile    only compiles the kernels; needs no GPU (DEVICE sm_90, sm_80, ...)\n"
-    "Exit codes: 0 all passed, 1 some failed, 77 there is no GPU.\n";
+    "Exit codes: 0 all passed, 1 some failed, 77 there is no GPU, or not the library of --row.\n";
 
 int run(const std::vector<std::string>& words) {
   Options options;
