@@ -300,10 +300,7 @@ class CudaTuner {
       std::vector<Tensor>& packed = program.choices[i].packed;
       packed = cuda::without_images(packed);
       for (const cuda::Launch& launch : work->options[0].job.launches) {
-        const std::string key = cuda::image_key(launch, target_.gpu->architecture());
-        Tensor& image = packed_images_[key];
-        if (!image.valid()) image = cuda::pack_image(key, images_.at(key));
-        packed.push_back(image);
+        packed.push_back(packed_image(cuda::image_key(launch, target_.gpu->architecture())));
       }
     }
     return {};
@@ -352,6 +349,26 @@ class CudaTuner {
     return choose(program);
   }
 
+  const Tensor& packed_image(const std::string& key) {
+    Tensor& image = packed_images_[key];
+    if (!image.valid()) image = cuda::pack_image(key, images_.at(key));
+    return image;
+  }
+
+  // An option of a node that may not be its problem's best.
+  Status choose(size_t i, const CudaOption& option, plan::Choice& choice) {
+    if (choice.tactic == option.tactic->name && choice.configuration == option.configuration) return {};
+    choice = {std::string(option.tactic->name), option.tactic->version, option.configuration, {}, 0, 0};
+    choice.seconds = option.candidate.seconds > 0 ? option.candidate.seconds : option.candidate.estimate;
+    if (option.tactic->prepare) {
+      VIVACE_ASSIGN(choice.packed,
+                    option.tactic->prepare(cpu::problem_of(*nodes_[i], at_), option.configuration, *target_.gpu));
+    }
+    for (const cuda::Launch& launch : option.job.launches)
+      choice.packed.push_back(packed_image(cuda::image_key(launch, target_.gpu->architecture())));
+    return {};
+  }
+
   // Lets nodes that need nothing of each other run as one kernel: where a run then is faster, or where nothing is
   // timed, where it should be.
   Status bring_together(plan::Program& program) {
@@ -365,13 +382,15 @@ class CudaTuner {
     };
     if (!timed || known || seconds <= 0) std::erase_if(groups, [&](const CudaGroup& g) { return !pays(g); });
     if (groups.empty()) return {};
-    CudaImages images = compile_groups(groups, *target_.gpu, pool_);
+    compile_groups(groups, *target_.gpu, pool_, images_);
     plan::Program changed = program;
-    std::map<size_t, std::string> kinds;
+    std::map<size_t, TogetherGroup> kinds;
     for (const CudaGroup& group : groups) {
-      kinds[group.first] = group.key;
-      changed.choices[group.first].beside = static_cast<uint32_t>(group.count - 1);
-      changed.choices[group.first].packed.push_back(cuda::pack_image(group.key, images.at(group.key)));
+      kinds[group.first] = {group.key, group.extra};
+      for (size_t k = 0; k < group.members.size(); ++k)
+        VIVACE_TRY(choose(group.first + k, group.members[k], changed.choices[group.first + k]));
+      changed.choices[group.first].beside = static_cast<uint32_t>(group.members.size() - 1);
+      changed.choices[group.first].packed.push_back(packed_image(group.key));
     }
     std::string took;
     if (timed && !known && seconds > 0) {
@@ -388,7 +407,9 @@ class CudaTuner {
     }
     report_.notes.push_back(
         fmt::format("{} groups of layers that need nothing of each other run as one kernel{}", groups.size(), took));
-    for (const CudaGroup& group : groups) program.choices[group.first] = changed.choices[group.first];
+    for (const CudaGroup& group : groups)
+      for (size_t k = 0; k < group.members.size(); ++k)
+        program.choices[group.first + k] = changed.choices[group.first + k];
     return {};
   }
 

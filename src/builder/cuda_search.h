@@ -27,15 +27,20 @@ Result<SearchResult> search_in_place(const backends::Executor& executor, const s
                                      const std::vector<CudaWork*>& works, const GpuClock& clock,
                                      const SearchLimits& limits);
 
+/// Nodes that could run as one kernel.
+struct TogetherGroup {
+  std::string kind;  // equal for equal kernels
+  double extra = 0;  // seconds that the program's choices for them take longer, alone, than their best ones
+};
 struct TogetherResult {
   double before = 0, after = 0;  // seconds of one run
   std::set<size_t> nodes;        // the first ones of groups that run together
 };
 
 /// Which groups of nodes should run as one kernel: all of them, then with each kind of group changed.
-/// @param executor  of a program that lets all groups run so; `groups` by their first node, with the name of the kind
+/// @param executor  of a program that lets all groups run so; `groups` by their first node
 Result<TogetherResult> search_together(const backends::Executor& executor, const std::vector<Shape>& shapes,
-                                       const std::map<size_t, std::string>& groups, const GpuClock& clock,
+                                       const std::map<size_t, TogetherGroup>& groups, const GpuClock& clock,
                                        double seconds);
 
 /// internal where a run as CUDA graphs and one that waits after each layer differ: a kernel that starts early reads

@@ -174,38 +174,76 @@ TEST(Groups, OfAPlanAreNotTrusted) {
   for (const Step& step : static_cast<const Instance&>(**made).steps) EXPECT_FALSE(step.together.kernel);
 }
 
+// The problems of a graph in f16 with their options, `most` of each.
+struct Listed {
+  Listed(const std::string& text, const Shape& shape, size_t most) : graph(graph_of(text)) {
+    EXPECT_TRUE(passes::lower_precision(*graph, DType::f16).ok());
+    EXPECT_TRUE(lower(*graph, DType::f16).ok());
+    at = *cpu::concretize(*graph, {shape});
+    nodes = graph->node_list();
+    works.resize(nodes.size());
+    by_node.resize(nodes.size());
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      if (nodes[i]->op == "vivace.Reorder") continue;
+      works[i] = *builder::list_work(*nodes[i], cpu::problem_of(*nodes[i], at), nullptr, {}, described(),
+                                     builder::RecordedTimes(builder::TimingCache(), described()), most);
+      by_node[i] = &works[i];
+      std::vector<builder::Wanted> wanted;
+      for (size_t k = 0; k < works[i].options.size(); ++k) wanted.push_back({&works[i], k});
+      builder::CudaImages images;
+      const auto compile = [](auto&&...) { return Result<std::string>(std::string("code")); };
+      EXPECT_TRUE(builder::make_options(wanted, {}, described(), pool, compile, images).ok());
+    }
+  }
+  std::shared_ptr<ir::Graph> graph;
+  cpu::ConcreteGraph at;
+  std::vector<ir::Node*> nodes;
+  std::vector<builder::CudaWork> works;
+  std::vector<builder::CudaWork*> by_node;
+  ThreadPool pool{1};
+};
+
+// Where the fastest have clusters of different sizes, one gives way if that costs little.
+TEST(Groups, TakeOptionsThatFitTogether) {
+  Listed listed(
+      "(%x: f32[1,512,7,7]) { %a = Conv(%x, const f32[64,512,1,1] random(1)) %b = Conv(%x, const f32[128,512,1,1] "
+      "random(2)) return %a, %b }",
+      {1, 512, 7, 7}, 1000);
+  unsigned cluster = 2;
+  for (builder::CudaWork* work : listed.by_node) {
+    if (!work) continue;
+    const auto best = std::find_if(work->options.begin(), work->options.end(),
+                                   [&](const builder::CudaOption& o) { return o.job.launches[0].cluster == cluster; });
+    ASSERT_NE(best, work->options.end());
+    std::rotate(work->options.begin(), best, best + 1);
+    cluster = 4;
+  }
+  for (const double others : {1.5e-6, 9e-6}) {
+    for (builder::CudaWork* work : listed.by_node)
+      for (size_t k = 0; work && k < work->options.size(); ++k)
+        work->options[k].candidate.seconds = k == 0 ? 1e-6 : others;
+    const auto groups = builder::list_groups(listed.nodes, listed.by_node, described());
+    ASSERT_EQ(groups.size(), others < 2e-6 ? 1u : 0u);
+    for (const builder::CudaGroup& group : groups) EXPECT_NEAR(group.extra, 0.5e-6, 1e-9);
+  }
+}
+
 // Kernels of the rows themselves: two convolutions on tensor cores, one of them in clusters, and a pooling.
 TEST(Together, CompilesWithRowsKernels) {
   if (const Result<std::string> version = compiler_version(); !version.ok()) GTEST_SKIP() << version.status().message();
-  const std::shared_ptr<ir::Graph> graph = graph_of(
+  Listed listed(
       "(%x: f32[1,128,14,14]) { %a = vivace.FusedConv(%x, const f32[64,128,1,1] random(1), const f32[64] random(2)) "
       "{activation=\"relu\"} %b = vivace.FusedConv(%x, const f32[64,128,3,3] random(3), const f32[64] random(4)) "
-      "{strides=[2,2]} %c = MaxPool(%x) {kernel_shape=[3,3]} return %a, %b, %c }");
-  ASSERT_TRUE(passes::lower_precision(*graph, DType::f16).ok());
-  ASSERT_TRUE(lower(*graph, DType::f16).ok());
-  const Result<cpu::ConcreteGraph> at = cpu::concretize(*graph, {{1, 128, 14, 14}});
-  ASSERT_TRUE(at.ok());
-  std::vector<builder::CudaWork> works(graph->nodes().size());
-  std::vector<builder::CudaWork*> by_node(works.size(), nullptr);
-  const std::vector<ir::Node*> nodes = graph->node_list();
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    if (nodes[i]->op == "vivace.Reorder") continue;
-    const auto work = builder::list_work(*nodes[i], cpu::problem_of(*nodes[i], *at), nullptr, {}, described(),
-                                         builder::RecordedTimes::of(described()), 1);
-    ASSERT_TRUE(work.ok());
-    works[i] = *work;
-    by_node[i] = &works[i];
-    ThreadPool pool(1);
-    builder::CudaImages images;
-    const auto compile = [](auto&&...) { return Result<std::string>(std::string("code")); };
-    ASSERT_TRUE(builder::make_options({{&works[i], 0}}, {}, described(), pool, compile, images).ok());
-  }
-  std::vector<builder::CudaGroup> groups = builder::list_groups(nodes, by_node, described());
+      "{strides=[2,2]} %c = MaxPool(%x) {kernel_shape=[3,3]} return %a, %b, %c }",
+      {1, 128, 14, 14}, 1);
+  std::vector<builder::CudaGroup> groups = builder::list_groups(listed.nodes, listed.by_node, described());
   ASSERT_EQ(groups.size(), 1u);
-  EXPECT_EQ(groups[0].count, 3u);
+  EXPECT_EQ(groups[0].members.size(), 3u);
   EXPECT_TRUE(groups[0].pays);
-  ThreadPool pool(1);
-  EXPECT_EQ(builder::compile_groups(groups, described(), pool).size(), 1u);
+  builder::CudaImages images;
+  builder::compile_groups(groups, described(), listed.pool, images);
+  EXPECT_EQ(groups.size(), 1u);
+  EXPECT_EQ(images.size(), 4u) << "of the group, and of each alone";
 }
 
 }  // namespace
