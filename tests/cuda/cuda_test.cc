@@ -155,6 +155,9 @@ INSTANTIATE_TEST_SUITE_P(
                "return %y }"},
         Golden{"dynamic_quantize.cu", "cuda_dynamic_quantize", "",
                "(%x: f32[300]) { %y, %s, %z = DynamicQuantizeLinear(%x) return %y, %s, %z }"},
+        Golden{"attention_cached.cu", "cuda_attention_cached", "",
+               "(%q: f32[1,2,3,8], %k: f32[1,1,5,8], %v: f32[1,1,5,6], %p: f32[1,1,4,8], %w: f32[1,1,4,6]) { %y, %a = "
+               "Attention(%q, %k, %v, _, %p, %w) {is_causal=1} return %y, %a }"},
         Golden{"rotary.cu", "cuda_rotary", "",
                "(%x: f32[1,2,5,8]) { %y = RotaryEmbedding(%x, const f32[1,5,4] random(1), const f32[1,5,4] random(2)) "
                "return %y }"},

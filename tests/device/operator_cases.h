@@ -89,6 +89,16 @@ inline constexpr const char* kOperatorCases[] = {
     "f32[1,24,6] random(2), const f32[1,48] random(3), const i32[3] {4, 0, 2}, %h, %c, const f32[1,18] random(4)) "
     "{hidden_size=6, layout=1, clip=0.9, input_forget=1, activations=[\"HardSigmoid\",\"Softsign\",\"Affine\"], "
     "activation_alpha=[0.3,1.5], activation_beta=[0.4,0.1]} return %y, %z, %w }",
+    // Attention with a cache and what goes with it.
+    "(%q: f32[2,4,3,8], %k: f32[2,2,5,8], %v: f32[2,2,5,6], %m: f32[3,7], %p: f32[2,2,4,8], %w: f32[2,2,4,6]) { %y, "
+    "%a, %b, %s = Attention(%q, %k, %v, %m, %p, %w) {is_causal=1, softcap=1.5, qk_matmul_output_mode=3} return %y, %a, "
+    "%b, %s }",
+    "(%q: f16[2,5,24], %k: f16[2,9,12], %v: f16[2,9,10], %m: bool[2,1,5,9]) { %y, _, _, %s = Attention(%q, %k, %v, %m, "
+    "_, _, const i64[2] {9, 4}) {q_num_heads=4, kv_num_heads=2, scale=0.4} return %y, %s }",
+    "(%q: f32[1,1,2,16], %k: f32[1,1,2100,16], %v: f32[1,1,2100,300], %p: f32[1,1,3,16], %w: f32[1,1,3,300]) { %y = "
+    "Attention(%q, %k, %v, _, %p, %w) return %y }",
+    "(%q: f32[1,2,3,5], %k: f32[1,2,4,5], %v: f32[1,2,4,5]) { %y, _, _, %s = Attention(%q, %k, %v) {softcap=0.5, "
+    "qk_matmul_output_mode=1} return %y, %s }",
     // Sequences.
     "(%x: f32[2,3,5,8]) { %y = RotaryEmbedding(%x, const f32[2,5,4] random(1), const f32[2,5,4] random(2)) return %y }",
     "(%x: f16[2,5,30]) { %y = RotaryEmbedding(%x, const f16[7,3] random(1), const f16[7,3] random(2), const i64[2,5] "

@@ -21,6 +21,7 @@ namespace vivace::cuda {
   T(matmul_tiled_tactic)    \
   T(attention_mma_tactic)   \
   T(attention_tactic)       \
+  T(attention_any_tactic)   \
   T(softmax_tactic)         \
   T(layer_norm_tactic)      \
   T(group_norm_last_tactic) \
