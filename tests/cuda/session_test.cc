@@ -96,6 +96,26 @@ TEST(Enqueue, WorksWhileTheStreamIsCapturedUnlessTheCpuHasToRun) {
   }
 }
 
+// Pinned memory of the null device.
+struct Pinned {
+  explicit Pinned(size_t bytes) { EXPECT_EQ(null_driver().cuMemAllocHost_v2(&data, bytes), 0); }
+  ~Pinned() { null_driver().cuMemFreeHost(data); }
+  void* data = nullptr;
+};
+
+TEST(Enqueue, BringsPinnedInputsToTheDeviceWhereAKernelReadsThemAgainAndAgain) {
+  const Pinned x(4 * 25), y(4 * 9);
+  for (const bool again : {false, true}) {
+    const Opened opened = open(again ? "(%x: f32[1,1,5,5]) { %y = Conv(%x, const f32[1,1,3,3] random(1)) return %y }"
+                                     : "(%x: f32[1,1,3,3]) { %y = Relu(%x) return %y }",
+                               true);
+    fail_null_driver("cuMemcpyHtoDAsync_v2");
+    const Status status = opened.session->enqueue(*opened.instance, {{x.data, 100}}, {{y.data, 36}}, nullptr);
+    fail_null_driver("");
+    EXPECT_EQ(status.ok(), !again) << status.message();
+  }
+}
+
 TEST(Run, CopiesNeitherWhatOneKernelReadsNorWhatNothingReads) {
   const Opened opened = open(
       "(%x: f32[2,3], %z: f32[2,3], %c: f32[2,3]) { %a = Relu(%x) %b = Neg(%a) %y = Add(%b, %z) %w = Exp(%z) "

@@ -30,26 +30,28 @@ bool makes_nothing(const ir::Node& node, const cpu::ConcreteGraph& at) {
                      [&](const ir::Value* v) { return elements(*at.type(v)->shape()) == 0; });
 }
 
-// What one kernel reads, or writes and nothing reads, need not be copied first: over the bus it comes as fast.
-void find_direct(Instance& i) {
-  constexpr size_t kMostBytes = size_t{4} << 20;  // a kernel may read the edges of its tiles twice
+// What one kernel reads once, or writes and nothing reads, need not be copied first: over the bus it comes as fast.
+// Others, as convolutions, read the edges of their tiles again and again, and the bus has no cache.
+void find_direct(Instance& i, const std::vector<plan::Choice>& choices) {
+  constexpr const char* kReadOnce[] = {"cuda_pointwise", "cuda_reorder", "cuda_gather"};
   std::vector<int> reads(i.inputs.size()), uses(i.outputs.size());
-  const auto count = [&](const Address& a) {
-    if (a.base == Address::Base::input) ++reads[a.index];
+  const auto count = [&](const Address& a, bool once) {
+    if (a.base == Address::Base::input) reads[a.index] += once ? 1 : 2;
     if (a.base == Address::Base::output) ++uses[a.index];
   };
   for (const Step& step : i.steps)
-    for (const std::vector<Address>& arguments : step.arguments)
-      for (const Address& a : arguments) count(a);
+    for (const std::vector<Address>& arguments : step.arguments) {
+      const bool once =
+          std::find(std::begin(kReadOnce), std::end(kReadOnce), choices[step.node].tactic) != std::end(kReadOnce);
+      for (const Address& a : arguments) count(a, once);
+    }
   for (const Instance::Copy& copy : i.copies) {  // on the GPU
     if (copy.from.base == Address::Base::input) reads[copy.from.index] = 2;
     if (copy.from.base == Address::Base::output) uses[copy.from.index] = 2;
     uses[copy.output] = 2;
   }
-  for (size_t k = 0; k < reads.size(); ++k)
-    i.direct_inputs.push_back(!i.any_on_host && reads[k] == 1 && i.input_bytes[k] <= kMostBytes);
-  for (size_t k = 0; k < uses.size(); ++k)
-    i.direct_outputs.push_back(!i.any_on_host && uses[k] == 1 && i.output_bytes[k] <= kMostBytes);
+  for (size_t k = 0; k < reads.size(); ++k) i.direct_inputs.push_back(!i.any_on_host && reads[k] == 1);
+  for (size_t k = 0; k < uses.size(); ++k) i.direct_outputs.push_back(!i.any_on_host && uses[k] == 1);
 }
 
 }  // namespace
@@ -373,7 +375,7 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
     VIVACE_ASSIGN(const Address from, address_of(v, true));
     if (made->output_bytes[o] > 0) made->copies.push_back({o, from});
   }
-  find_direct(*made);
+  find_direct(*made, program_.choices);
   made->memory.arena_bytes = made->bytes;
   made->memory.largest_live = placement.largest_live;
   made->memory.live = placement.live;

@@ -59,8 +59,8 @@ Error give(Handle** handle) {
   return 0;
 }
 
-// Memory "of the device", by its end, so that addresses are told apart.
-class DeviceMemory {
+// Memory of the device, or pinned memory of the host, by its end, so that addresses are told apart.
+class Blocks {
  public:
   void add(DevicePointer address, size_t bytes) {
     const std::lock_guard lock(mutex_);
@@ -80,8 +80,12 @@ class DeviceMemory {
   std::mutex mutex_;
   std::map<DevicePointer, DevicePointer> blocks_;
 };
-DeviceMemory& device_memory() {
-  static auto& all = *new DeviceMemory;  // what is freed at the end of the program still finds it
+Blocks& device_memory() {
+  static auto& all = *new Blocks;  // what is freed at the end of the program still finds it
+  return all;
+}
+Blocks& host_memory() {
+  static auto& all = *new Blocks;
   return all;
 }
 
@@ -129,13 +133,22 @@ Driver make() {
     return std::free(pointer(address)), 0;
   };
   d.cuPointerGetAttribute = [](void* value, int attribute, DevicePointer address) {
-    if (!device_memory().has(address)) return 1;
-    if (attribute == kPointerMemoryType) std::memcpy(value, &kMemoryOfDevice, sizeof(kMemoryOfDevice));
+    const bool on_device = device_memory().has(address);
+    if (!on_device && !host_memory().has(address)) return 1;
+    const unsigned& type = on_device ? kMemoryOfDevice : kMemoryOfHost;
+    if (attribute == kPointerMemoryType) std::memcpy(value, &type, sizeof(type));
     if (attribute == kPointerDevice) std::memset(value, 0, sizeof(int));
     return 0;
   };
-  d.cuMemAllocHost_v2 = allocate;
-  d.cuMemFreeHost = [](void* address) { return std::free(address), 0; };
+  d.cuMemAllocHost_v2 = [](void** address, size_t bytes) {
+    const Error error = allocate(address, bytes);
+    if (!error) host_memory().add(reinterpret_cast<DevicePointer>(*address), bytes);
+    return error;
+  };
+  d.cuMemFreeHost = [](void* address) {
+    host_memory().remove(reinterpret_cast<DevicePointer>(address));
+    return std::free(address), 0;
+  };
   d.cuMemcpyHtoDAsync_v2 = [](DevicePointer to, const void* from, size_t bytes, StreamHandle*) {
     return copy(pointer(to), from, bytes);
   };

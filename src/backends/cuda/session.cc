@@ -144,9 +144,9 @@ class Session final : public backends::Session {
     VIVACE_TRY(complaint(i));
     on_host_.begin(i, {});
     Run run{i, homes(i), {}, false};
-    VIVACE_TRY(bind(inputs, i.input_bytes, "input", run.given.inputs, run.bases.inputs,
+    VIVACE_TRY(bind(inputs, i.input_bytes, i.direct_inputs, "input", run.given.inputs, run.bases.inputs,
                     [&](size_t k) -> const std::string& { return graph_.inputs()[k]->name; }));
-    VIVACE_TRY(bind(outputs, i.output_bytes, "output", run.given.outputs, run.bases.outputs,
+    VIVACE_TRY(bind(outputs, i.output_bytes, i.direct_outputs, "output", run.given.outputs, run.bases.outputs,
                     [&](size_t k) -> const std::string& { return graph_.output_name(k); }));
     if (capturing) return queue_all(run, stream);
     if (queued_ && queued_on_ != stream) VIVACE_CUDA(driver(), cuStreamWaitEvent(stream, done_, 0));
@@ -266,9 +266,16 @@ class Session final : public backends::Session {
     queued_ = false;
   }
 
+  bool is_on_host(DevicePointer address) const {
+    unsigned type = 0;
+    return !driver().cuPointerGetAttribute(&type, kPointerMemoryType, address) && type == kMemoryOfHost;
+  }
+
+  // `direct`: which may be in the host's memory while kernels work on them.
   template <class NameOf>
-  Status bind(const std::vector<backends::DeviceBuffer>& buffers, const std::vector<size_t>& needed, const char* what,
-              std::vector<DevicePointer>& given, std::vector<DevicePointer>& bases, const NameOf& name) const {
+  Status bind(const std::vector<backends::DeviceBuffer>& buffers, const std::vector<size_t>& needed,
+              const std::vector<bool>& direct, const char* what, std::vector<DevicePointer>& given,
+              std::vector<DevicePointer>& bases, const NameOf& name) const {
     if (buffers.size() != needed.size())
       return {Code::invalid_argument, "the engine has " + std::to_string(needed.size()) + " " + what + "s, not " +
                                           std::to_string(buffers.size())};
@@ -278,7 +285,7 @@ class Session final : public backends::Session {
                                             " bytes, its buffer has " +
                                             std::to_string(buffers[k].data ? buffers[k].bytes : 0)};
       given.push_back(reinterpret_cast<DevicePointer>(buffers[k].data));
-      if (given[k] % kBufferAlignment == 0) bases[k] = given[k];
+      if (given[k] % kBufferAlignment == 0 && (direct[k] || !is_on_host(given[k]))) bases[k] = given[k];
     }
     return {};
   }
@@ -290,7 +297,7 @@ class Session final : public backends::Session {
       if (run.mirrored && !i.direct_inputs[k])
         VIVACE_TRY(queue.to_device(run.bases.inputs[k], mirror_.host() + i.inputs[k], i.input_bytes[k]));
       else if (!run.given.inputs.empty())
-        VIVACE_TRY(queue.copy(run.bases.inputs[k], run.given.inputs[k], i.input_bytes[k]));
+        VIVACE_TRY(move(run.bases.inputs[k], run.given.inputs[k], i.input_bytes[k], queue));
     return {};
   }
   Status end(const Run& run, Queue& queue) const {
@@ -301,8 +308,15 @@ class Session final : public backends::Session {
       if (run.mirrored && !i.direct_outputs[k])
         VIVACE_TRY(queue.to_host(mirror_.host() + i.outputs[k], run.bases.outputs[k], i.output_bytes[k]));
       else if (!run.given.outputs.empty())
-        VIVACE_TRY(queue.copy(run.given.outputs[k], run.bases.outputs[k], i.output_bytes[k]));
+        VIVACE_TRY(move(run.given.outputs[k], run.bases.outputs[k], i.output_bytes[k], queue));
     return {};
+  }
+  // Between the GPU's memory and a caller's buffer, wherever that is.
+  Status move(DevicePointer to, DevicePointer from, size_t bytes, Queue& queue) const {
+    if (to == from) return {};
+    if (is_on_host(from)) return queue.to_device(to, reinterpret_cast<const void*>(from), bytes);
+    if (is_on_host(to)) return queue.to_host(reinterpret_cast<void*>(to), from, bytes);
+    return queue.copy(to, from, bytes);
   }
   Status launch(const Step& step, const Run& run, Queue& queue) const {
     for (size_t k = 0; k < step.kernels.size(); ++k) {
