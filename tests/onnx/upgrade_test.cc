@@ -1,6 +1,8 @@
 // Older forms of operators, and the nodes they become.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "model_writer.h"
 #include "ops/operator.h"
 
@@ -147,6 +149,49 @@ INSTANTIATE_TEST_SUITE_P(FirstOpsets, Upgrade, ::testing::Values(
        "%~2 = Mul(%x, const f32[] {2})\n%y = Add(%~2, const f32[1,3,1,1] {1, 2, 3})\n"},
   Case{1, node("Crop", {"x"}, {"y"}, {attribute("border", Ints{1, 2, 3, 0})}), {image},
        "%y = Slice(%x, const i64[2] {2, 1}, const i64[2] {9223372036854775807, -3}, const i64[2] {2, 3})\n"}));
+
+// Written as other operators in every opset: what these compute.
+std::vector<float> results_of(const Message& n, const std::vector<Message>& inputs, const std::vector<Tensor>& values) {
+  const auto g = import(model(graph({n}, inputs, {Message().text(1, "y")}), 21));
+  EXPECT_TRUE(g.ok()) << g.status().message();
+  if (!g.ok()) return {};
+  const auto made = ops::run_graph_reference(**g, values);
+  EXPECT_TRUE(made.ok()) << made.status().message();
+  if (!made.ok()) return {};
+  const auto elements = (*made)[0].span<float>();
+  return {elements.begin(), elements.end()};
+}
+void expect_near(const std::vector<float>& got, const std::vector<float>& expected) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-6) << i;
+}
+
+TEST(Functions, Windows) {
+  const std::vector<Message> size = {value("n", DType::i64, {})};
+  const std::vector<Tensor> four = {Tensor::scalar<int64_t>(4)};
+  expect_near(results_of(node("HannWindow", {"n"}, {"y"}), size, four), {0, 0.5f, 1, 0.5f});
+  expect_near(results_of(node("HannWindow", {"n"}, {"y"}, {attribute("periodic", 0)}), size, four), {0, 0.75f, 0.75f, 0});
+  expect_near(results_of(node("HammingWindow", {"n"}, {"y"}), size, four), {4 / 46.f, 25 / 46.f, 1, 25 / 46.f});
+  expect_near(results_of(node("BlackmanWindow", {"n"}, {"y"}), size, four), {0, 0.34f, 1, 0.34f});
+}
+
+TEST(Functions, Losses) {
+  const std::vector<Message> inputs = {f32("x", {"3", "2"}), value("t", DType::i64, {"3"}), f32("w", {"2"})};
+  const std::vector<Tensor> values = {Tensor::of<float>(Reals{-1, -2, -3, -4, -5, -7}, {3, 2}), Tensor::of<int64_t>({1, 0, 1}),
+                                      Tensor::of<float>({2, 0.5f})};
+  const auto loss = [&](std::vector<Message> attributes) {
+    return results_of(node("NegativeLogLikelihoodLoss", {"x", "t", "w"}, {"y"}, std::move(attributes)), inputs, values);
+  };
+  expect_near(loss({attribute("reduction", "none")}), {1, 6, 3.5f});
+  expect_near(loss({attribute("reduction", "sum")}), {10.5f});
+  expect_near(loss({}), {3.5f});
+  expect_near(loss({attribute("ignore_index", 0)}), {4.5f});
+  // exp(x) sums to 1 in each row: the logarithm of the softmax is x itself.
+  const std::vector<Tensor> logarithms = {Tensor::of<float>(Reals{std::log(0.25f), std::log(0.75f)}, {1, 2}), Tensor::of<int64_t>({1})};
+  expect_near(results_of(node("SoftmaxCrossEntropyLoss", {"x", "t"}, {"y"}),
+                         {f32("x", {"1", "2"}), value("t", DType::i64, {"1"})}, logarithms),
+              {-std::log(0.75f)});
+}
 
 std::string error_of(int64_t version, const Message& n, const std::vector<Message>& inputs) {
   const auto g = import(model(graph({n}, inputs, {Message().text(1, "y")}), version));

@@ -50,4 +50,11 @@ void image_scaler(Step&);
 void parametric_softplus(Step&);
 void scaled_tanh(Step&);
 
+// converters_functions.cc: operators that are combinations of others in every opset.
+void blackman_window(Step&);
+void hamming_window(Step&);
+void hann_window(Step&);
+void negative_log_likelihood_loss(Step&);
+void softmax_cross_entropy_loss(Step&);
+
 }  // namespace vivace::onnx

@@ -16,6 +16,8 @@ struct Change {
   std::string_view becomes = {};  // where the operator is gone: its successor, or the last of several nodes
 };
 
+constexpr int64_t kAlways = INT64_MAX;  // operators that are written as others in every opset
+
 constexpr Change kChanges[] = {
     {"Add", 7, binary_broadcast},
     {"Affine", 10, affine, "Add"},
@@ -23,6 +25,7 @@ constexpr Change kChanges[] = {
     {"BatchNormalization", 7, batch_normalization_modes},
     {"BatchNormalization", 9, batch_normalization_spatial},
     {"BatchNormalization", 14, batch_normalization_training},
+    {"BlackmanWindow", kAlways, blackman_window, "Cast"},
     {"Cast", 6, cast_name_to_number},
     {"Clip", 11, clip_bounds_to_inputs},
     {"Concat", 4, concat_axis},
@@ -37,6 +40,8 @@ constexpr Change kChanges[] = {
     {"Greater", 7, binary_broadcast},
     {"GridSample", 20, grid_sample_modes},
     {"GroupNormalization", 21, group_normalization_per_channel},
+    {"HammingWindow", kAlways, hamming_window, "Cast"},
+    {"HannWindow", kAlways, hann_window, "Cast"},
     {"Hardmax", 13, softmax_over_flattened},
     {"ImageScaler", 10, image_scaler, "Add"},
     {"LSTM", 7, rnn_output_sequence},
@@ -44,6 +49,7 @@ constexpr Change kChanges[] = {
     {"LogSoftmax", 13, softmax_over_flattened},
     {"LpPool", 2, lp_norm_to_integer},
     {"Mul", 7, binary_broadcast},
+    {"NegativeLogLikelihoodLoss", kAlways, negative_log_likelihood_loss, "Div"},
     {"Or", 7, binary_broadcast},
     {"PRelu", 7, prelu_slope_per_channel},
     {"Pad", 2, pad_names},
@@ -71,6 +77,7 @@ constexpr Change kChanges[] = {
     {"Selu", 6, selu_constants},
     {"Slice", 10, slice_bounds_to_inputs},
     {"Softmax", 13, softmax_over_flattened},
+    {"SoftmaxCrossEntropyLoss", kAlways, softmax_cross_entropy_loss, "Div"},
     {"Split", 13, split_sizes_to_input},
     {"Split", 18, split_count},
     {"Squeeze", 13, axes_to_input},
