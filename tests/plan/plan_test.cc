@@ -82,6 +82,7 @@ void expect_same(const Program& a, const Program& b) {
     EXPECT_EQ(a.choices[i].version, b.choices[i].version);
     EXPECT_EQ(a.choices[i].configuration, b.choices[i].configuration);
     EXPECT_EQ(a.choices[i].seconds, b.choices[i].seconds);
+    EXPECT_EQ(a.choices[i].beside, b.choices[i].beside);
     ASSERT_EQ(a.choices[i].packed.size(), b.choices[i].packed.size());
     for (size_t k = 0; k < a.choices[i].packed.size(); ++k) expect_same(a.choices[i].packed[k], b.choices[i].packed[k]);
   }
@@ -273,6 +274,7 @@ TEST(Plan, SemanticDefectsAreFound) {
   refuse([](Plan& p) { p.ranges[0].min[0] = 5; });
   refuse([](Plan& p) { p.ranges[0].opt.pop_back(); });
   refuse([](Plan& p) { p.program.choices[0].seconds = -1; });
+  refuse([](Plan& p) { p.program.choices[1].beside = 1; });
   refuse([](Plan& p) { p.program.bodies[{1, "then_branch"}] = p.program.bodies.begin()->second; });
   refuse([](Plan& p) { p.portable->inputs()[0]->type.channel_block = -8; });
   refuse([](Plan& p) { p.portable->inputs()[0]->type.dims = ir::Dims{-1, 3}; });

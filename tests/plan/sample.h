@@ -66,7 +66,7 @@ inline Plan sample_plan() {
   plan.ranges = {{{1, 3}, {4, 3}, {8, 3}}, {{2}, {2}, {-1}}};
   plan.portable = sample_graph();
   plan.program.graph = sample_graph();
-  Choice choice{"reference", 3, "tile=4", {Tensor::of<float>(std::vector<float>{1, 2, 3}), Tensor::scalar<int8_t>(7)}, 1e-6};
+  Choice choice{"reference", 3, "tile=4", {Tensor::of<float>(std::vector<float>{1, 2, 3}), Tensor::scalar<int8_t>(7)}, 1e-6, 1};
   plan.program.choices = {choice, {}};
   Program body;
   body.graph = sample_body();
