@@ -17,6 +17,8 @@ namespace {
 // Of each problem that many configurations run in one go; other problems meet others.
 constexpr size_t kConfigurations = 6;
 
+constexpr double kSmall = 2e6;
+
 struct Run {
   std::shared_ptr<const TestProblem> problem;
   std::string configuration;
@@ -52,6 +54,7 @@ std::vector<Run> runs_of(const Tactic& row, std::span<const char* const> cases, 
     }
     for (TestProblem& made : *problems) {
       if (!row.runs(made.problem.node->op)) continue;
+      if (options.small && cpu::flops_of(made.problem) > kSmall) continue;
       if (!row.library.empty()) say("plan of " + made.problem.key());  // which may take its time
       if (!row.supports(made.problem, options.device)) continue;
       const auto problem = std::make_shared<const TestProblem>(std::move(made));

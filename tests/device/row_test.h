@@ -12,6 +12,7 @@ struct RowOptions {
   Device device;
   bool compile_only = false;
   bool every_configuration = false;  // not only some of each problem
+  bool small = false;                // only problems of few operations
   size_t from = 0;                   // the first of the row's runs; those before are done
   std::string folder;                // where compiled kernels are kept
   int threads = 1;

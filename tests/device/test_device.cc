@@ -200,7 +200,7 @@ constexpr int kNoGpu = 77;
 
 struct Options {
   std::string device = "cuda", row, log;
-  bool compile_only = false, every_configuration = false, child = false;
+  bool compile_only = false, every_configuration = false, small = false, child = false;
   size_t from = 0;
   std::string folder;
 };
@@ -228,8 +228,8 @@ int run_child(const Options& options) {
   const Tactic* row = find_tactic(options.row);
   if (!row) return 1;
   return test_row(*row, cases,
-                  {*std::move(device), options.compile_only, options.every_configuration, options.from, options.folder,
-                   std::max(2, 2 * available_processors() / workers())});
+                  {*std::move(device), options.compile_only, options.every_configuration, options.small, options.from,
+                   options.folder, std::max(2, 2 * available_processors() / workers())});
 }
 
 struct Tally {
@@ -257,6 +257,7 @@ Child start(const Options& options, const std::string& row, size_t from) {
       std::to_string(from), "--folder", options.folder};
   if (options.compile_only) words.emplace_back("--compile");
   if (options.every_configuration) words.emplace_back("--all");
+  if (options.small) words.emplace_back("--small");
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -421,11 +422,12 @@ int run_all(Options options) {
 }
 
 constexpr const char* kHelp =
-    "usage: vivace-test-device [--row NAME] [--all] [--log FILE] [--compile] [DEVICE]\n"
+    "usage: vivace-test-device [--row NAME] [--all] [--small] [--log FILE] [--compile] [DEVICE]\n"
     "Runs every row of the GPU on small problems, in f32, f16 and bf16, and compares with the reference.\n"
     "  --row NAME   only this row, all failures in full\n"
     "  --list       the rows\n"
     "  --all        every configuration of every row, not some for each problem\n"
+    "  --small      no problems of more than 2 million operations, for devices that are not one\n"
     "  --log FILE   all failures in full, whatever is shown\n"
     "  --compile    only compiles the kernels; needs no GPU (DEVICE sm_90, sm_80, ...)\n"
     "Exit codes: 0 all passed, 1 some failed, 77 there is no GPU, or not the library of --row.\n";
@@ -449,6 +451,8 @@ int run(const std::vector<std::string>& words) {
       options.compile_only = true;
     } else if (word == "--all") {
       options.every_configuration = true;
+    } else if (word == "--small") {
+      options.small = true;
     } else if (word == "--child") {
       options.child = true;
     } else if (word == "--list") {
