@@ -323,6 +323,26 @@ TEST(Configurations, ConvolutionsOfFewTilesHaveNoPersistentBlocks) {
   EXPECT_NE(reason("1,64,91,91", described()), "") << "130 tiles for 132 multiprocessors";
 }
 
+TEST(Configurations, LargeConvolutionsAreExpectedToBeFastestAsMeasured) {
+  const auto best = [](const char* graph) {
+    const Bound bound = problem_of(graph, DType::f16);
+    const Tactic &persistent = *find_tactic("cuda_conv_persistent"), &others = *find_tactic("cuda_conv_mma");
+    const auto first = [&](const Tactic& t) { return t.configurations(bound.problem, described()).front(); };
+    EXPECT_LT(persistent.estimate(bound.problem, first(persistent), described()),
+              others.estimate(bound.problem, first(others), described()))
+        << graph;
+    return first(persistent);
+  };
+  EXPECT_EQ(best("(%x: f32[128,256,14,14]) { %y = Conv(%x, const f32[256,256,3,3] random(1)) {pads=[1,1,1,1]} return "
+                 "%y }"),
+            "64x256 sets 2 groups 1 stages 5");
+  EXPECT_EQ(best("(%x: f32[128,128,28,28], %r: f32[128,512,28,28]) { %y = vivace.FusedConv(%x, const f32[512,128,1,1] "
+                 "random(1), _, %r) return %y }"),
+            "192x128 sets 1 groups 3 stages 5");
+  EXPECT_EQ(best("(%x: f32[128,512,28,28]) { %y = Conv(%x, const f32[128,512,1,1] random(1)) return %y }"),
+            "128x128 sets 2 groups 1 stages 7");
+}
+
 TEST(Source, OffsetsMergeDimensionsOfOneStride) {
   EXPECT_EQ(strided_offset("i", {2, 3, 4}, {12, 4, 1}), "(i)");
   EXPECT_EQ(strided_offset("i", {2, 3, 4}, {0, 0, 0}), "0");
