@@ -179,8 +179,8 @@ TEST(Functions, Losses) {
   const std::vector<Message> inputs = {f32("x", {"3", "2"}), value("t", DType::i64, {"3"}), f32("w", {"2"})};
   const std::vector<Tensor> values = {Tensor::of<float>(Reals{-1, -2, -3, -4, -5, -7}, {3, 2}), Tensor::of<int64_t>({1, 0, 1}),
                                       Tensor::of<float>({2, 0.5f})};
-  const auto loss = [&](std::vector<Message> attributes) {
-    return results_of(node("NegativeLogLikelihoodLoss", {"x", "t", "w"}, {"y"}, std::move(attributes)), inputs, values);
+  const auto loss = [&](const std::vector<Message>& attributes) {
+    return results_of(node("NegativeLogLikelihoodLoss", {"x", "t", "w"}, {"y"}, attributes), inputs, values);
   };
   expect_near(loss({attribute("reduction", "none")}), {1, 6, 3.5f});
   expect_near(loss({attribute("reduction", "sum")}), {10.5f});
