@@ -57,4 +57,9 @@ void hann_window(Step&);
 void negative_log_likelihood_loss(Step&);
 void softmax_cross_entropy_loss(Step&);
 
+// converters_signals.cc: so are these, which are products with waves.
+void dft(Step&);
+void mel_weight_matrix(Step&);
+void stft(Step&);
+
 }  // namespace vivace::onnx
