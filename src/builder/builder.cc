@@ -4,14 +4,12 @@
 #include <chrono>
 
 #include "backends/cpu/lower.h"
-#include "backends/cuda/lower.h"
 #include "backends/cuda/tactic.h"
 #include "backends/cuda/vendor.h"
 #include "base/version.h"
-#include "builder/cuda_program.h"
+#include "builder/cuda_blocks.h"
 #include "builder/tuner.h"
 #include "ops/operator.h"
-#include "passes/fuse_blocks.h"
 #include "passes/pipeline.h"
 #include "passes/precision.h"
 
@@ -112,31 +110,13 @@ std::string join(const std::vector<std::string>& list) {
   return text;
 }
 
-// Blocks of layers that a kernel of this GPU runs as one, unless it is disabled.
-Status fuse_blocks(ir::Graph& graph, const BuildConfig& config, const cuda::Device& gpu) {
-  constexpr int kHasClusters = 9;  // their blocks share what one would have to do alone
-  if (gpu.major < kHasClusters) return {};
-  const auto has_kernel = [&](std::string_view op) {
-    const auto rows = cuda::all_tactics();
-    return std::any_of(rows.begin(), rows.end(), [&](const cuda::Tactic* row) {
-      const auto& disabled = config.disabled_tactics;
-      return row->runs(op) && !row->operators.empty() &&
-             std::find(disabled.begin(), disabled.end(), row->name) == disabled.end();
-    });
-  };
-  return passes::fuse_blocks(graph, has_kernel).status();
-}
-
 Result<plan::Program> lower_and_tune(const ir::Graph& portable, const std::vector<plan::ShapeRange>& ranges,
                                      const BuildConfig& config, const cuda::Target& target, Report& report) {
   std::shared_ptr<ir::Graph> lowered = portable.clone();
   if (target.gpu) {
-    if (config.precision != DType::f32) {
-      VIVACE_TRY(passes::lower_precision(*lowered, config.precision).status());
-      VIVACE_TRY(fuse_blocks(*lowered, config, *target.gpu));
-    }
-    VIVACE_TRY(cuda::lower(*lowered, config.precision));
-    return make_cuda_program(std::move(lowered), shapes_at(ranges, &plan::ShapeRange::opt), config, target, report);
+    if (config.precision != DType::f32) VIVACE_TRY(passes::lower_precision(*lowered, config.precision).status());
+    return make_blocks_and_program(std::move(lowered), shapes_at(ranges, &plan::ShapeRange::opt), config, target,
+                                   report);
   }
   VIVACE_TRY(cpu::lower(*lowered, target.host));
   std::vector<std::vector<Shape>> also;

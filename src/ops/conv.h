@@ -26,6 +26,9 @@ void fill_channels(const Shape& y_shape, const W* bias, W* y) {
 template <class W>
 Status reference_conv_into(const Call& call, W* y);
 
+/// Attributes of one of a fused block's operators: those whose names begin with `prefix`, without it.
+ir::Attributes attributes_of_part(const ir::Attributes& attributes, std::string_view prefix);
+
 /// The window of a ConvTranspose over an input of these spatial dimensions, its pads resolved.
 Result<Window> transposed_window(const ir::Node& node, const ir::Dims& in, const std::vector<int64_t>& kernel);
 

@@ -118,6 +118,65 @@ Status reference_fused_matmul(Call& call) {
   });
 }
 
+ir::Attributes attributes_of_part(const ir::Attributes& attributes, std::string_view prefix) {
+  ir::Attributes part;
+  for (const auto& [name, value] : attributes)
+    if (name.starts_with(prefix)) part[name.substr(prefix.size())] = value;
+  return part;
+}
+
+namespace {
+
+// The convolutions that an InvertedResidual (x, depthwise weights, those of the expansion and of the projection, the
+// biases of these, residual) stands for.
+Result<std::unique_ptr<ir::Graph>> parts_of(const ir::Node& node, const std::vector<ir::Type>& types,
+                                            const std::vector<bool>& present) {
+  enum Input : size_t { kImage, kFilter, kExpander, kProjector, kFilterBias, kExpanderBias, kProjectorBias, kAddend };
+  auto graph = std::make_unique<ir::Graph>();
+  std::vector<ir::Value*> inputs(8);
+  for (size_t i = 0; i < std::min(inputs.size(), present.size()); ++i)
+    if (present[i]) inputs[i] = graph->add_input("x" + std::to_string(i), types[i]);
+  if (!inputs[kExpander] && !inputs[kProjector])
+    return Status(Code::invalid_model, node.describe() + ": neither expansion nor projection");
+  ir::Value* made = inputs[kImage];
+  const auto add = [&](const char* prefix, ir::Value* weights, ir::Value* bias, ir::Value* residual) -> Status {
+    if (!weights) return {};
+    ir::Node* part = graph->add_node("vivace.FusedConv", {made, weights, bias, residual}, 1,
+                                     attributes_of_part(node.attributes, prefix), node.name);
+    made = part->output();
+    return infer_node(*part);
+  };
+  VIVACE_TRY(add("expand_", inputs[kExpander], inputs[kExpanderBias], nullptr));
+  VIVACE_TRY(add("depthwise_", inputs[kFilter], inputs[kFilterBias], inputs[kProjector] ? nullptr : inputs[kAddend]));
+  VIVACE_TRY(add("project_", inputs[kProjector], inputs[kProjectorBias], inputs[kAddend]));
+  graph->mark_output(made, "y");
+  return graph;
+}
+
+}  // namespace
+
+Status infer_inverted_residual(Inference& in) {
+  VIVACE_TRY(same_types(in, {1, 2, 3, 4, 5, 6, 7}));
+  VIVACE_ASSIGN(const std::unique_ptr<ir::Graph> parts, parts_of(in.node, in.types, in.present));
+  in.outputs[0] = parts->outputs()[0]->type;
+  return {};
+}
+
+Status reference_inverted_residual(Call& call) {
+  std::vector<ir::Type> types;
+  std::vector<bool> present;
+  std::vector<Tensor> inputs;
+  for (size_t i = 0; i < call.inputs.size(); ++i) {
+    const TensorView& view = call.input(i);
+    present.push_back(call.has(i));
+    types.push_back(ir::Type::tensor(view.type, ir::to_dims(view.shape)));
+    if (call.has(i)) inputs.push_back(Tensor::wrap(view.type, view.shape, view.data, nullptr));
+  }
+  VIVACE_ASSIGN(const std::unique_ptr<ir::Graph> parts, parts_of(call.node, types, present));
+  VIVACE_ASSIGN(const std::vector<Tensor> made, run_graph_reference(*parts, inputs, nullptr, call.pool));
+  return convert(made[0], call.output());
+}
+
 // x; weights that make the hidden vector of the mean of its pixels, and the gate of that; the biases of both.
 Status infer_squeeze_excite(Inference& in) {
   VIVACE_TRY(same_types(in, {1, 2, 3, 4}));

@@ -6,19 +6,24 @@ namespace vivace::passes {
 
 namespace {
 
+bool stays_apart(const Rewriter& to, const ir::Value* output) {
+  return to.context.options.disabled.contains(output->name);
+}
+
 // Beyond these a kernel of its own for each layer has enough to do.
 constexpr int64_t kLeastChannels = 8, kMostChannels = 4096, kMostHidden = 512;
 
-// A 1x1 convolution of one pixel: a matrix times a vector.
-bool is_layer(const ir::Node& node) {
+// A convolution of single pixels: a matrix times a vector for each. A layer adds nothing to it but a bias.
+bool is_pixelwise(const ir::Node& node) {
   const ir::Attributes& a = node.attributes;
   const Shape& w = node.input(1)->constant().shape();
   const auto ones = [](const std::vector<int64_t>& list, int64_t value) {
     return std::all_of(list.begin(), list.end(), [=](int64_t v) { return v == value; });
   };
   return w.size() == 4 && w[2] == 1 && w[3] == 1 && a.integer("group", 1) == 1 && ones(a.integers("pads"), 0) &&
-         ones(a.integers("strides"), 1) && !node.input(3);
+         ones(a.integers("strides"), 1);
 }
+bool is_layer(const ir::Node& node) { return is_pixelwise(node) && !node.input(3); }
 
 bool is_product(const ir::Node& node) {
   if (node.op == "Mul") return true;
@@ -43,7 +48,84 @@ Pattern layer(Pattern from, const char* weights, const char* bias) {
   return op("vivace.FusedConv", std::move(from), constant(weights), optional(constant(bias)));
 }
 
+bool is_depthwise(const ir::Node& node) {
+  const ir::Attributes& a = node.attributes;
+  if (!node.input(1)->is_constant() || a.text("auto_pad", "NOTSET") != "NOTSET" || node.input(3)) return false;
+  const Shape& w = node.input(1)->constant().shape();
+  const auto at_most = [&](const char* name, int64_t most) {
+    const std::vector<int64_t> list = a.integers(name);
+    return std::all_of(list.begin(), list.end(), [=](int64_t v) { return v <= most; });
+  };
+  constexpr int64_t kLeastMany = 16, kMostKernel = 7;
+  return w.size() == 4 && w[1] == 1 && w[0] == a.integer("group", 1) && w[0] >= kLeastMany && w[2] <= kMostKernel &&
+         w[3] <= kMostKernel && at_most("dilations", 1) && at_most("strides", 2) && is_image_of(*node.input(0));
+}
+
+// The convolution before a depthwise one that makes its many channels for it alone; nullptr where there is none.
+const ir::Node* expansion_of(const ir::Node& depthwise) {
+  const ir::Value* many = depthwise.input(0);
+  const ir::Node* node = many->producer();
+  const bool fits = node && node->op == "vivace.FusedConv" && many->single_use() && node->input(1)->is_constant() &&
+                    is_layer(*node) && is_image_of(*node->input(0));
+  return fits ? node : nullptr;
+}
+
+// A cluster's block has a share of the many channels' weights in shared memory.
+bool weights_fit(int64_t many, int64_t in, int64_t out) {
+  constexpr int64_t kMost = 150 << 10, kSlices = 8;
+  const int64_t slice = (many + 16 * kSlices - 1) / (16 * kSlices) * 16;
+  return slice * (in + out + 16) * 2 <= kMost;
+}
+
+bool fuse_convolutions(Rewriter& to, ir::Value* root, const ir::Node& depthwise, const ir::Node* project) {
+  const ir::Node* expand = expansion_of(depthwise);
+  const Shape& w = depthwise.input(1)->constant().shape();
+  const int64_t in = expand ? expand->input(1)->constant().shape()[1] : 0;
+  if (stays_apart(to, root) || (!expand && !project) ||
+      !weights_fit(w[0], in, project ? project->input(1)->constant().shape()[0] : 0))
+    return false;
+  ir::Attributes attributes;
+  const auto take = [&](const char* prefix, const ir::Node* part) {
+    if (!part) return;
+    for (const auto& [name, value] : part->attributes) attributes[prefix + name] = value;
+  };
+  take("depthwise_", &depthwise);
+  take("expand_", expand);
+  take("project_", project);
+  const auto input = [](const ir::Node* node, size_t i) { return node ? node->input(i) : nullptr; };
+  std::vector<ir::Value*> inputs = {(expand ? expand : &depthwise)->input(0),
+                                    depthwise.input(1),
+                                    input(expand, 1),
+                                    input(project, 1),
+                                    depthwise.input(2),
+                                    input(expand, 2),
+                                    input(project, 2),
+                                    input(project, 3)};
+  while (!inputs.back()) inputs.pop_back();
+  return to.replace(root, to.add("vivace.InvertedResidual", inputs, std::move(attributes)));
+}
+
 }  // namespace
+
+const Rule fuse_inverted_residual{
+    .name = "fuse_inverted_residual",
+    .purpose = "a depthwise convolution and one of single pixels after it, with one before it, are one operator",
+    .pattern = op("vivace.FusedConv", op("vivace.FusedConv").single_use().where(is_depthwise).named("depthwise"),
+                  constant(), optional(constant()), optional(any("residual")))
+                   .where([](const ir::Node& node) { return is_pixelwise(node); }),
+    .build =
+        [](const Match& m, Rewriter& to) {
+          return m["residual"] != m["depthwise"] &&
+                 fuse_convolutions(to, m.root(), *m.node("depthwise"), m.root_node());
+        },
+};
+
+const Rule fuse_expanded_depthwise{
+    .name = "fuse_expanded_depthwise",
+    .purpose = "a depthwise convolution and one of single pixels before it are one operator",
+    .pattern = op("vivace.FusedConv").where(is_depthwise),
+    .build = [](const Match& m, Rewriter& to) { return fuse_convolutions(to, m.root(), *m.root_node(), nullptr); },
+};
 
 const Rule fuse_squeeze_excite{
     .name = "fuse_squeeze_excite",
@@ -61,7 +143,7 @@ const Rule fuse_squeeze_excite{
                    .where(is_product),
     .build =
         [](const Match& m, Rewriter& to) {
-          if (m["squeeze"]->constant().shape()[0] > kMostHidden) return false;
+          if (stays_apart(to, m.root()) || m["squeeze"]->constant().shape()[0] > kMostHidden) return false;
           ir::Attributes attributes;
           for (const auto& [part, name] : {std::pair{"hidden", "activation"}, {"gate", "gate"}}) {
             const ir::Attributes& a = m.node(part)->attributes;
@@ -77,13 +159,17 @@ const Rule fuse_squeeze_excite{
         },
 };
 
-Result<int> fuse_blocks(ir::Graph& graph, const std::function<bool(std::string_view op)>& has_kernel) {
+Result<int> fuse_blocks(ir::Graph& graph, const std::function<bool(std::string_view op)>& has_kernel,
+                        const std::set<std::string, std::less<>>& apart) {
   struct Block {
     std::string_view op;
     const Rule& rule;
   };
-  const Block blocks[] = {{"vivace.SqueezeExcite", fuse_squeeze_excite}};
-  const Options options;
+  const Block blocks[] = {{"vivace.SqueezeExcite", fuse_squeeze_excite},
+                          {"vivace.InvertedResidual", fuse_inverted_residual},
+                          {"vivace.InvertedResidual", fuse_expanded_depthwise}};
+  Options options;
+  options.disabled = apart;  // which the rules ask
   PassContext context{options};
   int changes = 0;
   for (const Block& block : blocks) {

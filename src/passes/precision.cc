@@ -62,6 +62,7 @@ bool takes_half(const ir::Node& node) {
                                                            "vivace.FusedConv",
                                                            "vivace.FusedMatMul",
                                                            "vivace.Pointwise",
+                                                           "vivace.InvertedResidual",
                                                            "vivace.SqueezeExcite"};
   if (!names.contains(node.op) && !ops::pointwise_program_of(node)) return false;
   // Second outputs (statistics, indices) have types of their own.

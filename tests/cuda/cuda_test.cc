@@ -128,6 +128,12 @@ INSTANTIATE_TEST_SUITE_P(
                "f32[40,10,1,1] random(3), const f32[10] random(2), const f32[40] random(4)) {activation=\"relu\", "
                "gate=\"hard_sigmoid\", gate_alpha=0.2, gate_beta=0.5} return %y }",
                DType::f16},
+        Golden{"inverted_residual.cu", "cuda_inverted_residual", "tile 4x7 slices 2 threads 128",
+               "(%x: f32[1,24,9,8]) { %y = vivace.InvertedResidual(%x, const f32[60,1,3,3] random(1), const "
+               "f32[60,24,1,1] random(2), const f32[24,60,1,1] random(3), const f32[60] random(4), _, _, %x) "
+               "{depthwise_group=60, depthwise_pads=[1,1,1,1], depthwise_activation=\"relu\", "
+               "expand_activation=\"relu\"} return %y }",
+               DType::f16},
         Golden{"conv_direct_last.cu", "cuda_conv_direct_last", "",
                "(%x: f32[1,6,9,9]) { %y = Conv(%x, const f32[12,1,3,3] random(1)) {group=6, dilations=[2,1]} return "
                "%y }",
@@ -523,6 +529,27 @@ TEST(CudaExecutor, ReadsTheWordsThatKernelsComplainBy) {
                                          Tensor::of<int64_t>({0, 1})};
   const Result<std::vector<Tensor>> got = run(program_of(graph, *at, true), arguments);
   EXPECT_TRUE(got.ok()) << got.status().message();
+}
+
+TEST(CudaPlans, HaveBlocksOfLayersAsOneUnlessDisabled) {
+  if (const Result<std::string> version = compiler_version(); !version.ok()) GTEST_SKIP() << version.status().message();
+  const std::shared_ptr<ir::Graph> graph = graph_of(
+      "(%x: f32[1,16,5,5]) { %m = GlobalAveragePool(%x) %s = Conv(%m, const f32[8,16,1,1] random(1)) %h = Relu(%s) %e "
+      "= "
+      "Conv(%h, const f32[16,8,1,1] random(2)) %g = Sigmoid(%e) %y = Mul(%x, %g) return %y }");
+  builder::BuildConfig config;
+  config.device = "sm_90";
+  config.precision = DType::f16;
+  config.effort = 0;
+  for (const char* disabled : {"", "cuda_squeeze_excite"}) {
+    config.disabled_tactics = {disabled};
+    const Result<builder::BuildResult> built = builder::build(graph->clone(), config);
+    ASSERT_TRUE(built.ok()) << built.status().message();
+    const auto nodes = built->plan.program.graph->node_list();
+    const auto blocks = std::count_if(nodes.begin(), nodes.end(),
+                                      [](const ir::Node* node) { return node->op == "vivace.SqueezeExcite"; });
+    EXPECT_EQ(blocks, *disabled ? 0 : 1);
+  }
 }
 
 // A plan for a GPU that is not here runs on the CPU, saying so.

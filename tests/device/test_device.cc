@@ -81,6 +81,23 @@ constexpr const char* kMoreCases[] = {
     "random(3), const f32[10] random(2)) {activation=\"relu\", gate=\"sigmoid\"} return %y }",
     "(%x: f32[1,24,150,140]) { %y = vivace.SqueezeExcite(%x, const f32[4,24,1,1] random(1), const f32[24,4,1,1] "
     "random(3), _, const f32[24] random(4)) {gate=\"sigmoid\"} return %y }",
+    "(%x: f32[1,24,14,13]) { %y = vivace.InvertedResidual(%x, const f32[144,1,3,3] random(1), const f32[144,24,1,1] "
+    "random(2), const f32[24,144,1,1] random(3), const f32[144] random(4), const f32[144] random(5), const f32[24] "
+    "random(6), %x) {depthwise_group=144, depthwise_pads=[1,1,1,1], depthwise_activation=\"clip\", "
+    "depthwise_activation_beta=6.0, expand_activation=\"clip\", expand_activation_beta=6.0} return %y }",
+    "(%x: f32[2,19,15,17]) { %y = vivace.InvertedResidual(%x, const f32[67,1,5,5] random(1), const f32[67,19,1,1] "
+    "random(2), const f32[37,67,1,1] random(3), _, const f32[67] random(5)) {depthwise_group=67, "
+    "depthwise_pads=[2,2,2,2], depthwise_strides=[2,2], depthwise_activation=\"hard_swish\", "
+    "expand_activation=\"relu\"} return %y }",
+    "(%x: f32[1,40,16,20]) { %y = vivace.InvertedResidual(%x, const f32[43,1,3,3] random(1), const f32[43,40,1,1] "
+    "random(2), _, const f32[43] random(4), const f32[43] random(5)) {depthwise_group=43, depthwise_pads=[0,1,1,0], "
+    "depthwise_strides=[1,2], depthwise_activation=\"silu\", expand_activation=\"sigmoid\"} return %y }",
+    "(%x: f32[1,35,9,9], %r: f32[1,16,9,9]) { %y = vivace.InvertedResidual(%x, const f32[35,1,3,3] random(1), _, const "
+    "f32[16,35,1,1] random(3), const f32[35] random(4), _, _, %r) {depthwise_group=35, depthwise_pads=[1,1,1,1], "
+    "depthwise_activation=\"relu\", project_activation=\"relu\"} return %y }",
+    "(%x: f32[1,160,7,7]) { %y = vivace.InvertedResidual(%x, const f32[960,1,3,3] random(1), const f32[960,160,1,1] "
+    "random(2), const f32[320,960,1,1] random(3), const f32[960] random(4)) {depthwise_group=960, "
+    "depthwise_pads=[1,1,1,1], depthwise_activation=\"relu\", expand_activation=\"relu\"} return %y }",
     "(%x: f32[8,1000]) { %y = Gemm(%x, const f32[301,1000] random(1)) {transB=1} return %y }",
     "(%x: f32[129,257]) { %y = MatMul(%x, const f32[257,131] random(1)) return %y }",
     "(%x: f32[3,65,33], %z: f32[3,33,67]) { %y = MatMul(%x, %z) return %y }",

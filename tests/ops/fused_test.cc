@@ -119,6 +119,26 @@ TEST(SqueezeExcite, IsTheImageTimesTwoLayersOfItsMean) {
   EXPECT_FALSE(run("vivace.SqueezeExcite", {x, w1, w2, b1}, {{"gate", std::string("softmax")}}).ok());
 }
 
+TEST(InvertedResidual, IsItsConvolutionsOneAfterTheOther) {
+  const Tensor x = tensor({1, 4, 5, 6}, 0), w1 = tensor({6, 4, 1, 1}, 1), b1 = tensor({6}, 2),
+               w2 = tensor({6, 1, 3, 3}, 3), w3 = tensor({4, 6, 1, 1}, 4), b3 = tensor({4}, 5);
+  const ir::Attributes relu{{"activation", std::string("relu")}},
+      depthwise{{"group", int64_t{6}}, {"pads", std::vector<int64_t>{1, 1, 1, 1}}};
+  ir::Attributes attributes{{"expand_activation", std::string("relu")}};
+  for (const auto& [name, value] : depthwise) attributes["depthwise_" + name] = value;
+  const Tensor many = run("vivace.FusedConv", {x, w1, b1}, relu).value()[0];
+  const Tensor middle = run("vivace.FusedConv", {many, w2}, depthwise).value()[0];
+  const Tensor expected = run("vivace.FusedConv", {middle, w3, b3, x}, {}).value()[0];
+  const auto fused = run("vivace.InvertedResidual", {x, w2, w1, w3, {}, b1, b3, x}, attributes);
+  ASSERT_TRUE(fused.ok()) << fused.status().message();
+  EXPECT_EQ(to_double((*fused)[0]), to_double(expected));
+  const auto half = run("vivace.InvertedResidual", {x, w2, w1, {}, {}, b1}, attributes);
+  ASSERT_TRUE(half.ok()) << half.status().message();
+  EXPECT_EQ(to_double((*half)[0]), to_double(middle));
+  EXPECT_FALSE(run("vivace.InvertedResidual", {many, w2}, attributes).ok()) << "a convolution by itself";
+  EXPECT_FALSE(run("vivace.InvertedResidual", {x, w2, w3}, attributes).ok());
+}
+
 TEST(Fused, RefusesWhatDoesNotFit) {
   const Tensor x = tensor({1, 2, 4, 4}, 0), w = tensor({3, 2, 1, 1}, 1);
   EXPECT_FALSE(run("vivace.FusedConv", {x, w}, {{"activation", std::string("softmax")}}).ok());

@@ -219,5 +219,34 @@ TEST(FuseSqueezeExcite, TwoLayersOfThePixelsMeanTimesTheImage) {
   expect_no_rewrite(fuse_squeeze_excite, block("sigmoid", "Mul(%x, %g)", ", %g "));
 }
 
+// %y of a chain: pixels, depthwise, pixels.
+std::string inverted(const std::string& first, const std::string& middle, const std::string& last) {
+  return "graph (%x: f32[1,8,6,6]) { " + first + " %d = vivace.FusedConv(" + (first.empty() ? "%x" : "%e") +
+         ", const f32[" + (first.empty() ? "8" : "16") + ",1,3,3] random(2)) {" + middle + "} " + last + " }";
+}
+
+TEST(FuseInvertedResidual, DepthwiseBetweenConvolutionsOfPixels) {
+  const std::string expand = "%e = vivace.FusedConv(%x, const f32[16,8,1,1] random(1)) {activation=\"relu\"}",
+                    depthwise = "activation=\"relu\", group=16, pads=[1, 1, 1, 1]",
+                    project =
+                        "%y = vivace.FusedConv(%d, const f32[8,16,1,1] random(3), const f32[8] random(4), %x) "
+                        "return %y";
+  expect_rewrite(fuse_inverted_residual, inverted(expand, depthwise, project),
+                 "graph (%x: f32[1,8,6,6]) { %y = vivace.InvertedResidual(%x, const f32[16,1,3,3] random(2), const "
+                 "f32[16,8,1,1] random(1), const f32[8,16,1,1] random(3), _, _, const f32[8] random(4), %x) "
+                 "{depthwise_activation=\"relu\", depthwise_group=16, depthwise_pads=[1, 1, 1, 1], "
+                 "expand_activation=\"relu\"} return %y }");
+  expect_rewrite(fuse_expanded_depthwise, inverted(expand, depthwise, "return %d"),
+                 "graph (%x: f32[1,8,6,6]) { %y = vivace.InvertedResidual(%x, const f32[16,1,3,3] random(2), const "
+                 "f32[16,8,1,1] random(1)) {depthwise_activation=\"relu\", depthwise_group=16, depthwise_pads=[1, 1, "
+                 "1, 1], expand_activation=\"relu\"} return %y }");
+  // Not where the many channels have another use, a window that is no 1x1, or no depthwise one.
+  expect_no_rewrite(fuse_expanded_depthwise, inverted(expand, depthwise, "return %d, %e"));
+  expect_no_rewrite(fuse_inverted_residual, inverted(expand, depthwise, project + ", %d"));
+  expect_no_rewrite(fuse_inverted_residual, inverted(expand, depthwise + ", dilations=[2, 2]",
+                                                     "%y = "
+                                                     "vivace.FusedConv(%d, const f32[8,16,1,1] random(3)) return %y"));
+}
+
 }  // namespace
 }  // namespace vivace::passes

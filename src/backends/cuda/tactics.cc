@@ -16,6 +16,7 @@ namespace vivace::cuda {
   T(conv_apart_tactic)      \
   T(conv_transposed_tactic) \
   T(squeeze_excite_tactic)  \
+  T(inverted_tactic)        \
   T(matmul_mma_tactic)      \
   T(matmul_rows_tactic)     \
   T(matmul_tiled_tactic)    \

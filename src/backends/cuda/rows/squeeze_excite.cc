@@ -333,7 +333,7 @@ double estimate_sharing(const Excite& e, const Sharing& s, const Device& device)
       static_cast<double>((s.ahead1 ? 0 : s.rounds1 * s.per1) + (s.ahead2 ? 0 : s.rounds2 * s.per2)) * 16 * s.threads;
   double clocks = 1800 + (image * (s.kept ? 2 : 3) + weights) / kBytesPerClock;
   clocks += s.cluster() == 1 ? 0 : s.pixel_parts == 1 ? 500 : 900;
-  clocks += (s.ahead1 ? 0 : 500) + (s.ahead2 ? 0 : 500) + 30.0 * static_cast<double>(s.per1 + s.per2) + s.threads / 4;
+  clocks += (s.ahead1 ? 0 : 500) + (s.ahead2 ? 0 : 500) + 30.0 * static_cast<double>(s.per1 + s.per2) + s.threads / 4.0;
   const double rounds =
       std::ceil(static_cast<double>(e.batch) * s.cluster() * s.threads / 512 / device.multiprocessors);
   return roofline_seconds(0, 0, 1, device) + clocks * rounds / kClock;

@@ -1,0 +1,126 @@
+#include "builder/cuda_blocks.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "backends/cuda/lower.h"
+#include "backends/cuda/tactic.h"
+#include "passes/fuse_blocks.h"
+
+namespace vivace::builder {
+
+namespace {
+
+constexpr int kHasClusters = 9;                  // compute capability; their blocks share what one would do alone
+constexpr size_t kLeastSharedBytes = 200 << 10;  // what the largest blocks' weights were sized for
+constexpr std::string_view kBlocks[] = {"vivace.SqueezeExcite", "vivace.InvertedResidual"};
+constexpr int kTrialEffort = 2;                   // of builds that only compare
+constexpr double kTrialShare = 0.25;              // of the time for tuning, each
+constexpr std::string_view kAlways = kBlocks[0];  // took less time than its parts wherever it was measured
+
+bool is_block(const ir::Node& node) {
+  return std::find(std::begin(kBlocks), std::end(kBlocks), node.op) != std::end(kBlocks);
+}
+
+// A graph, its program and what the build says of it.
+struct Variant {
+  std::shared_ptr<ir::Graph> graph;
+  plan::Program program;
+  Report report;
+};
+
+// Seconds of the nodes that make a block's output of its inputs.
+double seconds_apart(const Variant& apart, const ir::Node& block) {
+  std::map<const ir::Node*, double> seconds;
+  const ir::Value* output = nullptr;
+  const std::vector<ir::Node*> nodes = apart.graph->node_list();
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    seconds[nodes[i]] = apart.program.choices[i].seconds;
+    for (const ir::Value* v : nodes[i]->outputs())
+      if (v->name == block.output()->name) output = v;
+  }
+  std::set<std::string> inputs;
+  for (const ir::Value* v : block.inputs())
+    if (v && !v->is_constant()) inputs.insert(v->name);
+  double total = 0;
+  std::set<const ir::Node*> counted;
+  std::vector<const ir::Value*> open = {output};
+  while (!open.empty()) {
+    const ir::Value* v = open.back();
+    open.pop_back();
+    if (!v || !v->producer() || inputs.contains(v->name) || !counted.insert(v->producer()).second) continue;
+    total += seconds[v->producer()];
+    for (const ir::Value* input : v->producer()->inputs()) open.push_back(input);
+  }
+  return total;
+}
+
+}  // namespace
+
+Result<plan::Program> make_blocks_and_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& shapes,
+                                              const BuildConfig& config, const cuda::Target& target, Report& report) {
+  const cuda::Device& gpu = *target.gpu;
+  const bool small = config.precision != DType::f32;
+  // A rule that forces a tactic may name what a block takes in.
+  const bool timed = config.effort > 0 && gpu.ordinal >= 0 && config.forced_tactics.empty();
+  const auto has_kernel = [&](std::string_view op) {
+    if (!small || gpu.major < kHasClusters || (op != kAlways && gpu.shared_bytes < kLeastSharedBytes)) return false;
+    const auto rows = cuda::all_tactics();
+    return std::any_of(rows.begin(), rows.end(), [&](const cuda::Tactic* row) {
+      const auto& disabled = config.disabled_tactics;
+      return row->runs(op) && !row->operators.empty() &&
+             std::find(disabled.begin(), disabled.end(), row->name) == disabled.end();
+    });
+  };
+  const std::unique_ptr<ir::Graph> probe = graph->clone();
+  VIVACE_ASSIGN(const int blocks, passes::fuse_blocks(*probe, has_kernel));
+  TimingCache own;
+  BuildConfig cached = config;
+  if (!cached.cache) cached.cache = &own;
+  BuildConfig trial_config = cached;
+  trial_config.effort = std::min(config.effort, kTrialEffort);
+  trial_config.time_budget = config.time_budget * kTrialShare;
+  const auto make = [&](const std::function<bool(std::string_view)>& fused,
+                        const std::set<std::string, std::less<>>& apart, const BuildConfig& how) -> Result<Variant> {
+    Variant made{graph->clone(), {}, report};
+    VIVACE_TRY(passes::fuse_blocks(*made.graph, fused, apart).status());
+    VIVACE_TRY(cuda::lower(*made.graph, config.precision));
+    VIVACE_ASSIGN(made.program, make_cuda_program(made.graph, shapes, how, target, made.report));
+    return made;
+  };
+  const auto take = [&](Variant made) {
+    report = std::move(made.report);
+    return std::move(made.program);
+  };
+  if (blocks == 0 || !timed) {
+    VIVACE_ASSIGN(Variant made, make([&](std::string_view op) { return op == kAlways && has_kernel(op); }, {}, cached));
+    return take(std::move(made));
+  }
+  VIVACE_ASSIGN(const Variant apart, make([](std::string_view) { return false; }, {}, trial_config));
+  VIVACE_ASSIGN(Variant fused, make(has_kernel, {}, trial_config));
+  std::set<std::string, std::less<>> slower;
+  // What stays apart may leave a smaller block, which is tried next.
+  for (size_t known = SIZE_MAX; known != slower.size();) {
+    known = slower.size();
+    const std::vector<ir::Node*> nodes = fused.graph->node_list();
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      const plan::Choice& choice = fused.program.choices[i];
+      if (is_block(*nodes[i]) && (choice.tactic == cuda::kHost || choice.seconds >= seconds_apart(apart, *nodes[i])))
+        slower.insert(nodes[i]->output()->name);
+    }
+    if (known != slower.size()) {
+      VIVACE_ASSIGN(fused, make(has_kernel, slower, trial_config));
+    }
+  }
+  if (config.effort > kTrialEffort) {
+    VIVACE_ASSIGN(fused, make(has_kernel, slower, cached));
+  }
+  const auto kept = std::count_if(fused.graph->nodes().begin(), fused.graph->nodes().end(),
+                                  [](const auto& node) { return is_block(*node); });
+  fused.report.notes.push_back(std::to_string(kept) + " blocks of layers run as one kernel each; " +
+                               std::to_string(slower.size()) + " would take more time than their parts");
+  return take(std::move(fused));
+}
+
+}  // namespace vivace::builder
