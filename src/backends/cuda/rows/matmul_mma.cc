@@ -321,8 +321,9 @@ Verdict supports(const Problem& p, const Device&) {
   return mma_product(p, product);
 }
 
-// Clocks of a multiprocessor: products at what mma.sync gives, loads at what the second-level cache gives, and what a
-// block waits for whatever its size.
+// Clocks of a multiprocessor: products and loads of its blocks, and what a block waits for whatever its size. Fitted to
+// 272 measured kernels of 17 products of transformers and classifiers on an H200, within 16%; the first of a product is
+// 3% behind its best.
 double clocks_of(const GridProduct& product, const Configuration& c, const Device& device) {
   const cpu::GemmProblem& g = product.gemm();
   const double blocks =
@@ -332,11 +333,14 @@ double clocks_of(const GridProduct& product, const Configuration& c, const Devic
   const double at_once =
       std::max<double>(1, std::min({rounds, static_cast<double>(fitting), std::floor(1536.0 / c.tile.threads())}));
   const double chunks = static_cast<double>(tiles(chunks_of(product), c.cluster));
-  const double rate = (c.tile.groups ? 1800 : 1024) * std::min(1.0, at_once * c.tile.threads() / 32 / 8);
+  constexpr double kGroups = 1520, kWarps = 520, kLoad = 47;  // products of each kind and bytes, a clock
+  constexpr double kStart = 1750, kCluster = 820, kLeftOver = 0.56, kPart = 4.3, kPush = 6, kStore = 2.6;
+  const double rate = (c.tile.groups ? kGroups : kWarps) * std::min(1.0, at_once * c.tile.threads() / 32 / 8);
   const double products = chunks * c.tile.m * c.tile.n * kChunk / rate;
-  const double loads = chunks * (c.tile.m + c.tile.n) * kChunk * 2 / 55;
-  const double alone = 1400 + (c.cluster > 1 ? 700 : 0) + 0.6 * std::min(products, loads) +
-                       static_cast<double>(c.tile.m * c.tile.n) * (c.tile.warps_k + c.cluster) / 64;
+  const double loads = chunks * (c.tile.m + c.tile.n) * kChunk * 2 / kLoad;
+  const double sums = kPart * c.tile.warps_k + (c.cluster > 1 ? kPush * c.cluster : kStore);
+  const double alone = kStart + (c.cluster > 1 ? kCluster : 0) + kLeftOver * std::min(products, loads) +
+                       static_cast<double>(c.tile.m * c.tile.n) * sums / 64;
   return rounds * std::max(products, loads) + std::ceil(rounds / at_once) * alone;
 }
 
