@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 
+#include "base/version.h"
 #include "builder/cuda_compare.h"
 #include "builder/cuda_work.h"
 #include "cuda/graphs.h"
@@ -92,6 +93,30 @@ TEST(Vendor, APlanSaysWhichLibraryItLacks) {
   EXPECT_EQ(executor.status().code(), Code::version_mismatch) << "so that it is lowered again";
   EXPECT_NE(executor.status().message().find("'cudnn_conv', which calls a library: VIVACE_CUDNN"), std::string::npos)
       << executor.status().message();
+}
+
+TEST(Vendor, AnEngineRunsWithoutTheLibraryWhereItMayBeLoweredAgain) {
+  const std::shared_ptr<ir::Graph> graph =
+      graph_of("(%x: f32[1,1,4,4]) { %y = Conv(%x, const f32[1,1,3,3] random(1)) return %y }");
+  const auto load = [&](bool strict) {
+    plan::Plan plan;
+    plan.program = program_with(graph, "cudnn_conv");
+    plan.portable = graph->clone();
+    plan.ranges = {{{1, 1, 4, 4}, {1, 1, 4, 4}, {1, 1, 4, 4}}};
+    plan.origin = {version(), "cuda sm_90", "null device"};
+    runtime::EngineOptions options;
+    options.device = "cuda:0";
+    options.strict = strict;
+    options.lower_again = [&](const plan::Plan&, const Target&) -> Result<plan::Program> {
+      return program_with(graph, std::string(kHost));
+    };
+    return runtime::Engine::load(std::move(plan), options);
+  };
+  const auto engine = load(false);
+  ASSERT_TRUE(engine.ok()) << engine.status().message();
+  EXPECT_NE((*engine)->notice().find("which calls a library: VIVACE_CUDNN names"), std::string::npos);
+  EXPECT_NE((*engine)->notice().find("it was lowered again"), std::string::npos);
+  EXPECT_EQ(load(true).status().code(), Code::version_mismatch);
 }
 
 TEST(Vendor, AnUnknownAlgorithmGivesWayToTheFirst) {

@@ -2,7 +2,7 @@
 
 #include <dlfcn.h>
 
-#include <cstring>
+#include <span>
 
 #include "backends/cuda/compiler.h"
 #include "backends/cuda/vendor_cublaslt.h"
@@ -115,9 +115,8 @@ struct Attribute {
 };
 template <class T>
 Attribute attribute(int name, int type, const T* values, size_t count) {
-  Attribute made{name, type, static_cast<int64_t>(count), std::vector<std::byte>(count * sizeof(T))};
-  std::memcpy(made.values.data(), values, count * sizeof(T));
-  return made;
+  const auto bytes = std::as_bytes(std::span(values, count));
+  return {name, type, static_cast<int64_t>(count), {bytes.begin(), bytes.end()}};
 }
 template <class T>
 Attribute one(int name, int type, T value) {
