@@ -90,6 +90,39 @@ Status reference_fused_conv(Call& call) {
   });
 }
 
+// vivace.ScaledConv: vivace.FusedConv of max(x * scale + shift, 0), inputs 4 and 5 by channel of x.
+Status infer_scaled_conv(Inference& in) {
+  if (!in.has(4) || !in.has(5)) return in.error("it needs a scale and a shift");
+  VIVACE_TRY(same_types(in, {1, 2, 3, 4, 5}));
+  const ir::Dim channels = in.dims(0) && in.rank(0) > 1 ? (*in.dims(0))[1] : ir::Dim();
+  for (const size_t i : {size_t{4}, size_t{5}}) VIVACE_TRY(is_vector(in, i, channels));
+  VIVACE_TRY(infer_convolution(in, 0, 1, 2, in.dtype(0)));
+  return check_epilogue(in);
+}
+
+Status reference_scaled_conv(Call& call) {
+  const TensorView& x = call.input(0);
+  const int64_t channels = x.shape[1], inner = elements(std::span(x.shape).subspan(2));
+  VIVACE_ASSIGN(const Tensor scaled, Tensor::allocate(x.type, x.shape));
+  VIVACE_TRY(compute_in(call, x.type, [&]<class W>() -> Status {
+    VIVACE_ASSIGN(const auto from, Reader<W>::of(x));
+    VIVACE_ASSIGN(const auto scale, Reader<W>::of(call.input(4)));
+    VIVACE_ASSIGN(const auto shift, Reader<W>::of(call.input(5)));
+    VIVACE_ASSIGN(const auto to, Writer<W>::of(scaled.view()));
+    for (int64_t i = 0; i < x.count(); ++i) {
+      const W v = from[i] * scale[i / inner % channels] + shift[i / inner % channels];
+      to.data()[i] = v < 0 ? W(0) : v;
+    }
+    return to.store();
+  }));
+  Call plain(call.node);
+  plain.pool = call.pool;
+  plain.inputs.assign(call.inputs.begin(), call.inputs.begin() + 4);
+  plain.inputs[0] = scaled.view();
+  plain.outputs = call.outputs;
+  return reference_fused_conv(plain);
+}
+
 Status infer_fused_matmul(Inference& in) {
   VIVACE_TRY(same_types(in, {1, 2, 3}));
   VIVACE_TRY(infer_matrix_product(in, 0, 1, in.dtype(0), in.attributes.integer("trans_a") != 0,

@@ -261,6 +261,11 @@ INSTANTIATE_TEST_SUITE_P(
         Golden{"conv_transposed.cu", "cuda_conv_transposed", "",
                "(%x: f32[1,4,5,5]) { %y = ConvTranspose(%x, const f32[4,3,3,3] random(1)) {group=2, strides=[2,2], "
                "output_padding=[1,1]} return %y }"},
+        Golden{"conv_mma_prologue.cu", "cuda_conv_mma", "32x32 warps 1x1x4 cluster 2 group 1 stages 4",
+               "(%x: f32[1,8,5,5]) { %a = Conv(%x, const f32[200,8,1,1] random(1)) %p = vivace.Pointwise(%a, const "
+               "f32[200,1,1] random(3), const f32[200,1,1] random(4)) {program=\"t0 = mul x0 x1; t1 = add t0 x2; relu "
+               "t1\"} %y = Conv(%p, const f32[30,200,1,1] random(2)) return %y }",
+               DType::f16},
         Golden{"move_last.cu", "cuda_move_last", "",
                "(%x: f32[1,8,5,5]) { %a = Conv(%x, const f32[20,8,1,1] random(1)) %y = Pad(%a, const i64[8] "
                "{0,0,2,1,0,0,1,0}, const f32[] {1}) return %y }",

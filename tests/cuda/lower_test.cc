@@ -189,6 +189,20 @@ TEST(Lower, SplitsOtherDimensionsBeforeAttention) {
   EXPECT_EQ(ops_of(*graph), "Cast Split Attention Cast");
 }
 
+// DenseNet's layers: what is between a concatenation and a convolution of single pixels is part of the latter.
+TEST(Lower, ScalesAndShiftsWhatConvolutionsRead) {
+  const auto graph = lowered(
+      "(%x: f32[1,8,5,5]) { %a = Conv(%x, const f32[12,8,3,3] random(1)) %b = vivace.Pointwise(%a, const f32[12,1,1] "
+      "random(3), const f32[1,12,1,1] random(4)) {program=\"t0 = mul x0 x1; t1 = add x2 t0; relu t1\"} %c = "
+      "vivace.FusedConv(%b, const f32[9,12,1,1] random(5), const f32[9] random(6)) {activation=\"relu\", "
+      "strides=[2,2]} %e = vivace.Pointwise(%c, const f32[9,1,1] random(7), const f32[9,1,1] random(8)) {program=\"t0 "
+      "= "
+      "mul x1 x0; t1 = add t0 x2; relu t1\"} %f = Conv(%e, const f32[4,9,1,1] random(9)) %g = Conv(%e, const "
+      "f32[4,9,2,2] random(9)) return %f, %g }");
+  EXPECT_EQ(ops_of(*graph),
+            "vivace.Reorder Conv vivace.ScaledConv vivace.Pointwise Conv Conv vivace.Reorder vivace.Reorder");
+}
+
 TEST(Lower, MovesPixelsWithChannelsLast) {
   const auto graph = lowered(
       "(%x: f32[1,8,5,5]) { %a = Conv(%x, const f32[12,8,3,3] random(1)) %b = Pad(%a, const i64[8] {0,0,1,2,0,0,0,1}) "

@@ -146,6 +146,13 @@ constexpr const char* kMoreCases[] = {
     "(%x: f32[1,12,5,9,7], %r: f32[1,70,3,9,4]) { %y = vivace.FusedConv(%x, const f32[70,12,3,3,3] random(1), const "
     "f32[70] random(2), %r) {strides=[2,1,2], pads=[1,1,1,1,1,1], activation=\"relu\"} return %y }",
     "(%x: f32[3,300,4,3,2]) { %y = Conv(%x, const f32[150,300,1,1,1] random(1)) return %y }",
+    "(%x: f32[2,75,9,7]) { %p = vivace.Pointwise(%x, const f32[75,1,1] random(3), const f32[75,1,1] random(4)) "
+    "{program=\"t0 = mul x0 x1; t1 = add t0 x2; relu t1\"} %y = Conv(%p, const f32[40,75,1,1] random(1), const f32[40] "
+    "random(2)) {strides=[2,1]} return %y }",
+    "(%x: f32[1,1000,7,7]) { %p = vivace.Pointwise(%x, const f32[1000,1,1] random(3), const f32[1000,1,1] random(4)) "
+    "{program=\"t0 = mul x0 x1; t1 = add t0 x2; relu t1\"} %y = vivace.FusedConv(%p, const f32[128,1000,1,1] "
+    "random(1), "
+    "const f32[128] random(2)) {activation=\"relu\"} return %y }",
     "(%x: f32[2,19,5,7]) { %y = Pad(%x, const i64[8] {0,0,2,1, 0,0,3,4}, const f32[] {2}) return %y }",
     "(%x: f32[2,16,5,7]) { %y = Pad(%x, const i64[4] {2,-1, 3,4}, const f32[] {3}, const i64[2] {-1, 2}) return %y }",
     "(%x: f32[1,24,5,7]) { %y = Pad(%x, const i64[8] {0,0,2,1, 0,0,3,4}) {mode=\"reflect\"} return %y }",

@@ -85,7 +85,7 @@ double flops_of(const Problem& p) {
   const std::string& op = p.node->op;
   if (p.inputs.size() >= 2 && p.inputs[1].present()) {
     const Shape& w = p.inputs[1].shape;
-    if (op == "Conv" || op == "vivace.FusedConv") {
+    if (op == "Conv" || op == "vivace.FusedConv" || op == "vivace.ScaledConv") {
       double window = 1;
       for (size_t i = 1; i < w.size(); ++i) window *= static_cast<double>(w[i]);
       return 2 * out * window;

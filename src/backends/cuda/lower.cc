@@ -8,6 +8,7 @@
 #include "backends/cuda/channels.h"
 #include "backends/cuda/groups.h"
 #include "backends/cuda/pack_attention.h"
+#include "backends/cuda/prologue.h"
 
 namespace vivace::cuda {
 
@@ -236,6 +237,7 @@ Status lower(ir::Graph& graph, DType type) {
   merge_channel_moves(graph, type);
   VIVACE_TRY(cpu::assign_layouts(graph, policy));
   merge_casts(graph);
+  fold_prologues(graph);
   Views().run(graph);
   merge_transposes(graph);
   bring_together(graph);

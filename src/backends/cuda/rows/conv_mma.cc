@@ -10,8 +10,29 @@ namespace vivace::cuda {
 Verdict conv_mma_of(const Problem& p, ImageConv& c) {
   if (Verdict verdict = image_conv_of(p, c); !verdict) return verdict;
   if (c.groups != 1) return no("groups");
+  c.prologue = p.node->op == "vivace.ScaledConv";
+  if (c.prologue && (c.taps() != 1 || c.pad_h || c.pad_w || c.in_type != c.type)) return no("more than one tap");
+  for (const size_t i : {size_t{4}, size_t{5}})
+    if (c.prologue && !p.inputs[i].constant) return no("factors that are not constant");
   return c.in_pitch ? yes() : no("a row-major input");
 }
+
+namespace {
+
+// What a prologue multiplies with and adds, of 64 channels after the other: [chunks][2][64].
+Result<Tensor> factors_of(const Problem& p, const ImageConv& c, const ConvTile& t) {
+  VIVACE_ASSIGN(Tensor made, Tensor::allocate(c.type, {t.chunks(c), 2, ConvTile::kChunk}));
+  auto* to = made.as<uint16_t>();
+  std::fill_n(to, made.count(), uint16_t{0});
+  for (size_t i = 0; i < 2; ++i) {
+    const auto* from = p.inputs[4 + i].constant->as<uint16_t>();
+    for (int64_t ch = 0; ch < c.in_channels; ++ch)
+      to[(ch / ConvTile::kChunk * 2 + static_cast<int64_t>(i)) * ConvTile::kChunk + ch % ConvTile::kChunk] = from[ch];
+  }
+  return made;
+}
+
+}  // namespace
 
 // The 16-byte pieces of row r are exchanged by r & 7 so that neither copies nor ldmatrix meet bank conflicts.
 Result<std::vector<Tensor>> conv_mma_weights(const Problem& p, const ImageConv& c, const ConvTile& t) {
@@ -87,7 +108,11 @@ Result<Tile> tile_of(const Problem& p, const ImageConv& c, const std::string& co
 Result<std::vector<Tensor>> prepare(const Problem& p, const std::string& configuration, const Device& device) {
   VIVACE_ASSIGN(const ImageConv c, job_of(p));
   VIVACE_ASSIGN(const Tile t, tile_of(p, c, configuration, device));
-  return conv_mma_weights(p, c, t);
+  VIVACE_ASSIGN(std::vector<Tensor> packed, conv_mma_weights(p, c, t));
+  if (!c.prologue) return packed;
+  VIVACE_ASSIGN(Tensor factors, factors_of(p, c, t));
+  packed.push_back(std::move(factors));
+  return packed;
 }
 
 Result<Job> generate(const Problem& p, const std::string& configuration, const Device& device) {
@@ -109,11 +134,15 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   s.constant("kBiasAt", Tile::kBiasAt).constant("kReceivedAt", t.received_at()).constant("kRingAt", t.ring_at());
   s.constant("kImageRows", t.image_rows(c));
   s.constant("kBeside", t.beside(c, device));
+  if (c.prologue) {
+    s.constant("kFactorsAt", t.factors_at(c));
+    launch.arguments.push_back(packed(2));
+  }
   if (t.patch()) s.constant("kTileH", t.tile_h).constant("kTileW", t.tile_w);
   s.add(mma_functions()).add(t.patch() ? "#define PATCH 1\n" : "#define PATCH 0\n");
   s.add(t.warp_groups ? "#define WARP_GROUPS 1\n" + group_functions(t.n, p.outputs[0].type)
                       : "#define WARP_GROUPS 0\n");
-  s.add(finish_function(p.attributes(), p.outputs[0].type)).add(conv_mma_kernel());
+  s.add(finish_function(p.attributes(), p.outputs[0].type)).add(conv_mma_kernel(c.prologue));
   launch.source = s.text();
   return job_of_one(std::move(launch));
 }
@@ -123,7 +152,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
 extern const Tactic conv_mma_tactic{
     .name = "cuda_conv_mma",
     .version = 2,
-    .operators = {"Conv", "vivace.FusedConv"},
+    .operators = {"Conv", "vivace.FusedConv", "vivace.ScaledConv"},
     .supports = supports,
     .configurations = configurations,
     .estimate = estimate,

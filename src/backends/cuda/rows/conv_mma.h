@@ -32,6 +32,8 @@ struct ConvTile {
   int64_t weight_rows(const ImageConv& c) const { return patch() ? c.taps() * n : n; }
   int64_t received_at() const { return kBiasAt + n * 4; }
   int64_t ring_at() const;
+  /// Where the factors of a prologue are in shared memory: behind all else.
+  int64_t factors_at(const ImageConv& c) const;
   int64_t shared_bytes(const ImageConv& c) const;
   int64_t tiles_m(const ImageConv& c) const;
   int64_t blocks(const ImageConv& c) const;
@@ -45,7 +47,8 @@ struct ConvTile {
 /// Tiles worth timing, most promising first.
 std::vector<ConvTile> tiles_for(const ImageConv& c, const Device& device);
 
-std::string_view conv_mma_kernel();
+/// `prologue`: the image is scaled, shifted and clipped at 0 by channel; the factors come as one more argument.
+std::string conv_mma_kernel(bool prologue);
 
 /// Convolutions of one group whose input has its channels last.
 Verdict conv_mma_of(const Problem& p, ImageConv& c);

@@ -8,8 +8,58 @@
 
 namespace vivace::cuda {
 
-std::string_view conv_mma_kernel() {
-  return R"(
+namespace {
+
+// What the kernel has more where the image is scaled, shifted and clipped at 0 on its way in: each thread does that to
+// the pieces that it loaded, before all others see them. A chunk's factors are 64 scales, then 64 shifts.
+struct Prologue {
+  const char *functions = "", *parameter = "", *fill = "", *meet = "", *apply = "";
+};
+constexpr Prologue kPrologue = {.functions = R"(
+__device__ __forceinline__ unsigned scaled(half*, unsigned x, unsigned s, unsigned t) {
+  unsigned made;
+  asm("fma.rn.relu.f16x2 %0, %1, %2, %3;" : "=r"(made) : "r"(x), "r"(s), "r"(t));
+  return made;
+}
+__device__ __forceinline__ unsigned scaled(bfloat*, unsigned x, unsigned s, unsigned t) {
+  unsigned made;
+  asm("fma.rn.relu.bf16x2 %0, %1, %2, %3;" : "=r"(made) : "r"(x), "r"(s), "r"(t));
+  return made;
+}
+)",
+                                .parameter = ",\n    const uint4* __restrict__ given",
+                                .fill = R"(
+  uint4* const factors = (uint4*)(memory + kFactorsAt);
+  for (int i = tid; i < chunks * 16; i += kThreads) factors[i] = given[chunk0 * 16 + i];
+)",
+                                .meet = R"(
+  __syncthreads();  // all factors are there
+)",
+                                .apply = R"(
+#pragma unroll 2
+    for (int g = 0; g < kGroup; ++g) {
+      const int chunk = step * kGroup + g;
+      if (kGroup > 1 && chunk >= chunks) break;
+      const uint4 s = factors[chunk * 16 + piece], t = factors[chunk * 16 + 8 + piece];
+      unsigned char* const rows = memory + kRingAt + step % kStages * kStage + (g * kM + row0) * 128;
+#pragma unroll
+      for (int j = 0; j < kLoads; ++j) {
+        if (kM % kRows && row0 + j * kRows >= kM) continue;
+        uint4* const at = (uint4*)(rows + j * kRows * 128 + ((piece ^ ((row0 + j * kRows) & 7)) << 4));
+        uint4 v = *at;
+        v.x = scaled((T*)nullptr, v.x, s.x, t.x), v.y = scaled((T*)nullptr, v.y, s.y, t.y);
+        v.z = scaled((T*)nullptr, v.z, s.z, t.z), v.w = scaled((T*)nullptr, v.w, s.w, t.w);
+        *at = v;
+      }
+    }
+)"};
+
+}  // namespace
+
+std::string conv_mma_kernel(bool with_prologue) {
+  const Prologue prologue = with_prologue ? kPrologue : Prologue();
+  std::string text = prologue.functions;
+  text += R"(
 constexpr int kWarps = kWarpsM * kWarpsN * kWarpsK, kThreads = 32 * kWarps;
 constexpr int kTileM = kM / kWarpsM, kTileN = kN / kWarpsN, kI = kTileM / 16, kJ = kTileN / 8;
 constexpr int kTaps = kKernelH * kKernelW, kPixels = kBatch * kOutH * kOutW;
@@ -32,7 +82,9 @@ constexpr bool kPlain = kKernelH * kKernelW == 1 && kPadH == 0 && kPadW == 0;
 constexpr bool kEarlyResidual = kResidual && kFinishes <= 4;
 
 extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __restrict__ x, const T* __restrict__ w,
-    const float* __restrict__ bias, const T* residual, T* y) {
+    const float* __restrict__ bias, const T* residual, T* y)";
+  text += prologue.parameter;
+  text += R"() {
   extern __shared__ __align__(1024) unsigned char memory[];
   const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5;
   const int wm = warp % kWarpsM, wn = warp / kWarpsM % kWarpsN, wk = warp / (kWarpsM * kWarpsN);
@@ -130,7 +182,9 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __
     commit_copies();
   };
 #endif
-
+)";
+  text += prologue.fill;
+  text += R"(
   wait();
 #if PATCH_GROUPS
   int loaded = 0;
@@ -160,7 +214,9 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __
     for (int f = 0; f < kFinishes; ++f)
       if (is_mine(f)) added[f] = residual_of(f);
   allow_next();
-
+)";
+  text += prologue.meet;
+  text += R"(
   float sums[kI][kJ][4] = {};
   const int a_row = wm * kTileM + (lane & 15), b_row = wn * kTileN + (lane & 7) + (lane >> 4 << 3);
   const int a_piece = lane >> 4, b_piece = lane >> 3 & 1;
@@ -226,7 +282,9 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __
 #pragma unroll 1
   for (int step = 0; step < steps; ++step) {
     wait_copies<kAhead - 1>();
-#if WARP_GROUPS
+)";
+  text += prologue.apply;
+  text += R"(#if WARP_GROUPS
     show_to_group();
 #endif
     wait_barrier(base + step % kStages * 8, step / kStages & 1);
@@ -385,6 +443,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __
   }
 }
 )";
+  return text;
 }
 
 }  // namespace vivace::cuda

@@ -107,11 +107,16 @@ int64_t ConvTile::ring_at() const {
   return (received_at() + (cluster > 1 ? own * cluster * 32 : 0) + 1023) / 1024 * 1024;
 }
 
-int64_t ConvTile::shared_bytes(const ImageConv& c) const {
+int64_t ConvTile::factors_at(const ImageConv& c) const {
   // By warp groups a patch comes with a ring of single taps.
   const int64_t ring = patch() && warp_groups ? (2 * image_rows(c) + int64_t{stages} * n) * 128
                                               : stages * group * (image_rows(c) + weight_rows(c)) * 128;
   return ring_at() + std::max(ring, int64_t{warps_k} * m * (n + 4) * 4);
+}
+
+int64_t ConvTile::shared_bytes(const ImageConv& c) const {
+  constexpr int64_t kFactors = 2 * kChunk * 2;  // bytes of a chunk's
+  return factors_at(c) + (c.prologue ? (chunks(c) + cluster - 1) / cluster * kFactors : 0);
 }
 
 int64_t ConvTile::tiles_m(const ImageConv& c) const {
@@ -121,7 +126,7 @@ int64_t ConvTile::tiles_m(const ImageConv& c) const {
 bool ConvTile::fits(const ImageConv& c, const Device& device) const {
   return shared_bytes(c) <= static_cast<int64_t>(device.shared_bytes) && (cluster == 1 || device.major >= 9) &&
          (!warp_groups || device.major == 9) && (!patch() || !warp_groups || warps_k == 1) &&
-         (!patch() || group == 1) && chunks(c) >= cluster && tiles_m(c) <= 65535 && ahead(c) > 0;
+         (!patch() || (group == 1 && !c.prologue)) && chunks(c) >= cluster && tiles_m(c) <= 65535 && ahead(c) > 0;
 }
 
 int ConvTile::beside(const ImageConv& c, const Device& device) const {

@@ -14,6 +14,8 @@ struct ImageConv {
   int64_t stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1, pad_h = 0, pad_w = 0;
   int64_t in_pitch = 0, out_pitch = 0, residual_pitch = 0;  // elements of a pixel; in_pitch 0: the input is row-major
 
+  bool prologue = false;  // the input is scaled, shifted and clipped at 0 by channel first (vivace.ScaledConv)
+
   int64_t taps() const { return kernel_h * kernel_w; }
   int64_t in_group() const { return in_channels / groups; }
   int64_t out_group() const { return out_channels / groups; }
