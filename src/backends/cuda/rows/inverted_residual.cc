@@ -333,8 +333,9 @@ double estimate_tiling(const Inverted& v, const Tiling& t, const Device& device)
   return roofline_seconds(0, 0, 1, device) + (rounds * alone + each * work / lanes) / kClock;
 }
 
-// The best of each number of slices, with small and with large tiles: these differ most.
+// The best, and the best of each number of slices with small and with large tiles: these differ most.
 constexpr int64_t kLargeTile = 28;
+constexpr size_t kMostOfAny = 12;
 std::vector<std::string> configurations(const Problem& p, const Device& device) {
   Inverted v;
   if (!inverted_of(p, v)) return {};
@@ -350,9 +351,13 @@ std::vector<std::string> configurations(const Problem& p, const Device& device) 
         }
   std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::set<std::pair<int, bool>> kinds;
+  std::set<std::string> seen;
   std::vector<std::string> texts;
-  for (const auto& [seconds, t] : found)
-    if (kinds.emplace(t.slices, t.pixels() >= kLargeTile).second) texts.push_back(t.text());
+  for (const auto& [seconds, t] : found) {
+    if (!seen.insert(t.text()).second) continue;
+    if (kinds.emplace(t.slices, t.pixels() >= kLargeTile).second || seen.size() <= kMostOfAny)
+      texts.push_back(t.text());
+  }
   return texts;
 }
 
