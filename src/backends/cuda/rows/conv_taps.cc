@@ -158,14 +158,15 @@ double estimate_of(const TapConv& c, const Tile& t, const Device& device) {
   const double each = std::ceil(blocks / device.multiprocessors);
   const auto beside = static_cast<double>(std::clamp<int64_t>(
       static_cast<int64_t>(device.shared_bytes) / (t.shared_bytes(c) + 1024), 1, std::max(1, 1536 / t.threads())));
-  const double rows = t.m / t.warps_m / 16.0, columns = t.n / t.warps_n / 8.0;
+  const int fragments_m = t.m / t.warps_m / 16, fragments_n = t.n / t.warps_n / 8, stored = t.m * t.n / t.threads();
+  const double rows = fragments_m, columns = fragments_n;
   const double part = (rows * columns * kProduct + (rows + columns / 2) * kFragment) * 4 / t.warps_k;
   for (const Phase& phase : c.phases) {
     const double of_phase = static_cast<double>(tiles(c.pixels(phase), t.m)) * tiles(c.out_channels, t.n);
     const auto steps = static_cast<double>(c.chunks(phase));
     const double together = std::min(beside, each);
     const double loads = together * (t.m + t.n) * 128 / kBytes, all = together * t.m * t.n * kChunk / kProducts;
-    work += of_phase * (steps * (std::max({loads, all, part}) + kStep) + t.m * t.n / t.threads() * kStore) / together;
+    work += of_phase * (steps * (std::max({loads, all, part}) + kStep) + stored * kStore) / together;
   }
   return (kStart + work / blocks * each + (std::ceil(each / beside) - 1) * kWave) / kClock;
 }
