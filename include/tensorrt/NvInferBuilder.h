@@ -28,7 +28,7 @@ enum class BuilderFlag : int32_t {
   kREFIT = 5,
   /// The timing cache is neither read nor filled.
   kDISABLE_TIMING_CACHE = 6,
-  /// Accepted: the CPU has no such type.
+  /// On a GPU what products of f32 multiply may be rounded to TF32; the CPU has no such type.
   kTF32 = 7,
   /// Accepted: no tactic needs sparse weights.
   kSPARSE_WEIGHTS = 8,
@@ -98,7 +98,7 @@ enum class BuilderFlag : int32_t {
   kREFIT = 4,
   /// The timing cache is neither read nor filled.
   kDISABLE_TIMING_CACHE = 5,
-  /// Accepted: the CPU has no such type.
+  /// On a GPU what products of f32 multiply may be rounded to TF32; the CPU has no such type.
   kTF32 = 6,
   /// Accepted: no tactic needs sparse weights.
   kSPARSE_WEIGHTS = 7,

@@ -222,7 +222,8 @@ typedef VIVACE_ENUM(vivace_precision) {
   VIVACE_PRECISION_FP32 = 0, /* the model's own types */
   VIVACE_PRECISION_FP16 = 1,
   VIVACE_PRECISION_BF16 = 2,
-  VIVACE_PRECISION_INT8 = 4
+  VIVACE_PRECISION_INT8 = 4,
+  VIVACE_PRECISION_TF32 = 8 /* stored as f32; what is multiplied is rounded to 11 bits, sums are f32 */
 } vivace_precision;
 
 /** Return 0 to cancel the build. `fraction` goes from 0 to 1 over the whole build. */
@@ -250,8 +251,8 @@ VIVACE_API vivace_status vivace_config_set_workspace_limit(vivace_config* config
 VIVACE_API vivace_status vivace_config_set_memory_limit(vivace_config* config, uint64_t bytes);
 /** A file of measured times, read before the build and added to after it; "" for none at all. */
 VIVACE_API vivace_status vivace_config_set_timing_cache(vivace_config* config, const char* path);
-/** A union of vivace_precision flags. FP16 goes before BF16; both are for GPUs: a build for the CPU is VIVACE_UNSUPPORTED
- *  with them, and INT8 is everywhere so far. */
+/** A union of vivace_precision flags. FP16 goes before BF16, and that before TF32. The first two are for GPUs: a build for
+ *  the CPU is VIVACE_UNSUPPORTED with them, and as without it with TF32. INT8 is VIVACE_UNSUPPORTED so far. */
 VIVACE_API vivace_status vivace_config_set_precision(vivace_config* config, uint32_t flags);
 /** "NAME=TACTIC", NAME being a layer's name, an operator or "*": that tactic or an error that says why not. */
 VIVACE_API vivace_status vivace_config_force_tactic(vivace_config* config, const char* rule);

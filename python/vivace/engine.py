@@ -16,7 +16,7 @@ import numpy as np
 from . import _core, arrays, gpu
 from .network import Network
 
-_PRECISIONS = {"fp32": 0, "fp16": 1, "bf16": 2, "int8": 4}
+_PRECISIONS = {"fp32": 0, "fp16": 1, "bf16": 2, "int8": 4, "tf32": 8}
 _FORMS = {"text": 0, "json": 1, "html": 2, "graph": 3, "dot": 4, "summary": 5, "svg": 6}
 
 
@@ -249,7 +249,8 @@ def build(
     model         a path to an ONNX file, its bytes, an onnx.ModelProto, or a Network
     plan_path     where to save the plan
     device        "cpu", "cuda", "cuda:1", or "sm_90" and the like for a GPU that is not here
-    precision     "fp32", the model's own types; "fp16" or "bf16" on a GPU: fewer bits inside, inputs and outputs as they are
+    precision     "fp32", the model's own types; "fp16" or "bf16" on a GPU: fewer bits inside, inputs and outputs as they are;
+                  "tf32": f32 whose products a GPU may round to 11 bits
     shapes        by input: a shape, or (min, opt, max); a dimension of max may be -1, no limit
     effort        0: estimates only, 3: the default, 5: every candidate is timed
     time_budget   seconds of tuning

@@ -136,10 +136,11 @@ vivace_status vivace_config_set_timing_cache(vivace_config* config, const char* 
 
 vivace_status vivace_config_set_precision(vivace_config* config, uint32_t flags) {
   return set(config, [&](vivace_config& to) -> Status {
-    if (flags & VIVACE_PRECISION_INT8) return {Code::unsupported, "int8 is not there yet; f16 and bf16 are, on GPUs"};
-    to.build.precision = flags & VIVACE_PRECISION_FP16   ? DType::f16
-                          : flags & VIVACE_PRECISION_BF16 ? DType::bf16
-                                                          : DType::f32;
+    if (flags & VIVACE_PRECISION_INT8) return {Code::unsupported, "int8 is not there yet; f16, bf16 and tf32 are, on GPUs"};
+    to.build.precision = flags & VIVACE_PRECISION_FP16   ? Precision::f16
+                         : flags & VIVACE_PRECISION_BF16 ? Precision::bf16
+                         : flags & VIVACE_PRECISION_TF32 ? Precision::tf32
+                                                         : Precision::f32;
     return {};
   });
 }

@@ -114,7 +114,8 @@ Result<plan::Program> lower_and_tune(const ir::Graph& portable, const std::vecto
                                      const BuildConfig& config, const cuda::Target& target, Report& report) {
   std::shared_ptr<ir::Graph> lowered = portable.clone();
   if (target.gpu) {
-    if (config.precision != DType::f32) VIVACE_TRY(passes::lower_precision(*lowered, config.precision).status());
+    const DType type = storage_of(config.precision);
+    if (type != DType::f32) VIVACE_TRY(passes::lower_precision(*lowered, type).status());
     return make_blocks_and_program(std::move(lowered), shapes_at(ranges, &plan::ShapeRange::opt), config, target,
                                    report);
   }
@@ -148,10 +149,10 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
   };
   if (config.effort < 0 || config.effort > 5)
     return Status(Code::invalid_argument, "effort is 0 to 5, not " + std::to_string(config.effort));
-  if (config.precision != DType::f32 && (!target.gpu || !is_float(config.precision) || bits_of(config.precision) != 16))
+  if (storage_of(config.precision) != DType::f32 && !target.gpu)
     return Status(Code::unsupported, std::string("precision ") + to_string(config.precision) + " on " +
                                          target.device() +
-                                         ": GPUs compute in f16 and bf16, the CPU in the model's own types");
+                                         ": GPUs compute in f16, bf16 and tf32, the CPU in the model's own types");
   for (const std::string& rule : config.forced_tactics) {
     const size_t at = rule.rfind('=');
     const std::string name = at == std::string::npos ? std::string() : rule.substr(at + 1);
@@ -188,7 +189,7 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
   plan.origin = {version(), target.device(), report.machine};
   plan.options["threads"] = std::to_string(machine.threads);
   plan.options["effort"] = std::to_string(config.effort);
-  if (config.precision != DType::f32) plan.options["precision"] = to_string(config.precision);
+  if (config.precision != Precision::f32) plan.options["precision"] = to_string(config.precision);
   plan.options["disabled_tactics"] = join(config.disabled_tactics);
   plan.options["forced_tactics"] = join(config.forced_tactics);
   if (!config.tactic_sources.empty()) plan.options["tactic_sources"] = join(config.tactic_sources);
@@ -223,7 +224,7 @@ Result<plan::Program> lower_again(const plan::Plan& plan, const cuda::Target& ta
   config.effort = 0;
   config.threads = target.host.threads;
   if (const auto at = plan.options.find("precision"); at != plan.options.end() && target.gpu)
-    config.precision = dtype_from_string(at->second);
+    config.precision = precision_from_string(at->second).value_or(Precision::f32);
   Report report;
   return lower_and_tune(*plan.portable, plan.ranges, config, target, report);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backends/cuda/target.h"
+#include "base/precision.h"
 #include "builder/report.h"
 #include "builder/timing_cache.h"
 #include "plan/plan.h"
@@ -22,8 +23,8 @@ struct BuildConfig {
   std::map<std::string, plan::ShapeRange> shapes;
   int effort = 3;          // 0: estimates only, nothing timed; 5: every candidate timed
   double time_budget = 0;  // seconds of tuning; 0: no limit. What is left over is chosen by estimate
-  /// f16 or bf16: stored in fewer bits where that does no harm (passes/precision.h); of GPUs only.
-  DType precision = DType::f32;
+  /// f16 or bf16: of GPUs only (passes/precision.h). tf32: on the CPU as f32.
+  Precision precision = Precision::f32;
   uint64_t workspace_limit = 0;  // bytes one tactic may use beside its tensors; 0: no limit
   uint64_t memory_limit = 0;     // bytes of weights and arena at the largest shapes (optimum where unlimited); 0: none
   std::string model_name;

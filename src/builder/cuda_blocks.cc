@@ -61,7 +61,7 @@ double seconds_apart(const Variant& apart, const ir::Node& block) {
 Result<plan::Program> make_blocks_and_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& shapes,
                                               const BuildConfig& config, const cuda::Target& target, Report& report) {
   const cuda::Device& gpu = *target.gpu;
-  const bool small = config.precision != DType::f32;
+  const bool small = storage_of(config.precision) != DType::f32;
   // A rule that forces a tactic may name what a block takes in.
   const bool timed = config.effort > 0 && gpu.ordinal >= 0 && config.forced_tactics.empty();
   const auto has_kernel = [&](std::string_view op) {
@@ -85,7 +85,7 @@ Result<plan::Program> make_blocks_and_program(std::shared_ptr<ir::Graph> graph, 
                         const std::set<std::string, std::less<>>& apart, const BuildConfig& how) -> Result<Variant> {
     Variant made{graph->clone(), {}, report};
     VIVACE_TRY(passes::fuse_blocks(*made.graph, fused, apart).status());
-    VIVACE_TRY(cuda::lower(*made.graph, config.precision));
+    VIVACE_TRY(cuda::lower(*made.graph, storage_of(config.precision), config.precision == Precision::tf32));
     VIVACE_ASSIGN(made.program, make_cuda_program(made.graph, shapes, how, target, made.report));
     return made;
   };

@@ -248,7 +248,8 @@ Status check(const cuda::Problem& problem, std::vector<CudaOption>& options, Ben
     }
     if (!got.ok()) return got.status().within("tactic '" + option.candidate.tactic + "' " + option.configuration);
     option.candidate.error = 0;
-    double allowed = 1e-3;
+    // Products whose operands are rounded to 11 bits, as those of f16 are.
+    double allowed = problem.attributes().has("tf32") ? largest_error(DType::f16) : largest_error(DType::f32);
     for (size_t i = 0; i < expected.size() && i < got->size(); ++i) {
       if (!(*got)[i].valid() || !expected[i].valid()) continue;
       allowed = std::max(allowed, largest_error((*got)[i].type()));

@@ -114,21 +114,25 @@ Status fix_dimensions(ir::Graph& graph, const std::map<std::string, plan::ShapeR
   return any ? ops::infer_graph(graph) : Status();
 }
 
-// The type that tensors of f32 may be stored in. A strongly typed network says the types itself.
-DType precision_of(const Network& network, const BuilderConfig& config, const std::string& device) {
-  if (device == "cpu" || network.getFlag(nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED)) return DType::f32;
-  return config.has(BuilderFlag::kFP16) ? DType::f16 : config.has(BuilderFlag::kBF16) ? DType::bf16 : DType::f32;
+// What tensors of f32 may be computed in. A strongly typed network says the types itself, but not how f32 is
+// multiplied.
+Precision precision_of(const Network& network, const BuilderConfig& config, const std::string& device) {
+  const bool typed = network.getFlag(nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED);
+  if (device == "cpu") return Precision::f32;
+  if (!typed && config.has(BuilderFlag::kFP16)) return Precision::f16;
+  if (!typed && config.has(BuilderFlag::kBF16)) return Precision::bf16;
+  return config.has(BuilderFlag::kTF32) ? Precision::tf32 : Precision::f32;
 }
 
 // What a client asked for and does not get; each build says so once.
 void tell_without_effect(const BuilderConfig& config, const builder::BuildConfig& build, const Errors& errors) {
-  const std::tuple<BuilderFlag, const char*, DType> precisions[] = {
-      {BuilderFlag::kFP16, "FP16", DType::f16},       {BuilderFlag::kBF16, "BF16", DType::bf16},
-      {BuilderFlag::kINT8, "INT8", DType::undefined}, {BuilderFlag::kFP8, "FP8", DType::undefined},
-      {BuilderFlag::kINT4, "INT4", DType::undefined}, {BuilderFlag::kFP4, "FP4", DType::undefined}};
+  const std::tuple<BuilderFlag, const char*, std::optional<Precision>> precisions[] = {
+      {BuilderFlag::kFP16, "FP16", Precision::f16}, {BuilderFlag::kBF16, "BF16", Precision::bf16},
+      {BuilderFlag::kINT8, "INT8", std::nullopt},   {BuilderFlag::kFP8, "FP8", std::nullopt},
+      {BuilderFlag::kINT4, "INT4", std::nullopt},   {BuilderFlag::kFP4, "FP4", std::nullopt}};
   std::string asked;
-  for (const auto& [flag, name, type] : precisions)
-    if (config.has(flag) && type != build.precision) asked += (asked.empty() ? "" : ", ") + std::string(name);
+  for (const auto& [flag, name, precision] : precisions)
+    if (config.has(flag) && precision != build.precision) asked += (asked.empty() ? "" : ", ") + std::string(name);
   if (!asked.empty())
     errors.log(Severity::kINFO, asked + " is allowed, but networks of f32 are computed in " +
                                     to_string(build.precision) + " on " + build.device);
@@ -184,7 +188,7 @@ Result<builder::BuildResult> build_where_possible(std::unique_ptr<ir::Graph> gra
   if (built.ok() || (code != Code::unsupported && code != Code::device_unavailable)) return built;
   errors.log(Severity::kWARNING, "built for the CPU, for the GPU refused it: " + built.status().message());
   build.device = "cpu";
-  build.precision = DType::f32;
+  build.precision = Precision::f32;
   build.forced_tactics.clear();
   build.tactic_sources.clear();
   return build_selected(std::move(spare), build, config);

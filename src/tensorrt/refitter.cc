@@ -159,7 +159,7 @@ bool Refitter::refitCudaEngine() noexcept {
     if (!core_->gpu().empty()) {
       config.device = core_->gpu();
       if (const auto at = old.options.find("precision"); at != old.options.end())
-        config.precision = dtype_from_string(at->second);
+        config.precision = precision_from_string(at->second).value_or(Precision::f32);
     }
     config.effort = 0;  // by estimates: a refit is meant to be quick
     config.model_name = old.name;

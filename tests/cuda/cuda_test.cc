@@ -13,6 +13,7 @@
 #include "backends/cuda/executor.h"
 #include "backends/cuda/image.h"
 #include "backends/cuda/lower.h"
+#include "backends/cuda/rows/mma.h"
 #include "backends/cuda/rows/rows.h"
 #include "backends/cuda/source.h"
 #include "builder/builder.h"
@@ -31,13 +32,16 @@ struct Bound {
   cpu::ConcreteGraph at;
   Problem problem;
 };
-// In a type of 16 bits: the node as it stands after lowering, images with their channels last.
-Bound problem_of(const std::string& text, DType type = DType::f32) {
+// In a type of 16 bits or with TF32: the node as it stands after lowering, images with their channels last.
+Bound problem_of(const std::string& text, DType type = DType::f32, bool tf32 = false) {
   Bound bound;
   bound.graph = graph_of(text);
+  const bool lowers = type != DType::f32 || tf32;
   if (type != DType::f32) {
     EXPECT_TRUE(passes::lower_precision(*bound.graph, type).ok());
-    EXPECT_TRUE(lower(*bound.graph, type).ok());
+  }
+  if (lowers) {
+    EXPECT_TRUE(lower(*bound.graph, type, tf32).ok());
   }
   std::vector<Shape> shapes;
   for (const ir::Value* v : bound.graph->inputs()) shapes.push_back(*v->type.shape());
@@ -46,7 +50,7 @@ Bound problem_of(const std::string& text, DType type = DType::f32) {
   bound.at = *std::move(at);
   const ir::Node* main = bound.graph->nodes().front().get();
   for (const ir::Node* node : bound.graph->node_list())
-    if (type != DType::f32 && node->op != "Cast" && node->op != "vivace.Reorder") main = node;
+    if (lowers && node->op != "Cast" && node->op != "vivace.Reorder") main = node;
   bound.problem = cpu::problem_of(*main, bound.at);
   return bound;
 }
@@ -63,6 +67,7 @@ std::string text_of(const Job& job) {
 struct Golden {
   const char *file, *tactic, *configuration, *graph;
   DType type = DType::f32;
+  bool tf32 = false;
 };
 void PrintTo(const Golden& golden, std::ostream* out) { *out << golden.file; }
 
@@ -71,7 +76,7 @@ class GoldenSource : public testing::TestWithParam<Golden> {};
 // VIVACE_UPDATE_GOLDEN=1 writes the files anew, to be read before they are committed.
 TEST_P(GoldenSource, IsAsItWas) {
   const Golden& golden = GetParam();
-  const Bound bound = problem_of(golden.graph, golden.type);
+  const Bound bound = problem_of(golden.graph, golden.type, golden.tf32);
   const Tactic* tactic = find_tactic(golden.tactic);
   ASSERT_NE(tactic, nullptr);
   ASSERT_EQ(tactic->supports(bound.problem, described()).reason, "");
@@ -106,6 +111,12 @@ INSTANTIATE_TEST_SUITE_P(
                "(%x: f32[3,40,99,90], %r: f32[3,44,99,90]) { %y = vivace.FusedConv(%x, const f32[44,40,3,3] random(1), "
                "const f32[44] random(2), %r) {pads=[1,1,1,1], activation=\"relu\"} return %y }",
                DType::f16},
+        Golden{"conv_mma_tf32.cu", "cuda_conv_mma", "64x32 warps 2x1x2 cluster 2 group 1 stages 3",
+               "(%x: f32[1,12,9,9], %r: f32[1,44,5,5]) { %y = vivace.FusedConv(%x, const f32[44,12,3,3] random(1), "
+               "const f32[44] random(2), %r) {pads=[1,1,1,1], strides=[2,2], activation=\"relu\"} return %y }",
+               DType::f32, true},
+        Golden{"conv_mma_tf32_groups.cu", "cuda_conv_mma", "64x32 warps 4x1x2 cluster 1 group 2 stages 3 warp groups",
+               "(%x: f32[2,80,9,9]) { %y = Conv(%x, const f32[30,80,1,1] random(1)) return %y }", DType::f32, true},
         Golden{"conv_depthwise.cu", "cuda_conv_depthwise", "pixels 2x2 threads 64",
                "(%x: f32[1,20,9,9], %r: f32[1,20,9,9]) { %y = vivace.FusedConv(%x, const f32[20,1,3,3] random(1), "
                "const f32[20] random(2), %r) {group=20, pads=[1,1,1,1], activation=\"relu\"} return %y }",
@@ -184,6 +195,8 @@ INSTANTIATE_TEST_SUITE_P(
                "(%x: f32[70,300]) { %y = MatMul(%x, const f32[300,72] random(1)) return %y }", DType::bf16},
         Golden{"matmul_mma_batch.cu", "cuda_matmul_mma", "64x64 warps 2x2x2 cluster 1 slots 1",
                "(%x: f32[2,3,65,20], %z: f32[3,20,41]) { %y = MatMul(%x, %z) return %y }", DType::bf16},
+        Golden{"matmul_mma_tf32_batch.cu", "cuda_matmul_mma", "64x64 warps 2x2x2 cluster 1 slots 1",
+               "(%x: f32[2,3,65,20], %z: f32[3,20,41]) { %y = MatMul(%x, %z) return %y }", DType::f32, true},
         Golden{"matmul_rows.cu", "cuda_matmul_rows", "2x8",
                "(%x: f32[2,40]) { %y = Gemm(%x, const f32[30,40] random(1), const f32[30] random(2)) {transB=1} return "
                "%y }"},
@@ -197,6 +210,10 @@ INSTANTIATE_TEST_SUITE_P(
             "(%q: f32[1,33,48], %k: f32[1,130,24], %v: f32[1,130,24], %m: bool[33,130]) { %y = Attention(%q, %k, %v, "
             "%m) {q_num_heads=2, kv_num_heads=1, is_causal=1} return %y }",
             DType::f16},
+        Golden{"attention_mma_tf32.cu", "cuda_attention_mma", "queries 2 keys 2x32 slots 2",
+               "(%q: f32[1,33,36], %k: f32[1,130,36], %v: f32[1,130,24]) { %y = Attention(%q, %k, %v) {q_num_heads=2, "
+               "kv_num_heads=2} return %y }",
+               DType::f32, true},
         Golden{"softmax.cu", "cuda_softmax", "", "(%x: f32[3,5,7]) { %y = Softmax(%x) {axis=1} return %y }"},
         Golden{"softmax_long.cu", "cuda_softmax", "", "(%x: f32[2,50257]) { %y = Softmax(%x) return %y }"},
         Golden{"layer_norm_half.cu", "cuda_layer_norm", "",
@@ -302,6 +319,64 @@ INSTANTIATE_TEST_SUITE_P(
         Golden{"concat.cu", "cuda_concat", "",
                "(%x: f32[2,3,5], %z: f32[2,3,1]) { %y = Concat(%x, %z) {axis=2} return %y }"}),
     [](const auto& info) { return std::string(info.param.file, std::strlen(info.param.file) - 3); });
+
+// Products of f32 are exact but where the node says that they need not be.
+TEST(Tf32, IsOnlyWhereItIsAskedFor) {
+  for (const auto& [row, text] :
+       {std::pair{"cuda_conv_mma", "(%x: f32[1,8,9,9]) { %y = Conv(%x, const f32[8,8,3,3] random(1)) return %y }"},
+        {"cuda_matmul_mma", "(%x: f32[33,20]) { %y = MatMul(%x, const f32[20,40] random(1)) return %y }"},
+        {"cuda_attention_mma",
+         "(%q: f32[1,2,33,16], %k: f32[1,2,33,16], %v: f32[1,2,33,16]) { %y = Attention(%q, %k, "
+         "%v) return %y }"}}) {
+    Bound asked = problem_of(text, DType::f32, true);
+    EXPECT_EQ(find_tactic(row)->supports(asked.problem, described()).reason, "") << row;
+    std::shared_ptr<ir::Graph> graph = asked.graph->clone();
+    for (ir::Node* node : graph->node_list()) {
+      if (!node->attributes.has("tf32")) continue;
+      node->attributes["tf32"] = int64_t{0};
+      asked.problem.node = node;
+    }
+    EXPECT_NE(find_tactic(row)->supports(asked.problem, described()).reason.find("TF32"), std::string::npos) << row;
+  }
+  const Bound plain = problem_of("(%x: f32[33,20]) { %y = MatMul(%x, const f32[20,40] random(1)) return %y }");
+  EXPECT_FALSE(find_tactic("cuda_matmul_mma")->supports(plain.problem, described()));
+}
+
+TEST(Tf32, RoundsConstantsToElevenBits) {
+  const float infinity = INFINITY, tie = 1 + 0x1p-11f;
+  const Result<Tensor> made = as_multiplied(Tensor::of<float>({1 + 0x1p-12f, tie, -tie, 1 + 0x1p-10f, infinity, 0}));
+  ASSERT_TRUE(made.ok());
+  EXPECT_EQ(to_double(*made), (std::vector<double>{1, 1 + 0x1p-10, -1 - 0x1p-10, 1 + 0x1p-10, infinity, 0}));
+}
+
+// Instructions for each type that tensor cores take: depth and sums are the type's.
+TEST(Mma, MultipliesEveryElement) {
+  EXPECT_EQ(mma_element(DType::f64), nullptr);
+  EXPECT_EQ(mma_element(DType::f32)->depth(), 8);
+  EXPECT_EQ(mma_element(DType::i8)->depth(), 32);
+  if (const Result<std::string> version = compiler_version(); !version.ok()) GTEST_SKIP() << version.status().message();
+  for (const DType type : {DType::f16, DType::bf16, DType::f32, DType::i8, DType::f8e4m3fn, DType::f8e5m2}) {
+    const MmaElement& e = *mma_element(type);
+    const std::string sum = std::string_view(e.sums) == "s32" ? "int" : "float";
+    Source s;
+    s.add(prelude()).add("struct float8e4 {}; struct float8e5 {};\n").add(multiply_function(e));
+    s.add(group_functions(32, type));
+    s.add("extern \"C\" __global__ void products(" + sum + " (*c)[4], const unsigned* a) {\n  " + sum +
+          R"( sums[4][4] = {};
+  multiply_as((ELEMENT*)nullptr, sums[0], a, a[4], a[5]);
+  unsigned f[4] = {a[0], a[1], a[2], a[3]};
+  open_group();
+  multiply_group(sums, 1024u, 2048u);
+  multiply_group(sums, f, 2048u);
+  close_group<0>();
+  for (int i = 0; i < 16; ++i) c[i / 4][i % 4] = sums[i / 4][i % 4];
+}
+)");
+    const Result<std::string> code =
+        compile("#define ELEMENT " + std::string(e.name) + "\n" + s.text(), "products", "sm_90");
+    EXPECT_TRUE(code.ok()) << to_string(type) << ": " << code.status().message();
+  }
+}
 
 // A plan from elsewhere may ask for anything.
 TEST(Configurations, ThatNoRowGivesAreRefused) {
@@ -428,6 +503,8 @@ TEST_P(Compiles, EveryRowThatSupportsIt) {
   compile_all(bound, "sm_90");
   const Bound lowered = problem_of(GetParam(), DType::f16);
   compile_all(lowered, "sm_80");
+  const Bound with_tf32 = problem_of(GetParam(), DType::f32, true);
+  if (with_tf32.problem.attributes().has("tf32")) compile_all(with_tf32, "sm_80");
 }
 // Every third case: compiling all takes a minute, and vivace-test-device runs them.
 std::vector<const char*> some_cases() {
@@ -544,7 +621,7 @@ TEST(CudaPlans, HaveBlocksOfLayersAsOneUnlessDisabled) {
       "Conv(%h, const f32[16,8,1,1] random(2)) %g = Sigmoid(%e) %y = Mul(%x, %g) return %y }");
   builder::BuildConfig config;
   config.device = "sm_90";
-  config.precision = DType::f16;
+  config.precision = Precision::f16;
   config.effort = 0;
   for (const char* disabled : {"", "cuda_squeeze_excite"}) {
     config.disabled_tactics = {disabled};

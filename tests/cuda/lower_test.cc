@@ -59,6 +59,20 @@ std::string views_of(const ir::Graph& graph, std::string_view op) {
   return views;
 }
 
+TEST(Lower, SaysWhichProductsMayBeRounded) {
+  const char* const text =
+      "(%x: f32[1,3,5,5]) { %y = Conv(%x, const f32[12,3,3,3] random(1)) %z = Relu(%y) %r = Reshape(%z, const i64[2] "
+      "{1, 108}) %m = MatMul(%r, const f32[108,7] random(2)) return %m }";
+  auto graph = parsed(text);
+  ASSERT_TRUE(lower(*graph, DType::f32).ok());
+  EXPECT_EQ(ops_of(*graph), "Conv Relu Reshape MatMul");
+  for (const auto& node : graph->nodes()) EXPECT_FALSE(node->attributes.has("tf32"));
+  ASSERT_TRUE(lower(*graph, DType::f32, true).ok());
+  EXPECT_EQ(ops_of(*graph), "vivace.Reorder Conv Relu vivace.Reorder Reshape MatMul");
+  for (const auto& node : graph->nodes())
+    EXPECT_EQ(node->attributes.has("tf32"), node->op == "Conv" || node->op == "MatMul") << node->op;
+}
+
 TEST(Lower, MergesCastsIntoReorders) {
   const auto graph = lowered(
       "(%x: f32[1,8,5,5]) { %y = Conv(%x, const f32[12,8,3,3] random(1)) %z = MaxPool(%y) {kernel_shape=[2,2]} return "

@@ -108,8 +108,8 @@ int test_row(const Tactic& row, std::span<const char* const> cases, const RowOpt
   for (size_t i = options.from; i < runs.size(); ++i) {
     const Run& run = runs[i];
     const TestProblem& p = *run.problem;
-    say("run " + std::to_string(i) + " " + to_string(p.type) + " '" + run.configuration + "' " + p.variant + ": " +
-        p.problem.key());
+    const std::string type = p.variant.substr(0, p.variant.find(' '));
+    say("run " + std::to_string(i) + " " + type + " '" + run.configuration + "' " + p.variant + ": " + p.problem.key());
     Status status = run.job.status();
     std::vector<const std::string*> code;
     std::vector<Tensor> packed;

@@ -430,15 +430,18 @@ int run_all(Options options) {
     }
   }
   if (log) (void)std::fclose(log);
-  std::printf("%-24s %-18s %-18s %-18s (passed/run, worst error)\n", "row", "f32", "f16", "bf16");
+  constexpr const char* kTypes[] = {"f32", "tf32", "f16", "bf16"};
+  std::printf("%-24s", "row");
+  for (const char* type : kTypes) std::printf(" %-18s", type);
+  std::printf(" (passed/run, worst error)\n");
   for (const std::string& row : rows) {
     RowResult& result = results[row];
     int runs = 0;
     failed += result.failures.empty() ? 0 : 1;
     for (const auto& [type, tally] : result.types) runs += tally.passed + tally.failed;
-    std::printf("%-24s %-18s %-18s %-18s%s\n", row.c_str(), text_of(result.types["f32"]).c_str(),
-                text_of(result.types["f16"]).c_str(), text_of(result.types["bf16"]).c_str(),
-                runs ? "" : " no case reaches it");
+    std::printf("%-24s", row.c_str());
+    for (const char* type : kTypes) std::printf(" %-18s", text_of(result.types[type]).c_str());
+    std::printf("%s\n", runs ? "" : " no case reaches it");
     failed += runs == 0;
   }
   std::printf("%s\n", failed ? "some failed" : "all passed");
@@ -447,7 +450,7 @@ int run_all(Options options) {
 
 constexpr const char* kHelp =
     "usage: vivace-test-device [--row NAME] [--all] [--small] [--log FILE] [--compile] [DEVICE]\n"
-    "Runs every row of the GPU on small problems, in f32, f16 and bf16, and compares with the reference.\n"
+    "Runs every row of the GPU on small problems, in f32, with TF32, f16 and bf16, and compares with the reference.\n"
     "  --row NAME   only this row, all failures in full\n"
     "  --list       the rows\n"
     "  --all        every configuration of every row, not some for each problem\n"

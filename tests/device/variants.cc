@@ -19,6 +19,9 @@ bool is_small(DType type) { return is_float(type) && bits_of(type) == 16; }
 // or 8 bits, and so may be what a kernel keeps between two products (attention's weights).
 double tolerance_of(DType type) { return type == DType::f16 ? 4e-3 : type == DType::bf16 ? 3e-2 : 2e-5; }
 
+// What is multiplied is rounded to 11 bits.
+constexpr double kTf32Tolerance = 2e-3;
+
 Tensor converted(const Tensor& from, DType type) {
   if (from.type() == type) return from;
   const std::vector<double> x = to_double(from);
@@ -40,6 +43,19 @@ struct Collector {
   std::vector<TestProblem> problems;
   std::set<std::string> seen;
 
+  // Lowered, its images as `graph` has them, as between other nodes with their channels last already, and as parts.
+  Status add_last(const ir::Graph& graph, const std::string& name, DType type, bool tf32) {
+    const std::shared_ptr<ir::Graph> lowered = graph.clone();
+    VIVACE_TRY(lower(*lowered, type, tf32));
+    VIVACE_TRY(add(lowered, name + " last", type));
+    const std::shared_ptr<ir::Graph> inner = graph.clone();
+    for (ir::Value* v : inner->inputs())
+      if (cpu::is_image(v, type)) v->type.channel_block = padded((*v->type.dims)[1].value());
+    VIVACE_TRY(lower(*inner, type, tf32));
+    VIVACE_TRY(add(inner, name + " last", type));
+    return add(inner, name + " part", type, kChannelUnit);
+  }
+
   // `wider`: images are parts of images with so many more channels.
   Status add(const std::shared_ptr<const ir::Graph>& graph, const std::string& variant, DType type, int wider = 0) {
     std::vector<Shape> shapes;
@@ -50,6 +66,7 @@ struct Collector {
     for (const auto& node : graph->nodes()) {
       if (at.settled(*node) || !at.concrete(*node) || cpu::is_alias(*node)) continue;
       TestProblem made{variant, type, cpu::problem_of(*node, at), {}, tolerance_of(type), graph, kept};
+      if (node->attributes.has("tf32")) made.tolerance = kTf32Tolerance;
       // Quantization scales in 16 bits give results in 16 bits, whatever the network's type.
       for (const TensorInfo& info : made.problem.outputs)
         if (is_small(info.type)) made.tolerance = std::max(made.tolerance, tolerance_of(info.type));
@@ -85,6 +102,7 @@ Result<std::vector<TestProblem>> problems_of(const char* text) {
   VIVACE_ASSIGN(const std::shared_ptr<ir::Graph> plain, ir::parse("graph " + std::string(text)));
   VIVACE_TRY(ops::infer_graph(*plain));
   VIVACE_TRY(all.add(plain, "f32", DType::f32));
+  VIVACE_TRY(all.add_last(*plain, "tf32", DType::f32, true));
   for (const DType type : {DType::f16, DType::bf16}) {
     const std::string name = to_string(type);
     std::shared_ptr<ir::Graph> small = plain->clone();
@@ -93,16 +111,7 @@ Result<std::vector<TestProblem>> problems_of(const char* text) {
     Result<int> changes = passes::lower_precision(*small, type);
     if (!changes.ok() || *changes == 0) continue;  // its operators stay in f32
     VIVACE_TRY(all.add(small, name, type));
-    const std::shared_ptr<ir::Graph> lowered = small->clone();
-    VIVACE_TRY(lower(*lowered, type));
-    VIVACE_TRY(all.add(lowered, name + " last", type));
-    // As between other nodes: what comes in has its channels last already.
-    const std::shared_ptr<ir::Graph> inner = small->clone();
-    for (ir::Value* v : inner->inputs())
-      if (cpu::is_image(v, type)) v->type.channel_block = padded((*v->type.dims)[1].value());
-    VIVACE_TRY(lower(*inner, type));
-    VIVACE_TRY(all.add(inner, name + " last", type));
-    VIVACE_TRY(all.add(inner, name + " part", type, kChannelUnit));
+    VIVACE_TRY(all.add_last(*small, name, type, false));
     // As a network's first convolution, which takes f32.
     const std::shared_ptr<ir::Graph> first = plain->clone();
     VIVACE_TRY(passes::lower_precision(*first, type).status());

@@ -169,10 +169,12 @@ std::optional<Difference> first_bad_layer(const CompareCommand& command, const v
   return std::nullopt;
 }
 
-// What is asked for, else what rounding explains: sums in another order, or numbers of 11 or 8 bits all along.
+// What is asked for, else what rounding explains: sums in another order, or numbers of 11 or 8 bits all along; with tf32
+// of 11 bits in products alone.
 double tolerance_of(const CompareCommand& command) {
   if (command.tolerance > 0) return command.tolerance;
-  return command.build.precision == "fp16" ? 1e-2 : command.build.precision == "bf16" ? 5e-2 : 1e-4;
+  const std::string& precision = command.build.precision;
+  return precision == "fp16" ? 1e-2 : precision == "bf16" ? 5e-2 : precision == "tf32" ? 5e-3 : 1e-4;
 }
 
 Json json_of(const Difference& d) {

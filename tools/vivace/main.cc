@@ -41,7 +41,7 @@ void add_build_options(CLI::App& app, BuildOptions& options) {
   app.add_option("--workspace-limit", options.workspace_limit, "Bytes one layer may use beside its tensors, as 64M")->group(group);
   app.add_option("--memory-limit", options.memory_limit, "Bytes of weights and activations, as 2G")->group(group);
   app.add_option("--precision", options.precision, "What to compute in beside the model's own types")
-      ->check(CLI::IsMember({"fp32", "fp16", "bf16", "int8"}))->group(group);
+      ->check(CLI::IsMember({"fp32", "tf32", "fp16", "bf16", "int8"}))->group(group);
   app.add_option("--force-tactic", options.force_tactics, "NAME=TACTIC for a layer, an operator or *")->group(group);
   app.add_option("--disable-tactic", options.disable_tactics, "A tactic not to use")->group(group);
   app.add_option("--tactic-sources", options.tactic_sources,
@@ -128,7 +128,7 @@ int main(int argc, char** argv) {
   command->add_option("--against", compare.against, "What to compare with; auto: the reference kernels, and ONNX Runtime where --python has it")
       ->check(CLI::IsMember({"auto", "reference", "onnxruntime"}));
   command->add_option("--python", compare.python, "The Python that has the package onnxruntime");
-  command->add_option("--tolerance", compare.tolerance, "Largest max|difference| / max|output| to accept (default: 1e-4, with --precision fp16 1e-2, bf16 5e-2)")
+  command->add_option("--tolerance", compare.tolerance, "Largest max|difference| / max|output| to accept (default: 1e-4, with --precision tf32 5e-3, fp16 1e-2, bf16 5e-2)")
       ->check(CLI::PositiveNumber);
   command->add_flag("--json", compare.json, "Print the result as JSON");
   add_input_options(*command, compare.input);

@@ -50,7 +50,10 @@ vivace::Config& configure(vivace::Config& config, const BuildOptions& options) {
   if (!options.memory_limit.empty()) config.memory_limit(parse_bytes(options.memory_limit));
   if (!options.timing_cache.empty()) config.timing_cache(options.timing_cache);
   if (options.precision != "fp32")
-    config.precision(options.precision == "fp16" ? VIVACE_PRECISION_FP16 : options.precision == "bf16" ? VIVACE_PRECISION_BF16 : VIVACE_PRECISION_INT8);
+    config.precision(options.precision == "fp16"   ? VIVACE_PRECISION_FP16
+                     : options.precision == "bf16" ? VIVACE_PRECISION_BF16
+                     : options.precision == "tf32" ? VIVACE_PRECISION_TF32
+                                                   : VIVACE_PRECISION_INT8);
   if (!options.tactic_sources.empty()) config.tactic_sources(options.tactic_sources);
   if (options.compare_vendors) config.compare_vendors(true);
   for (const std::string& rule : options.force_tactics) config.force_tactic(rule);

@@ -18,9 +18,6 @@ bool is_image(const ir::Value* v, DType type) {
 
 namespace {
 
-// With fewer channels than this a convolution reads its input row-major: blocks would be mostly padding.
-constexpr int64_t kFewChannels = 5;
-
 int64_t channels(const ir::Value* v) { return (*v->type.dims)[1].value(); }
 
 bool is_convolution(const ir::Node& node, DType type) {
@@ -104,7 +101,7 @@ class Layouts {
     for (size_t i = 0; i < node->inputs().size(); ++i) {
       ir::Value* v = node->input(i);
       if (!v || v->is_constant() || v->type.rank() != 4) continue;
-      const bool stem = i == 0 && is_convolution(*node, policy_.type) && channels(v) < kFewChannels &&
+      const bool stem = i == 0 && is_convolution(*node, policy_.type) && channels(v) < policy_.few_channels &&
                         !v->type.channel_block && node->attributes.integer("group", 1) == 1;
       if (!stem) graph_.set_input(node, i, in_layout(v, policy_.block(channels(v)), node));
     }

@@ -12,6 +12,8 @@ struct LayoutPolicy {
   DType type = DType::f32;  // of the images they work on
   /// Channels of a block in a value of so many channels.
   std::function<int(int64_t channels)> block;
+  /// Convolutions whose input has fewer channels, and is not in blocks, read it row-major.
+  int64_t few_channels = 5;
   /// Whether a concatenation of channels may have parts of so many.
   std::function<bool(int64_t channels)> joins;
   /// Other operators that work on blocks where their inputs are in blocks; may be empty.

@@ -212,16 +212,27 @@ class Views {
   std::unordered_map<const ir::Value*, Place> places_;
 };
 
+void allow_tf32(ir::Graph& graph) {
+  static constexpr std::string_view kProducts[] = {
+      "Conv", "vivace.FusedConv", "Gemm", "MatMul", "vivace.FusedMatMul", "Attention", "vivace.PackedAttention"};
+  for (ir::Node* node : graph.node_list())
+    if (std::find(std::begin(kProducts), std::end(kProducts), node->op) != std::end(kProducts) &&
+        node->output()->type.dtype == DType::f32)
+      node->attributes["tf32"] = int64_t{1};
+}
+
 }  // namespace
 
-Status lower(ir::Graph& graph, DType type) {
+Status lower(ir::Graph& graph, DType type, bool tf32) {
   pack_attention(graph);
-  if (type == DType::f32) {
+  if (tf32) allow_tf32(graph);
+  if (type == DType::f32 && !tf32) {
     bring_together(graph);
     return ir::verify(graph);
   }
   cpu::LayoutPolicy policy;
   policy.type = type;
+  if (type == DType::f32) policy.few_channels = 0;  // tensor cores want channels last from the start
   policy.block = [](int64_t channels) {
     return static_cast<int>((channels + kChannelUnit - 1) / kChannelUnit * kChannelUnit);
   };
@@ -231,13 +242,14 @@ Status lower(ir::Graph& graph, DType type) {
     if (image(node.input(0)) && reduces_pixels(node)) return true;
     if (!image(node.input(0)) || !std::all_of(node.outputs().begin(), node.outputs().end(), image)) return false;
     if (node.op == "Resize") return (*node.input(0)->type.dims)[1].same((*node.output()->type.dims)[1]);
-    if (node.op == "vivace.MoveChannels" || is_transposed_convolution(node) || moves_pixels(node)) return true;
+    if (node.op == "vivace.MoveChannels") return true;
+    if (is_transposed_convolution(node) || moves_pixels(node)) return type != DType::f32;  // of 16 bits alone
     return has_rows_for_channels_last(node) || (node.op == "Split" && is_of_channels(node));
   };
   merge_channel_moves(graph, type);
   VIVACE_TRY(cpu::assign_layouts(graph, policy));
   merge_casts(graph);
-  fold_prologues(graph);
+  if (type != DType::f32) fold_prologues(graph);
   Views().run(graph);
   merge_transposes(graph);
   bring_together(graph);

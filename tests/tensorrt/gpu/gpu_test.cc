@@ -296,7 +296,10 @@ TEST(Builder, BuildsForTheGpuThatIsHere) {
     network->markOutput(*network->addActivation(*x, nvinfer1::ActivationType::kSIGMOID)->getOutput(0));
     const Ptr<nvinfer1::IBuilderConfig> config(builder->createBuilderConfig());
     config->setBuilderOptimizationLevel(0);
-    if (flag) config->setFlag(*flag);
+    if (flag == nvinfer1::BuilderFlag::kTF32)
+      config->clearFlag(*flag);  // is set by default
+    else if (flag)
+      config->setFlag(*flag);
     const Ptr<nvinfer1::IHostMemory> built(builder->buildSerializedNetwork(*network, *config));
     if (!built) return logger().errors;
     const auto* bytes = static_cast<const std::byte*>(built->data());
@@ -309,7 +312,8 @@ TEST(Builder, BuildsForTheGpuThatIsHere) {
   const std::string cpu = origin(Flag()).starts_with("cuda") ? "" : origin(Flag());
   EXPECT_EQ(cpu.empty(), compiles);
   if (compiles) {
-    EXPECT_EQ(origin(Flag()), "cuda sm_90");
+    EXPECT_EQ(origin(Flag()), "cuda sm_90, tf32");
+    EXPECT_EQ(origin(Flag(nvinfer1::BuilderFlag::kTF32)), "cuda sm_90");
     EXPECT_EQ(origin(Flag(nvinfer1::BuilderFlag::kFP16)), "cuda sm_90, f16");
     EXPECT_EQ(origin(Flag(nvinfer1::BuilderFlag::kBF16)), "cuda sm_90, bf16");
   }

@@ -1,5 +1,5 @@
-// Attention in f16 and bf16 on tensor cores: softmax(scale Q K^T + mask) V without ever storing the scores, sums and
-// functions in f32 (FlashAttention, Dao et al. 2022).
+// Attention in f16, bf16 and, where it may be rounded to TF32, f32 on tensor cores: softmax(scale Q K^T + mask) V
+// without ever storing the scores, sums and functions in f32 (FlashAttention, Dao et al. 2022).
 //
 // A warp has 16 queries of one head and goes over keys kWarpKeys at a time, keeping each row's largest score, sum of
 // exponentials and weighted sum of V, which it scales whenever the largest grows. kQueryWarps warps have other queries,
@@ -22,7 +22,11 @@ constexpr const char* kKernel = R"(
 constexpr int kThreads = 32 * kQueryWarps * kKeyWarps, kRows = 16 * kQueryWarps, kStep = kKeyWarps * kWarpKeys;
 constexpr int kTiles = (kKeys + kStep - 1) / kStep, kAhead = kTiles <= kSlots ? kSlots : kSlots - 1;
 constexpr int kD = (kDepth + 15) / 16 * 16, kE = (kValues + 15) / 16 * 16;  // filled up
+@16
 constexpr int kPitchD = kD * 2 + 16, kPitchE = kE * 2 + 16;                 // bytes
+@32
+constexpr int kPitchD = kD * 2 + 16, kPitchE = kE * 4 + 16;                 // bytes; kD counts halves of values
+@end
 constexpr int kSlot = kStep * (kPitchD + kPitchE), kStatistics = 2 * kKeyWarps * kRows * 4;
 constexpr int kSumPitch = kE + 8;
 constexpr float kLog2E = 1.44269504f;
@@ -31,7 +35,7 @@ template <class M> __device__ __forceinline__ float mask_of(M value) { return to
 
 // Rows of a matrix, `width` elements of each, into rows of kPieces pieces of 16 bytes.
 template <int kTileRows, int kPieces, int kWidth, int kVector>
-__device__ __forceinline__ void copy_tile(unsigned to, const T* from, long long pitch, int row0, int rows) {
+__device__ __forceinline__ void copy_tile(unsigned to, const Unit* from, long long pitch, int row0, int rows) {
 #pragma unroll 4
   for (int i = threadIdx.x; i < kTileRows * kPieces; i += kThreads) {
     const int row = i / kPieces, piece = i % kPieces;
@@ -40,8 +44,8 @@ __device__ __forceinline__ void copy_tile(unsigned to, const T* from, long long 
   }
 }
 
-extern "C" __global__ void __launch_bounds__(kThreads) attention(const T* __restrict__ q, const T* __restrict__ k,
-    const T* __restrict__ v, const Mask* __restrict__ mask, T* __restrict__ out) {
+extern "C" __global__ void __launch_bounds__(kThreads) attention(const Unit* __restrict__ q, const Unit* __restrict__ k,
+    const Unit* __restrict__ v, const Mask* __restrict__ mask, T* __restrict__ out) {
   extern __shared__ __align__(128) unsigned char shared[];
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, wq = warp % kQueryWarps, wk = warp / kQueryWarps;
   const int batch = blockIdx.x / kHeads, head = blockIdx.x % kHeads, row0 = blockIdx.y * kRows;
@@ -57,7 +61,11 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention(const T* __rest
   const auto load = [&](int tile, int slot) {
     const unsigned to = ring + slot * kSlot;
     copy_tile<kStep, kD / 8, kDepth, kKVector>(to, k, kKRow, tile * kStep, kKeys);
+@16
     copy_tile<kStep, kE / 8, kValues, kVVector>(to + kStep * kPitchD, v, kVRow, tile * kStep, kKeys);
+@32
+    copy_tile<kStep, kE / 4, kValues * 2, kVVector>(to + kStep * kPitchD, v, kVRow, tile * kStep, kKeys);
+@end
   };
 
   wait();
@@ -83,7 +91,14 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention(const T* __rest
     if (tile == 0)
 #pragma unroll
       for (int d = 0; d < kD / 16; ++d)
+@16
         load_matrix_4(a[d], queries + (wq * 16 + lane % 16) * kPitchD + (d * 2 + lane / 16) * 16);
+@32
+      {
+        load_matrix_4(a[d], queries + (wq * 16 + lane % 16) * kPitchD + (d * 2 + lane / 16) * 16);
+        round_4(a[d]);
+      }
+@end
     const int key0 = tile * kStep + wk * kWarpKeys;  // of this warp
     const unsigned keys = ring + slot * kSlot + wk * kWarpKeys * kPitchD;
     const unsigned values = ring + slot * kSlot + kStep * kPitchD + wk * kWarpKeys * kPitchE;
@@ -96,6 +111,9 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention(const T* __rest
       for (int j = 0; j < kWarpKeys / 16; ++j) {
         unsigned b[4];
         load_matrix_4(b, keys + (j * 16 + lane % 8 + lane / 16 * 8) * kPitchD + (d * 2 + lane / 8 % 2) * 16);
+@32
+        round_4(b);
+@end
         multiply(scores[j * 2], a[d], b[0], b[1]);
         multiply(scores[j * 2 + 1], a[d], b[2], b[3]);
       }
@@ -132,6 +150,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention(const T* __rest
         scores[j][e] = exp2f(scores[j][e] - shift[e / 2]);
         total[e / 2] += scores[j][e];
       }
+@16
 #pragma unroll
     for (int s = 0; s < kWarpKeys / 16; ++s) {
       const unsigned p[4] = {pair_of(scores[s * 2][0], scores[s * 2][1]), pair_of(scores[s * 2][2], scores[s * 2][3]),
@@ -145,6 +164,19 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention(const T* __rest
         multiply(sums[j * 2 + 1], p, b[2], b[3]);
       }
     }
+@32
+    // Products of 8 keys: the scores that a thread has are those of neighbours, so they stand for keys t and t + 4.
+#pragma unroll
+    for (int s = 0; s < kWarpKeys / 8; ++s) {
+      unsigned p[4] = {__float_as_uint(scores[s][0]), __float_as_uint(scores[s][2]), __float_as_uint(scores[s][1]),
+                       __float_as_uint(scores[s][3])};
+      round_4(p);
+      const unsigned row = values + (s * 8 + lane % 4 * 2) * kPitchE + lane / 4 * 4;
+#pragma unroll
+      for (int j = 0; j < kE / 8; ++j)
+        multiply(sums[j], p, rounded(load_word(row + j * 32)), rounded(load_word(row + kPitchE + j * 32)));
+    }
+@end
   }
   wait_copies<0>();
 
@@ -205,10 +237,15 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention(const T* __rest
 
 constexpr int64_t kWidest = 128;  // head size: beyond it registers run out
 
-Verdict mma_attention(const Problem& p, AttentionJob& a) {
+struct MmaAttention : AttentionJob {
+  int64_t units = 1;  // of 16 bits, in an element
+};
+
+Verdict mma_attention(const Problem& p, MmaAttention& a) {
   const DType type = p.outputs[0].type;
-  if (type != DType::f16 && type != DType::bf16) return no("f16 and bf16 only");
+  if (const Verdict verdict = multiplies(p, type); !verdict) return verdict;
   if (const Verdict verdict = attention_job(p, type, a); !verdict) return verdict;
+  a.units = units_of(type);
   if (a.depth > kWidest || a.values > kWidest) return no("heads of more than 128 elements");
   if (a.keys < 1 || a.depth < 1 || a.values < 1) return no("nothing to attend to");
   if (a.batch * a.heads > INT32_MAX || tiles(a.queries, 16) > 65535) return no("more queries than a grid takes");
@@ -222,9 +259,10 @@ struct Configuration {
 
   int rows() const { return 16 * query_warps; }
   int step() const { return key_warps * warp_keys; }
-  int64_t shared_bytes(const cpu::AttentionProblem& a) const {
-    const int64_t d = (a.depth + 15) / 16 * 16, e = (a.values + 15) / 16 * 16;
-    const int64_t ring = slots * step() * (d * 2 + e * 2 + 32), sums = int64_t{4} * key_warps * rows() * (e + 8);
+  int64_t shared_bytes(const MmaAttention& a) const {
+    const int64_t d = (a.depth * a.units + 15) / 16 * 16, e = (a.values + 15) / 16 * 16;
+    const int64_t ring = slots * step() * (d * 2 + e * 2 * a.units + 32),
+                  sums = int64_t{4} * key_warps * rows() * (e + 8);
     return 8 * key_warps * rows() + rows() * (d * 2 + 16) + std::max(ring, sums);
   }
   std::string text() const {
@@ -242,14 +280,14 @@ bool parse(const std::string& text, Configuration& c) {
 
 // Clocks of a multiprocessor: what comes over the second-level cache, products and exponentials, and what a block waits
 // for in any case.
-double clocks_of(const cpu::AttentionProblem& a, const Configuration& c, const Device& device) {
+double clocks_of(const MmaAttention& a, const Configuration& c, const Device& device) {
   const double blocks = static_cast<double>(a.batch * a.heads) * tiles(a.queries, c.rows());
   const double rounds = std::ceil(blocks / device.multiprocessors);
   const int64_t beside = static_cast<int64_t>(device.shared_bytes) / (c.shared_bytes(a) + 1024);
   const auto fitting = static_cast<double>(beside);
   const double at_once = std::max(1.0, std::min({rounds, fitting, 48.0 / (c.query_warps * c.key_warps)}));
   const double keys = static_cast<double>(tiles(a.keys, c.step())) * c.step() * (a.causal ? 0.6 : 1);
-  const double loads = (keys + c.rows()) * static_cast<double>(a.depth + a.values) * 2 / 50;
+  const double loads = (keys + c.rows()) * static_cast<double>(a.depth + a.values) * 2 * a.units / 50;
   const double warps = at_once * c.query_warps * c.key_warps;
   const double rate = std::min(1.0, warps / 8);
   const double work = keys * c.rows() * (static_cast<double>(a.depth + a.values) / 1024 + 1.0 / 12) / rate;
@@ -259,14 +297,14 @@ double clocks_of(const cpu::AttentionProblem& a, const Configuration& c, const D
 
 double estimate(const Problem& p, const std::string& configuration, const Device& device) {
   constexpr double kClock = 1.7e9;
-  AttentionJob a;
+  MmaAttention a;
   Configuration c;
   if (!mma_attention(p, a) || !parse(configuration, c)) return 1;
   return 1e-6 + clocks_of(a, c, device) / kClock;
 }
 
 std::vector<std::string> configurations(const Problem& p, const Device& device) {
-  AttentionJob a;
+  MmaAttention a;
   if (!mma_attention(p, a)) return {};
   std::vector<std::pair<double, std::string>> found;
   for (const int queries : {1, 2, 4, 8})
@@ -291,39 +329,41 @@ std::vector<std::string> configurations(const Problem& p, const Device& device) 
 }
 
 Result<Job> generate(const Problem& p, const std::string& configuration, const Device& device) {
-  VIVACE_ASSIGN(const AttentionJob a, supported<mma_attention>(p));
+  VIVACE_ASSIGN(const MmaAttention a, supported<mma_attention>(p));
   Configuration c;
   if (!parse(configuration, c) || c.shared_bytes(a) > static_cast<int64_t>(device.shared_bytes))
     return Status(Code::corrupt_file, p.node->describe() + ": configuration '" + configuration + "' does not fit");
   Launch launch;
   launch.name = "attention";
   Source s;
-  s.add(prelude()).add(std::string("using T = ") + type_name(p.outputs[0].type) + ";\nusing Mask = " + mask_type(p, a) +
-                       ";\n");
-  s.add(mma_functions()).add(tile_functions());
+  const DType type = p.outputs[0].type;
+  s.add(prelude()).add(std::string("using T = ") + type_name(type) + ";\nusing Mask = " + mask_type(p, a) + ";\n");
+  s.add(mma_functions(type)).add(tile_functions(type));
   s.constant("kHeads", a.heads).constant("kKvHeads", a.kv_heads ? a.kv_heads : a.heads);
-  s.constant("kQueries", a.queries).constant("kKeys", a.keys).constant("kDepth", a.depth).constant("kValues", a.values);
+  s.constant("kQueries", a.queries).constant("kKeys", a.keys).constant("kDepth", a.depth * a.units);
+  s.constant("kValues", a.values);
   s.constant("kCausal", a.causal).constant("kPosition", a.position).constant("kMasked", a.mask_input >= 0);
   s.real("kScale", a.scale);
   s.constant("kQueryWarps", c.query_warps).constant("kKeyWarps", c.key_warps);
   s.constant("kWarpKeys", c.warp_keys).constant("kSlots", c.slots);
+  // `units`: of an element, in what the kernel counts in.
   const auto strides = [&](const std::string& name, const cpu::AttentionProblem::Strides& of, int64_t width,
-                           int64_t begin = 0) {
-    s.add("constexpr long long " + name + "Batch = " + std::to_string(of.batch) + ", " + name +
-          "Head = " + std::to_string(of.head) + ", " + name + "Row = " + std::to_string(of.row) + ";\n");
-    int vector = 8;
+                           int64_t units, int64_t begin = 0) {
+    s.add("constexpr long long " + name + "Batch = " + std::to_string(of.batch * units) + ", " + name + "Head = " +
+          std::to_string(of.head * units) + ", " + name + "Row = " + std::to_string(of.row * units) + ";\n");
+    int64_t vector = 8 * units / a.units;  // 16 bytes
     for (const int64_t stride : {of.batch, of.head, of.row, width, begin})
-      while (stride % vector) vector /= 2;
+      while (stride * units % vector) vector /= 2;
     s.constant(name + "Vector", vector);
   };
-  strides("kQ", a.q, a.depth, a.parts[0].begin);
-  strides("kK", a.k, a.depth, a.parts[1].begin);
-  strides("kV", a.v, a.values, a.parts[2].begin);
-  strides("kOut", a.out, a.values);
+  strides("kQ", a.q, a.depth, a.units, a.parts[0].begin);
+  strides("kK", a.k, a.depth, a.units, a.parts[1].begin);
+  strides("kV", a.v, a.values, a.units, a.parts[2].begin);
+  strides("kOut", a.out, a.values, 1);
   s.add("constexpr long long kMaskBatch = " + std::to_string(a.mask.batch) +
         ", kMaskHead = " + std::to_string(a.mask.head) + ", kMaskQuery = " + std::to_string(a.mask.query) +
         ", kMaskKey = " + std::to_string(a.mask.key) + ";\n");
-  launch.source = s.add(kKernel).text();
+  launch.source = s.add(for_width(kKernel, p.outputs[0].type)).text();
   launch.grid[0] = static_cast<unsigned>(a.batch * a.heads);
   launch.grid[1] = tiles(a.queries, c.rows());
   launch.block = static_cast<unsigned>(32 * c.query_warps * c.key_warps);
@@ -334,7 +374,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
 }
 
 Verdict supports(const Problem& p, const Device& device) {
-  if (const Verdict verdict = supports_job<AttentionJob, mma_attention>(p, device); !verdict) return verdict;
+  if (const Verdict verdict = supports_job<MmaAttention, mma_attention>(p, device); !verdict) return verdict;
   return configurations(p, device).empty() ? no("fewer queries and keys than a tile has, or more than fit") : yes();
 }
 

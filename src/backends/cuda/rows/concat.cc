@@ -37,8 +37,8 @@ Verdict parts_of(const Problem& p, Parts& parts) {
   if (axis < 0) return no("no axis");
   parts.channels = whole.channel_block != 0;
   const int bytes = bits_of(whole.type) / 8;
-  if (parts.channels && (axis != 1 || bytes != 2 || whole.channel_block % kChannelUnit))
-    return no("channels last are concatenated and split by channels of 16 bits");
+  if (parts.channels && (axis != 1 || (bytes != 2 && bytes != 4) || whole.channel_block % kChannelUnit))
+    return no("channels last are concatenated and split by channels of 16 or 32 bits");
   const int64_t inner = parts.channels ? 1 : elements(std::span(whole.shape).subspan(static_cast<size_t>(axis) + 1));
   int64_t begin = 0, unit = 16;
   for (size_t i = 0; i < all.size(); ++i) {
@@ -63,7 +63,8 @@ Verdict parts_of(const Problem& p, Parts& parts) {
   parts.pitch /= per_unit;
   for (Part& part : parts.list) {
     part.begin /= per_unit;
-    part.length = (part.length + per_unit - 1) / per_unit;
+    if (parts.channels) part.length = eights(part.length) * kChannelUnit;
+    part.length /= per_unit;
     part.pitch /= per_unit;
   }
   return yes();
@@ -98,7 +99,7 @@ std::string by_unit(const Parts& parts, Source& source, int64_t& units) {
 
 // Eight channels of the result a thread: of the whole, or of one of the parts, whose vectors u counts through.
 std::string by_element(const Parts& parts, Source& source, int64_t& units) {
-  source.add("struct alignas(2) T { unsigned short bits; };\nstruct alignas(16) Eight { T v[8]; };\n");
+  source.add(eight_of(parts.unit));
   source.constant("kPitch", parts.pitch);
   std::string moves;
   if (parts.split) {

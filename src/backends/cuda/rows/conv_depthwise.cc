@@ -1,6 +1,6 @@
 // Depthwise convolutions of channels-last images. A thread makes 8 channels of some output pixels side by side, so that
 // what it loads of a row serves all of them: from memory directly, or from the input of its block's tile of pixels in
-// shared memory, for which all copies fly at once and large kernels read each pixel once.
+// shared memory, for which all copies fly at once and large kernels read each pixel once (16 bits only).
 #include "backends/cuda/rows/image_conv.h"
 #include "backends/cuda/rows/mma.h"
 
@@ -28,7 +28,7 @@ struct Tile {
     return std::min(rows(c), h * c.kernel_h) * std::min(columns(c), w * c.kernel_w);
   }
   // All loads of a thread fly at once where the registers suffice; a loop over the kernel's rows otherwise.
-  bool unrolled(const ImageConv& c) const { return c.taps() + loads(c) + 2 * w * h <= 60; }
+  bool unrolled(const ImageConv& c) const { return (c.taps() + loads(c) + 2 * w * h) * c.units() <= 60; }
 
   // Of the variant in shared memory.
   int64_t patch_h(const ImageConv& c) const { return (tile_h - 1) * c.stride_h + (c.kernel_h - 1) * c.dilation_h + 1; }
@@ -103,7 +103,7 @@ std::vector<std::string> configurations(const Problem& p, const Device& device) 
       const Tile t{w, h, threads};
       if (w < 2 * c.out_w && h <= c.out_h && (h == 1 || t.unrolled(c))) all.push_back(t);
     }
-  add_shared(c, device, all);
+  if (c.units() == 1) add_shared(c, device, all);
   std::vector<std::pair<double, std::string>> sorted;
   for (const Tile& t : all) sorted.emplace_back(estimate_tile(c, t, device), t.text());
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -123,7 +123,7 @@ Result<Tile> tile_of(const Problem& p, const ImageConv& c, const std::string& co
     t.w = 0;
   }
   const bool fits = t.w > 0 && t.w <= 16 && t.threads <= 1024 && (t.h == 1 || t.unrolled(c)) &&
-                    (!t.blocks || t.tile_w % t.w == 0) &&
+                    (!t.blocks || (t.tile_w % t.w == 0 && c.units() == 1)) &&
                     t.shared_bytes(c) <= static_cast<int64_t>(device.shared_bytes);
   if (fits) return t;
   return Status(Code::corrupt_file, p.node->describe() + ": unknown configuration '" + configuration + "'");
@@ -143,8 +143,10 @@ Result<std::vector<Tensor>> prepare(const Problem& p, const std::string&, const 
   VIVACE_ASSIGN(Tensor packed, Tensor::allocate(c.type, {c.taps(), filled}));
   const auto* from = p.inputs[1].constant->as<const uint16_t>();
   auto* to = packed.as<uint16_t>();
+  const int64_t units = c.units();
   for (int64_t channel = 0; channel < c.out_channels; ++channel)
-    for (int64_t tap = 0; tap < c.taps(); ++tap) to[tap * filled + channel] = from[channel * c.taps() + tap];
+    for (int64_t tap = 0; tap < c.taps(); ++tap)
+      std::copy_n(from + (channel * c.taps() + tap) * units, units, to + (tap * filled + channel) * units);
   VIVACE_ASSIGN(Tensor bias, bias_in_f32(p, 2, filled));
   return std::vector<Tensor>{std::move(packed), std::move(bias)};
 }
@@ -158,7 +160,11 @@ __device__ __forceinline__ void add(float (&sum)[kX][8], const Words (&row)[kCol
     const float l = low(factor.v[k]), h = high(factor.v[k]);
 #pragma unroll
     for (int v = 0; v < kX; ++v) {
+@16
       const unsigned pair = row[v * kStrideW + kw * kDilationW].v[k];
+@32
+      const Pair pair = row[v * kStrideW + kw * kDilationW].v[k];
+@end
       sum[v][2 * k] += low(pair) * l;
       sum[v][2 * k + 1] += high(pair) * h;
     }
@@ -297,7 +303,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   }
   Launch launch;
   launch.name = "conv";
-  launch.source = s.add(kAdd).add(t.blocks ? kShared : kDirect).text();
+  launch.source = s.add(for_width(kAdd, c.type)).add(t.blocks ? kShared : kDirect).text();
   launch.waits = true;
   launch.block = static_cast<unsigned>(t.threads);
   launch.grid[0] = static_cast<unsigned>(t.grid_x(c));

@@ -20,6 +20,7 @@ struct Grouped : ImageConv {
 
 Verdict grouped_of(const Problem& p, Grouped& c) {
   if (Verdict verdict = image_conv_of(p, c); !verdict) return verdict;
+  if (c.type == DType::f32) return no("16 bits only");
   if (!c.in_pitch) return no("channels-last images only");
   if (c.groups == 1) return no("one group; see cuda_conv_mma");
   std::vector<int64_t> last;
@@ -304,10 +305,12 @@ Result<std::vector<Tensor>> direct_prepare(const Problem& p, const std::string&,
   VIVACE_ASSIGN(Tensor packed, Tensor::allocate(c.type, {c.out_blocks(), c.taps(), c.in_group(), 8}));
   const auto* from = p.inputs[1].constant->as<const uint16_t>();
   auto* to = packed.as<uint16_t>();
+  const int64_t units = c.units();
   for (int64_t m = 0; m < c.out_channels; ++m)
     for (int64_t i = 0; i < c.in_group(); ++i)
       for (int64_t tap = 0; tap < c.taps(); ++tap)
-        to[((m / 8 * c.taps() + tap) * c.in_group() + i) * 8 + m % 8] = from[(m * c.in_group() + i) * c.taps() + tap];
+        std::copy_n(from + ((m * c.in_group() + i) * c.taps() + tap) * units, units,
+                    to + (((m / 8 * c.taps() + tap) * c.in_group() + i) * 8 + m % 8) * units);
   VIVACE_ASSIGN(Tensor bias, bias_in_f32(p, 2, c.out_blocks() * 8));
   return std::vector<Tensor>{std::move(packed), std::move(bias)};
 }

@@ -1,4 +1,5 @@
-// Convolutions on tensor cores: an implicit matrix product over channels-last images of 16-bit types.
+// Convolutions on tensor cores: an implicit matrix product over channels-last images of 16-bit types, and of f32 where
+// it may be rounded to TF32.
 #include "backends/cuda/rows/conv_mma.h"
 
 #include <algorithm>
@@ -9,6 +10,7 @@ namespace vivace::cuda {
 
 Verdict conv_mma_of(const Problem& p, ImageConv& c) {
   if (Verdict verdict = image_conv_of(p, c); !verdict) return verdict;
+  if (Verdict verdict = multiplies(p, c.type); !verdict) return verdict;
   if (c.groups != 1) return no("groups");
   c.prologue = p.node->op == "vivace.ScaledConv";
   if (c.prologue && (c.taps() != 1 || c.pad_h || c.pad_w || c.in_type != c.type)) return no("more than one tap");
@@ -36,21 +38,24 @@ Result<Tensor> factors_of(const Problem& p, const ImageConv& c, const ConvTile& 
 
 // The 16-byte pieces of row r are exchanged by r & 7 so that neither copies nor ldmatrix meet bank conflicts.
 Result<std::vector<Tensor>> conv_mma_weights(const Problem& p, const ImageConv& c, const ConvTile& t) {
-  const Tensor& w = *p.inputs[1].constant;
+  VIVACE_ASSIGN(const Tensor w, as_multiplied(*p.inputs[1].constant));
   const int64_t blocks_n = tiles(c.out_channels, t.n), chunks = t.chunks(c), rows = t.weight_rows(c);
-  VIVACE_ASSIGN(Tensor packed, Tensor::allocate(w.type(), {blocks_n, chunks, rows, ConvTile::kChunk}));
-  const auto* from = w.as<const uint16_t>();
+  const int64_t units = c.units();
+  VIVACE_ASSIGN(Tensor packed, Tensor::allocate(w.type(), {blocks_n, chunks, rows, ConvTile::kChunk / units}));
+  const auto* from = w.as<uint16_t>();
   auto* to = packed.as<uint16_t>();
-  std::fill_n(to, packed.count(), uint16_t{0});
+  std::fill_n(to, packed.count() * units, uint16_t{0});
   const int64_t channels = c.in_channels, filled = c.in_blocks() * 8, taps = c.taps();
   for (int64_t n = 0; n < c.out_channels; ++n) {
     const int64_t row = n % t.n;
     for (int64_t tap = 0; tap < taps; ++tap)
-      for (int64_t ch = 0; ch < channels; ++ch) {
-        const int64_t k = t.patch() ? ch : tap * filled + ch, piece = (k % ConvTile::kChunk / 8) ^ (row & 7);
-        const int64_t at = (n / t.n * chunks + k / ConvTile::kChunk) * rows + (t.patch() ? tap * t.n : 0) + row;
-        to[at * ConvTile::kChunk + piece * 8 + k % 8] = from[(n * channels + ch) * taps + tap];
-      }
+      for (int64_t ch = 0; ch < channels; ++ch)
+        for (int64_t unit = 0; unit < units; ++unit) {
+          const int64_t k = (t.patch() ? ch : tap * filled + ch) * units + unit;
+          const int64_t piece = (k % ConvTile::kChunk / 8) ^ (row & 7);
+          const int64_t at = (n / t.n * chunks + k / ConvTile::kChunk) * rows + (t.patch() ? tap * t.n : 0) + row;
+          to[at * ConvTile::kChunk + piece * 8 + k % 8] = from[((n * channels + ch) * taps + tap) * units + unit];
+        }
   }
   VIVACE_ASSIGN(Tensor bias, bias_in_f32(p, 2, blocks_n * t.n));
   return std::vector<Tensor>{std::move(packed), std::move(bias)};
@@ -60,13 +65,13 @@ Source conv_mma_source(const Problem& p, const ImageConv& c) {
   Source s;
   s.add(prelude());
   s.add(std::string("using T = ") + type_name(p.outputs[0].type) + ";\n");
-  s.constant("kBatch", c.batch).constant("kInChannels", c.in_blocks() * 8);
+  s.constant("kBatch", c.batch).constant("kInChannels", c.in_blocks() * 8 * c.units());
   s.constant("kOutChannels", c.out_blocks() * 8);
   s.constant("kTrueOutChannels", c.out_channels).constant("kInH", c.in_h).constant("kInW", c.in_w);
   s.constant("kOutH", c.out_h).constant("kOutW", c.out_w).constant("kKernelH", c.kernel_h);
   s.constant("kKernelW", c.kernel_w).constant("kStrideH", c.stride_h).constant("kStrideW", c.stride_w);
   s.constant("kDilationH", c.dilation_h).constant("kDilationW", c.dilation_w).constant("kPadH", c.pad_h);
-  s.constant("kPadW", c.pad_w).constant("kInPitch", c.in_pitch).constant("kOutPitch", c.out_pitch);
+  s.constant("kPadW", c.pad_w).constant("kInPitch", c.in_pitch * c.units()).constant("kOutPitch", c.out_pitch);
   return s.constant("kResidual", p.has(3)).constant("kResidualPitch", c.residual_pitch);
 }
 
@@ -139,10 +144,9 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
     launch.arguments.push_back(packed(2));
   }
   if (t.patch()) s.constant("kTileH", t.tile_h).constant("kTileW", t.tile_w);
-  s.add(mma_functions()).add(t.patch() ? "#define PATCH 1\n" : "#define PATCH 0\n");
-  s.add(t.warp_groups ? "#define WARP_GROUPS 1\n" + group_functions(t.n, p.outputs[0].type)
-                      : "#define WARP_GROUPS 0\n");
-  s.add(finish_function(p.attributes(), p.outputs[0].type)).add(conv_mma_kernel(c.prologue));
+  s.add(mma_functions(c.type)).add(t.patch() ? "#define PATCH 1\n" : "#define PATCH 0\n");
+  s.add(t.warp_groups ? "#define WARP_GROUPS 1\n" + group_functions(t.n, c.type) : "#define WARP_GROUPS 0\n");
+  s.add(finish_function(p.attributes(), p.outputs[0].type)).add(for_width(conv_mma_kernel(c.prologue), c.type));
   launch.source = s.text();
   return job_of_one(std::move(launch));
 }

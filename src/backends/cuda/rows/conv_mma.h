@@ -7,7 +7,7 @@ namespace vivace::cuda {
 
 /// A block's tile of m pixels x n channels and who shares its work.
 struct ConvTile {
-  static constexpr int64_t kChunk = 64;    // of the sums: 128 bytes of a row in shared memory
+  static constexpr int64_t kChunk = 64;    // of the sums, in units of 16 bits: 128 bytes of a row in shared memory
   static constexpr int64_t kBiasAt = 128;  // in shared memory, after the barriers of up to 16 stages
 
   int m, n, warps_m, warps_n, warps_k, cluster;

@@ -4,6 +4,8 @@
 // warps and the blocks of a cluster share them. Weights are packed so that a step's share is one contiguous copy, asked
 // for before the kernels before this one are done; activations follow by cp.async. Partial sums meet in shared memory,
 // those of a cluster are pushed to the block that finishes them, always added in the same order.
+//
+// For f32 (TF32) what is multiplied is counted in halves of values: a chunk is 64 of them, 128 bytes of a row as ever.
 #include "backends/cuda/rows/conv_mma.h"
 
 namespace vivace::cuda {
@@ -81,7 +83,7 @@ constexpr int kItems = kM * kN / 8, kOwn = (kItems + kCluster - 1) / kCluster, k
 constexpr bool kPlain = kKernelH * kKernelW == 1 && kPadH == 0 && kPadW == 0;
 constexpr bool kEarlyResidual = kResidual && kFinishes <= 4;
 
-extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __restrict__ x, const T* __restrict__ w,
+extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const Unit* __restrict__ x, const Unit* __restrict__ w,
     const float* __restrict__ bias, const T* residual, T* y)";
   text += prologue.parameter;
   text += R"() {
@@ -105,7 +107,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __
   const int chunk0 = kChunks * rank / kCluster, chunks = kChunks * (rank + 1) / kCluster - chunk0;
   const int steps = (chunks + kGroup - 1) / kGroup;
   const unsigned base = shared_address(memory), ring = base + kRingAt;
-  const T* const weights = w + ((size_t)tile_n * kChunks + chunk0) * kRowsB * 64;
+  const Unit* const weights = w + ((size_t)tile_n * kChunks + chunk0) * kRowsB * 64;
 
 #if PATCH_GROUPS
   // Two patches, each of 64 channels, and a ring of `kStages` taps' weights.
@@ -237,6 +239,10 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __
     const unsigned at = patch_at(slice) + r * 128;
 #pragma unroll
     for (int q = 0; q < 4; ++q) load_matrix_4(f[q], at + (((q * 2 + a_piece) ^ (r & 7)) << 4));
+@32
+#pragma unroll
+    for (int q = 0; q < 4; ++q) round_4(f[q]);
+@end
   };
   const auto multiply_part = [&](unsigned (*f)[4], int part) {
     const unsigned b = weights_at(part);
@@ -314,6 +320,9 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __
       for (int i = 0; i < kI; ++i) {
         const int r = patch_row[i] + shift;
         load_matrix_4(fa[i], a + r * 128 + (((h + a_piece) ^ (r & 7)) << 4));
+@32
+        round_4(fa[i]);
+@end
       }
 #pragma unroll
       for (int j = 0; j < kJ; j += 2) {
@@ -334,6 +343,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __
 #if WARP_GROUPS
     // Whole chunks, of zeros past the end: the same way for all threads, else the products wait for one another.
     const int count = min(kGroup, chunks - step * kGroup);
+@16
     open_group();
 #pragma unroll 1
     for (int g = 0; g < count; ++g)
@@ -343,6 +353,23 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __
         multiply_group(sums[0], a + (g * kM + wm / 4 * 64) * 128 + at, b + g * kN * 128 + at);
       }
     close_group<kOnce ? 0 : 1>();
+@32
+    // Pixels come by registers, where they are rounded.
+    constexpr int kParts = 4 / kWarpsK;
+#pragma unroll 1
+    for (int g = 0; g < count; ++g) {
+      unsigned f[kParts][4];
+#pragma unroll
+      for (int q = 0; q < kParts; ++q) {
+        load_matrix_4(f[q], a + (g * kM + a_row) * 128 + ((((wk * kParts + q) * 2 + a_piece) ^ (a_row & 7)) << 4));
+        round_4(f[q]);
+      }
+      open_group();
+#pragma unroll
+      for (int q = 0; q < kParts; ++q) multiply_group(sums[0], f[q], b + g * kN * 128 + (wk * kParts + q) * 32);
+      close_group<0>();
+    }
+@end
 #else
 #pragma unroll 4
     for (int q = wk; q < limit; q += kWarpsK) {
@@ -352,6 +379,9 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBeside) conv(const T* __
       for (int i = 0; i < kI; ++i) {
         const int r = a_row + i * 16;
         load_matrix_4(fa[i], a + (g * kM + r) * 128 + (((h + a_piece) ^ (r & 7)) << 4));
+@32
+        round_4(fa[i]);
+@end
       }
 #pragma unroll
       for (int j = 0; j < kJ; j += 2) {

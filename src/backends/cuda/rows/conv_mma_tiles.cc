@@ -8,7 +8,7 @@ namespace vivace::cuda {
 
 namespace {
 
-int64_t in_channels(const ImageConv& c) { return c.in_blocks() * 8; }
+int64_t in_channels(const ImageConv& c) { return c.in_blocks() * 8 * c.units(); }
 int64_t out_channels(const ImageConv& c) { return c.out_blocks() * 8; }
 int64_t pixels(const ImageConv& c) { return c.batch * c.out_h * c.out_w; }
 int64_t chunks_of(int64_t depth) { return (depth + ConvTile::kChunk - 1) / ConvTile::kChunk; }
@@ -134,7 +134,8 @@ int ConvTile::beside(const ImageConv& c, const Device& device) const {
   constexpr int kRegisters = 65536, kOthers = 26, kFragments = 32;
   const bool has_room = shared_bytes(c) * 2 < static_cast<int64_t>(device.shared_bytes) && threads() <= 512;
   const int each = kRegisters / (2 * threads()) / 8 * 8;
-  const int needed = m * n * warps_k / threads() + kOthers + (patch() && warp_groups ? kFragments : 0);
+  const int needed =
+      m * n * warps_k / threads() + kOthers + (warp_groups && (patch() || c.units() > 1) ? kFragments : 0);
   return has_room && needed <= each ? 2 : 1;
 }
 

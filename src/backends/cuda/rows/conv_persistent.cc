@@ -252,6 +252,7 @@ bool parse(const std::string& text, Tile& t) {
 Verdict supports(const Problem& p, const Device& device) {
   ImageConv c;
   if (Verdict verdict = conv_mma_of(p, c); !verdict) return verdict;
+  if (c.type == DType::f32) return no("16 bits only");
   if (device.major != 9) return no("products of warp groups are Hopper's");
   if (Tile{128, 128, 1, 2}.count(c) < device.multiprocessors) return no("fewer tiles than multiprocessors");
   return yes();

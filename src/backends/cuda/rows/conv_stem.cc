@@ -16,6 +16,7 @@ constexpr int64_t kMostChannels = 16;
 
 Verdict stem_of(const Problem& p, ImageConv& c) {
   if (Verdict verdict = image_conv_of(p, c); !verdict) return verdict;
+  if (c.type == DType::f32) return no("16 bits only");
   if (c.in_pitch) return no("row-major images only");
   if (c.groups != 1) return no("groups");
   if (c.in_channels > kMostChannels) return no("more than " + std::to_string(kMostChannels) + " channels");

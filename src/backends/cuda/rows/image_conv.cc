@@ -8,7 +8,7 @@ namespace vivace::cuda {
 
 Verdict image_conv_of(const Problem& p, ImageConv& c) {
   const TensorInfo &x = p.inputs[0], &w = p.inputs[1], &y = p.outputs[0];
-  if (y.type != DType::f16 && y.type != DType::bf16) return no("f16 and bf16 only");
+  if (y.type != DType::f16 && y.type != DType::bf16 && y.type != DType::f32) return no("f16, bf16 and f32 only");
   if (y.shape.size() != 4 || !y.channel_block) return no("makes channels-last images only");
   if (x.channel_block ? x.type != y.type : x.type != y.type && x.type != DType::f32) return no("an input of this type");
   if (w.type != y.type || !w.constant) return no("constant weights of the output's type only");
@@ -48,7 +48,13 @@ Source image_conv_source(const Problem& p, const ImageConv& c) {
   s.constant("kPadH", c.pad_h).constant("kPadW", c.pad_w).constant("kInPitch", c.in_pitch);
   s.constant("kOutPitch", c.out_pitch).constant("kResidual", p.has(3)).constant("kResidualPitch", c.residual_pitch);
   s.add("constexpr int kTaps = kKernelH * kKernelW;\n");
-  s.add(c.type == DType::f16 ? R"(
+  s.add(c.type == DType::f32   ? R"(
+using Pair = float2;
+__device__ __forceinline__ float low(float2 x) { return x.x; }
+__device__ __forceinline__ float high(float2 x) { return x.y; }
+__device__ __forceinline__ float2 pack(float l, float h) { return make_float2(l, h); }
+)"
+        : c.type == DType::f16 ? R"(
 __device__ __forceinline__ float low(unsigned x) {
   float f;
   asm("{.reg .b16 l, h; mov.b32 {l, h}, %1; cvt.f32.f16 %0, l;}" : "=f"(f) : "r"(x));
@@ -65,7 +71,7 @@ __device__ __forceinline__ unsigned pack(float l, float h) {
   return x;
 }
 )"
-                             : R"(
+                               : R"(
 __device__ __forceinline__ float low(unsigned x) { return __uint_as_float(x << 16); }
 __device__ __forceinline__ float high(unsigned x) { return __uint_as_float(x & 0xffff0000u); }
 __device__ __forceinline__ unsigned pack(float l, float h) {
@@ -75,9 +81,10 @@ __device__ __forceinline__ unsigned pack(float l, float h) {
 }
 )");
   s.add(finish_function(p.attributes(), p.outputs[0].type));
-  return s.add(R"(
-struct alignas(16) Words { unsigned v[4]; };
-__device__ __forceinline__ void finish_8(const float* sums, const float* bias, const Words& added, T* y, int pixel, int c) {
+  s.add(c.type == DType::f32 ? "\nstruct alignas(16) Words { Pair v[4]; };\n"
+                             : "\nstruct alignas(16) Words { unsigned v[4]; };\n");
+  return s.add(
+      R"(__device__ __forceinline__ void finish_8(const float* sums, const float* bias, const Words& added, T* y, int pixel, int c) {
   Words out;
 #pragma unroll
   for (int k = 0; k < 4; ++k) {

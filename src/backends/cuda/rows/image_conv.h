@@ -1,4 +1,4 @@
-// Convolutions of images whose output has its channels last, in a type of 16 bits: what their rows share.
+// Convolutions of images whose output has its channels last, of 16 bits or f32: what their rows share.
 #pragma once
 
 #include <span>
@@ -16,6 +16,7 @@ struct ImageConv {
 
   bool prologue = false;  // the input is scaled, shifted and clipped at 0 by channel first (vivace.ScaledConv)
 
+  int64_t units() const { return bits_of(type) / 16; }  // of 16 bits, in an element
   int64_t taps() const { return kernel_h * kernel_w; }
   int64_t in_group() const { return in_channels / groups; }
   int64_t out_group() const { return out_channels / groups; }
@@ -30,7 +31,7 @@ Result<ImageConv> image_conv(const Problem& p);
 
 /// The start of a kernel: prelude, `T` (weights and output) and `In`, the convolution's numbers (kInH, kStrideW, ...),
 /// finish(), and
-/// - `Words`: 16 bytes, eight values of T; low(word), high(word): its values; pack(low, high)
+/// - `Words`: eight values of T, `v` four pairs of type `Pair`; low(pair), high(pair): its values; pack(low, high)
 /// - bias_8(to, bias, block), residual_8(residual, pixel, c): the bias and the residual of 8 channels
 /// - finish_8(sums, bias, residual, y, pixel, c): stores 8 channels of an output pixel; c is a multiple of 8
 Source image_conv_source(const Problem& p, const ImageConv& c);

@@ -1,4 +1,4 @@
-// Matrix products in f16 and bf16 on tensor cores, sums in f32.
+// Matrix products in f16 and bf16 on tensor cores, and in f32 where it may be rounded to TF32; sums in f32.
 //
 // A block makes kBM x kBN of C, kWarpsM x kWarpsN warps over it and kWarpsK groups of warps sharing k; where that
 // leaves multiprocessors idle, the kCluster blocks of a cluster share k too and push their sums into the shared memory
@@ -6,11 +6,12 @@
 // in a ring of kSlots. A constant B is packed so that a chunk is one piece of memory ([N / kBN][K / 64][kBN][64],
 // swizzled), fetched by one bulk copy on Hopper, its first chunks before the kernels before this one are done. Any
 // other B is read as it lies, along k or along n.
+//
+// For f32 what is multiplied is counted in halves of values: k, and what lies along it, is twice as long.
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 
 #include "backends/cuda/rows/matmul.h"
 #include "backends/cuda/rows/mma.h"
@@ -34,11 +35,16 @@ constexpr int kItems = kBM * kBN / 8, kOwn = kItems / kCluster;  // 8 columns ea
 constexpr int kFinishing = kThreads / (kBN / 8) * (kBN / 8), kMine = (kOwn + kFinishing - 1) / kFinishing;
 constexpr bool kEarlyResidual = kResidual && kMine <= 4;
 constexpr int kPanel = kBN < 64 ? kBN : 64, kPieces = kPanel / 8;  // of a B along n: columns, and pieces of 16 bytes
+@16
 __device__ __forceinline__ int swizzle_of(int k) { return k / (8 / kPieces) % kPieces; }
+@32
+// By which the pieces of a row k of a B along n are exchanged: four rows and two pieces are read at once.
+__device__ __forceinline__ int turn_of(int k) { return k % 4 * 2; }
+@end
 
 // A chunk of rows that are contiguous along k.
 template <int kTileRows, int kAllRows, int kVector>
-__device__ __forceinline__ void copy_rows(unsigned to, const T* from, long long pitch, int row0, int k0) {
+__device__ __forceinline__ void copy_rows(unsigned to, const Unit* from, long long pitch, int row0, int k0) {
 #pragma unroll
   for (int i0 = 0; i0 < kTileRows * 8; i0 += kThreads) {
     const int i = i0 + threadIdx.x, row = i / 8, piece = i % 8, k = k0 + piece * 8;
@@ -48,7 +54,7 @@ __device__ __forceinline__ void copy_rows(unsigned to, const T* from, long long 
   }
 }
 
-extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restrict__ a_all, const T* __restrict__ b_all,
+extern "C" __global__ void __launch_bounds__(kThreads) matmul(const Unit* __restrict__ a_all, const Unit* __restrict__ b_all,
     const T* __restrict__ bias, const T* residual, T* c_all) {
   extern __shared__ __align__(1024) unsigned char shared[];
   const int t = threadIdx.x, lane = t % 32, warp = t / 32;
@@ -58,8 +64,8 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
   const int count = kEven ? kMost : kChunks * (rank + 1) / kCluster - first;
   const unsigned bars = shared_address(shared), received = bars + 1024;
   const unsigned ring = received + (kCluster > 1 ? kBM * kBN * 4 : 0);
-  const T* const pa = a_all + a_offset(blockIdx.z);
-  const T* const pb = kPacked ? b_all + ((long long)n_tile * kChunks + first) * (kBN * 64) : b_all + b_offset(blockIdx.z);
+  const Unit* const pa = a_all + a_offset(blockIdx.z);
+  const Unit* const pb = kPacked ? b_all + ((long long)n_tile * kChunks + first) * (kBN * 64) : b_all + b_offset(blockIdx.z);
   const long long pc = c_offset(blockIdx.z);
 
   const auto load_a = [&](int chunk, int slot) {
@@ -73,6 +79,16 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
     } else if (kBAlongK) {
       copy_rows<kBN, kN, kBVector>(to, pb, kBColumn, n0, k0);
     } else {
+@32
+#pragma unroll
+      for (int i0 = 0; i0 < kBN * 8; i0 += kThreads) {
+        const int i = i0 + t, k = i / (kBN / 4), piece = i % (kBN / 4), column = n0 + piece * 4;
+        if (kBN * 8 % kThreads == 0 || i < kBN * 8)
+          copy_elements<kBVector>(to + k * (kBN * 4) + ((piece ^ turn_of(k)) << 4),
+                                  pb + (long long)(k0 / 2 + k) * kBRow + column * 2, pb,
+                                  k0 / 2 + k < kK / 2 ? (kN - column) * 2 : 0);
+      }
+@16
 #pragma unroll
       for (int i0 = 0; i0 < kBN * 8; i0 += kThreads) {
         const int i = i0 + t, k = i / (kBN / 8), piece = i % (kBN / 8), column = n0 + piece * 8;
@@ -81,6 +97,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
               to + piece / kPieces * (kPanel * 128) + k * (kPanel * 2) + ((piece % kPieces ^ swizzle_of(k)) << 4),
               pb + (long long)(k0 + k) * kBRow + column, pb, k0 + k < kK ? kN - column : 0);
       }
+@end
     }
   };
 
@@ -143,12 +160,27 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
     commit_copies();
     const unsigned a_at = ring + slot * kSlot, b_at = a_at + kABytes;
 #if WARP_GROUPS
+@32
+    // A comes by registers, where it is rounded.
+    unsigned f[kSteps][4];
+#pragma unroll
+    for (int s = 0; s < kSteps; ++s) {
+      load_matrix_4(f[s], a_at + a_row * 128 + (((wk * kSteps + s) * 2 + lane / 16 ^ (lane & 7)) << 4));
+      round_4(f[s]);
+    }
+    open_group();
+#pragma unroll
+    for (int s = 0; s < kSteps; ++s)
+      multiply_group(sums[0], f[s], b_at + wn * (kTN * 128) + (wk * kSteps + s) * 32);
+    close_group<0>();
+@16
     open_group();
 #pragma unroll
     for (int s = 0; s < kSteps; ++s)
       multiply_group(sums[0], a_at + wm / 4 * (64 * 128) + (wk * kSteps + s) * 32,
                      b_at + wn * (kTN * 128) + (wk * kSteps + s) * 32);
     close_group<kEven ? 1 : 0>();  // left open over a number of rounds unknown to it, the compiler closes each product
+@end
 #else
 #pragma unroll
     for (int s = 0; s < kSteps; ++s) {
@@ -156,17 +188,36 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
       unsigned a[kMI][4], b[kNI / 2][4];
 #pragma unroll
       for (int i = 0; i < kMI; ++i)
+@16
         load_matrix_4(a[i], a_at + (a_row + i * 16) * 128 + ((step * 2 + lane / 16 ^ (lane & 7)) << 4));
+@32
+      {
+        load_matrix_4(a[i], a_at + (a_row + i * 16) * 128 + ((step * 2 + lane / 16 ^ (lane & 7)) << 4));
+        round_4(a[i]);
+      }
+@end
 #pragma unroll
       for (int j = 0; j < kNI / 2; ++j) {
         if (kPacked || kBAlongK) {
           const int row = wn * kTN + j * 16 + lane % 8 + lane / 16 * 8;
           load_matrix_4(b[j], b_at + row * 128 + ((step * 2 + lane / 8 % 2 ^ (lane & 7)) << 4));
         } else {
+@32
+          const int k = step * 8 + lane % 4, column = wn * kTN + j * 16 + lane / 4;
+#pragma unroll
+          for (int e = 0; e < 4; ++e) {
+            const int at = k + e % 2 * 4, piece = (column + e / 2 * 8) / 4;
+            b[j][e] = load_word(b_at + at * (kBN * 4) + ((piece ^ turn_of(at)) << 4) + column % 4 * 4);
+          }
+@16
           const int k = step * 16 + lane % 16, piece = (wn * kTN + j * 16) / 8 + lane / 16;
           load_matrix_4_transposed(
               b[j], b_at + piece / kPieces * (kPanel * 128) + k * (kPanel * 2) + ((piece % kPieces ^ swizzle_of(k)) << 4));
+@end
         }
+@32
+        if (!kPacked) round_4(b[j]);
+@end
       }
 #pragma unroll
       for (int i = 0; i < kMI; ++i)
@@ -306,19 +357,29 @@ bool reads_along_k(const Problem& p, const GridProduct& product) {
   return packs(p, product) || product.gemm().b_row == 1;
 }
 
+// Where the problem can be done, with k, and what lies along it, in units of 16 bits.
 Verdict mma_product(const Problem& p, GridProduct& product) {
   if (Verdict verdict = product_for_grid(p, product); !verdict) return verdict;
-  if (product.type == DType::f32) return no("f16 and bf16 only");
+  if (Verdict verdict = multiplies(p, product.type); !verdict) return verdict;
   if (product.product.a_column != 1) return no("A is transposed");
-  const cpu::GemmProblem& g = product.gemm();
+  cpu::GemmProblem& g = product.product.gemm;
   if (g.k < 1) return no("nothing to sum");
   if (tiles(g.m, 16) > 65535) return no("more rows than a grid takes");
+  const int64_t units = units_of(product.type);
+  g.k *= units, g.a_row *= units;
+  (g.b_row == 1 ? g.b_column : g.b_row) *= units;
+  for (auto& dim : g.batch) dim.a *= units, dim.b *= units;
   return yes();
 }
 
 Verdict supports(const Problem& p, const Device&) {
   GridProduct product;
   return mma_product(p, product);
+}
+
+// Products by groups of warps read B in shared memory as it lies: along k, and rounded before.
+bool can_group(const Problem& p, const GridProduct& product) {
+  return product.type == DType::f32 ? packs(p, product) : reads_along_k(p, product);
 }
 
 // Clocks of a multiprocessor: products and loads of its blocks, and what a block waits for whatever its size. Fitted to
@@ -358,7 +419,7 @@ std::vector<std::string> configurations(const Problem& p, const Device& device) 
   const cpu::GemmProblem& g = product.gemm();
   const int64_t chunks = chunks_of(product), room = static_cast<int64_t>(device.shared_bytes);
   std::vector<std::pair<double, std::string>> found;
-  const bool groups = device.major == 9 && reads_along_k(p, product);
+  const bool groups = device.major == 9 && can_group(p, product);
   for (const Tile& tile : kTiles) {
     if ((tile.groups && !groups) || (is_odd(tile) && !reads_along_k(p, product))) continue;
     // A tile of twice the size of what there is to do has a better neighbour.
@@ -389,20 +450,22 @@ std::vector<std::string> configurations(const Problem& p, const Device& device) 
 }
 
 Result<std::vector<Tensor>> prepare(const Problem& p, const std::string& configuration, const Device&) {
-  VIVACE_ASSIGN(const GridProduct product, grid_product(p));
+  VIVACE_ASSIGN(const GridProduct product, supported<mma_product>(p));
   Configuration c;
   if (!packs(p, product) || !parse(configuration, c)) return std::vector<Tensor>{};
   const cpu::GemmProblem& g = product.gemm();
   const int64_t chunks = chunks_of(product), rows = tiles(g.n, c.tile.n) * int64_t{c.tile.n};
-  VIVACE_ASSIGN(Tensor packed, Tensor::allocate(product.type, {rows, chunks * kChunk}));
-  const auto* from = p.inputs[1].constant->as<const uint16_t>();
+  const int64_t units = units_of(product.type);
+  VIVACE_ASSIGN(const Tensor b, as_multiplied(*p.inputs[1].constant));
+  VIVACE_ASSIGN(Tensor packed, Tensor::allocate(product.type, {rows, chunks * kChunk / units}));
+  const auto* from = b.as<uint16_t>();
   auto* to = packed.as<uint16_t>();
-  std::memset(to, 0, packed.bytes());
+  const bool along_k = g.b_row == 1;
   for (int64_t k = 0; k < g.k; ++k)
     for (int64_t n = 0; n < g.n; ++n) {
       const int64_t row = n % c.tile.n, piece = k % kChunk / 8 ^ (row & 7);
       to[(((n / c.tile.n) * chunks + k / kChunk) * c.tile.n + row) * kChunk + piece * 8 + k % 8] =
-          from[n * g.b_column + k * g.b_row];
+          from[along_k ? n * g.b_column + k : k / units * g.b_row + n * units + k % units];
     }
   return std::vector<Tensor>{std::move(packed)};
 }
@@ -412,10 +475,11 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   Configuration c;
   if (!parse(configuration, c) || c.shared_bytes() > static_cast<int64_t>(device.shared_bytes) ||
       (c.cluster > 1 && device.major < 9) || (c.tile.groups && device.major != 9) ||
-      ((c.tile.groups || is_odd(c.tile)) && !reads_along_k(p, product)))
+      (c.tile.groups && !can_group(p, product)) || (is_odd(c.tile) && !reads_along_k(p, product)))
     return Status(Code::corrupt_file, p.node->describe() + ": configuration '" + configuration + "' does not fit");
   const cpu::GemmProblem& g = product.gemm();
   const bool packed = packs(p, product), along_k = g.b_row == 1;
+  const int64_t units = units_of(product.type);
   Launch launch;
   launch.name = "matmul";
   launch.grid[0] = tiles(g.n, c.tile.n) * static_cast<unsigned>(c.cluster);
@@ -426,7 +490,7 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   launch.cluster = static_cast<unsigned>(c.cluster);
   launch.waits = true;
   Source s = declare_product(p, product);
-  s.add(mma_functions()).add(tile_functions());
+  s.add(mma_functions(product.type)).add(tile_functions(product.type));
   s.add(c.tile.groups ? "#define WARP_GROUPS 1\n" + group_functions(c.tile.n / c.tile.warps_n, product.type)
                       : "#define WARP_GROUPS 0\n");
   s.constant("kBM", c.tile.m).constant("kBN", c.tile.n).constant("kWarpsM", c.tile.warps_m);
@@ -435,10 +499,11 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   s.constant("kConstant", p.inputs[1].constant != nullptr);
   s.constant("kConstantBias", product.product.bias && p.inputs[2].constant);
   s.constant("kAVector", vector_width({g.a_row, g.k, batch_alignment(product, &cpu::GemmProblem::Batch::a)}));
-  s.constant("kBVector", vector_width({along_k ? g.b_column : g.b_row, along_k ? g.k : g.n,
+  s.constant("kBVector", vector_width({along_k ? g.b_column : g.b_row, along_k ? g.k : g.n * units,
                                        batch_alignment(product, &cpu::GemmProblem::Batch::b)}));
-  s.constant("kCVector", vector_width({g.n, batch_alignment(product, &cpu::GemmProblem::Batch::c)}));
-  launch.source = s.add(kKernel).text();
+  s.constant("kCVector",
+             std::min<int64_t>(vector_width({g.n, batch_alignment(product, &cpu::GemmProblem::Batch::c)}), 8 / units));
+  launch.source = s.add(for_width(kKernel, product.type)).text();
   launch.arguments = product_arguments(product, packed);
   return job_of_one(std::move(launch));
 }

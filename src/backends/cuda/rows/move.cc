@@ -21,6 +21,11 @@ int element_bytes(const TensorInfo& t) {
   return t.type == DType::string || bits_of(t.type) % 8 ? 0 : bits_of(t.type) / 8;
 }
 
+std::string eight_of(int bytes) {
+  return "struct alignas(" + std::to_string(bytes) + ") T { " + unsigned_name(bytes) +
+         " bits; };\nstruct alignas(16) Eight { T v[8]; };\n";
+}
+
 Verdict movable(const TensorInfo& t) {
   if (t.channel_block) return no("row-major only");
   if (!unsigned_name(element_bytes(t))) return no("elements of 1, 2, 4, 8 or 16 bytes only");

@@ -11,6 +11,9 @@ const char* unsigned_name(int bytes);
 /// Bytes of an element, 0 where these are not whole (or strings).
 int element_bytes(const TensorInfo& tensor);
 
+/// `T`, an element of 2 or 4 bytes, and `Eight` of them, which lie at a multiple of 16 bytes.
+std::string eight_of(int bytes);
+
 /// Row-major, elements of 1, 2, 4, 8 or 16 bytes, fewer than 2^31 of them.
 Verdict movable(const TensorInfo& tensor);
 

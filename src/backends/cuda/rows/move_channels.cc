@@ -9,8 +9,8 @@ namespace {
 Verdict supports(const Problem& p, const Device&) {
   for (const std::vector<TensorInfo>* all : {&p.inputs, &p.outputs})
     for (const TensorInfo& t : *all) {
-      if (!t.channel_block || t.channel_block % kChannelUnit || element_bytes(t) != 2)
-        return no("channels last of 16 bits only");
+      if (!t.channel_block || t.channel_block % kChannelUnit || (element_bytes(t) != 2 && element_bytes(t) != 4))
+        return no("channels last of 16 or 32 bits only");
       if (t.bytes() > INT32_MAX) return no("more than 2^31 bytes");
     }
   return yes();
@@ -34,7 +34,7 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
   const Shape& first = p.inputs[0].shape;
   const int64_t pixels = first[0] * elements(std::span(first).subspan(2));
   Source source;
-  source.add(prelude()).add("struct alignas(2) T { unsigned short bits; };\nstruct alignas(16) Eight { T v[8]; };\n");
+  source.add(prelude()).add(eight_of(element_bytes(p.inputs[0])));
   const std::string from = source_of(p.attributes().integers("from"), source);
   Launch launch;
   std::string parameters, pick, moves;

@@ -22,7 +22,7 @@ Verdict plan_of(const Problem& p, Plan& plan) {
   const TensorInfo &x = p.inputs[0], &y = p.outputs[0];
   if (!x.channel_block || !y.channel_block || x.channel_block % kChannelUnit || y.channel_block % kChannelUnit)
     return no("channels last only");
-  if (x.type != DType::f16 && x.type != DType::bf16) return no("16 bits only");
+  if (x.type != DType::f16 && x.type != DType::bf16 && x.type != DType::f32) return no("f32, f16 and bf16 only");
   if (!p.has(2) || !is_float(p.inputs[1].type) || !is_float(p.inputs[2].type)) return no("no scale or bias");
   plan.batch = x.shape[0], plan.channels = x.shape[1], plan.pixels = elements(std::span(x.shape).subspan(2));
   if (plan.batch * plan.pixels * std::max(x.channel_block, y.channel_block) > kMostElements)

@@ -10,7 +10,7 @@ namespace vivace::cuda {
 
 namespace {
 
-bool is_half(DType type) { return type == DType::f16 || type == DType::bf16; }
+bool is_of_image(DType type) { return type == DType::f32 || type == DType::f16 || type == DType::bf16; }
 
 // Between channels last and a row-major tensor that has them last by its shape.
 Verdict transpose_supports(const Problem& p) {
@@ -20,8 +20,8 @@ Verdict transpose_supports(const Problem& p) {
   if (!x.channel_block == !y.channel_block) return no("both are laid out alike");
   if (perm != (x.channel_block ? std::vector<int64_t>{0, 2, 3, 1} : std::vector<int64_t>{0, 3, 1, 2}))
     return no("it does not move the channels last or back");
-  if (!is_half(x.type) || image.shape[1] % kChannelUnit || image.channel_block % kChannelUnit)
-    return no("channels last are f16 or bf16, here a multiple of 8 of them");
+  if (!is_of_image(x.type) || image.shape[1] % kChannelUnit || image.channel_block % kChannelUnit)
+    return no("channels last are f32, f16 or bf16, here a multiple of 8 of them");
   return image.bytes() > INT32_MAX ? no("more than 2^31 bytes") : yes();
 }
 
@@ -30,9 +30,8 @@ Verdict supports(const Problem& p, const Device&) {
   const TensorInfo &x = p.inputs[0], &y = p.outputs[0];
   if (x.shape.size() < 3) return no("not an image");
   for (const TensorInfo* t : {&x, &y}) {
-    if (!is_half(t->type) && t->type != DType::f32) return no("types other than f32, f16 and bf16");
-    if (t->channel_block && (!is_half(t->type) || t->channel_block % kChannelUnit))
-      return no("channels last are f16 or bf16, in pixels of a multiple of 8");
+    if (!is_of_image(t->type)) return no("types other than f32, f16 and bf16");
+    if (t->channel_block % kChannelUnit) return no("pixels are not multiples of 8");
     if (t->bytes() > INT32_MAX) return no("more than 2^31 bytes");
   }
   if (!x.channel_block && !y.channel_block) return no("both are row-major");
@@ -122,6 +121,8 @@ Result<Job> generate(const Problem& p, const std::string&, const Device&) {
   Source source;
   source.add(prelude());
   source.add(std::string("using Last = ") + type_name((to_last ? y : x).type) + ";\n");
+  if ((to_last ? y : x).type == DType::f32)  // nothing is aligned to more
+    source.add("template <> struct alignas(16) Vector<float, 8> { float v[8]; };\n");
   if (p.node->op == "Transpose" || (x.channel_block && y.channel_block)) {
     const Shape& image = x.channel_block ? x.shape : y.shape;
     const int64_t vectors = tiles(image[1], kChannelUnit), all = image[0] * elements(std::span(image).subspan(2));

@@ -21,9 +21,9 @@ bool is_float_kind(DType type) { return type == DType::f32 || type == DType::f16
 Verdict job_of(const Problem& p, cpu::ResizedImage& image) {
   const TensorInfo &x = p.inputs[0], &y = p.outputs[0];
   if (!x.channel_block != !y.channel_block) return no("input and output are laid out differently");
-  if (x.channel_block && (x.shape.size() != 4 || !is_float_kind(x.type) || bits_of(x.type) != 16 ||
-                          x.channel_block % kChannelUnit || y.channel_block % kChannelUnit))
-    return no("channels last are of 16 bits, in pixels of a multiple of 8");
+  if (x.channel_block && (x.shape.size() != 4 || !is_float_kind(x.type) || x.channel_block % kChannelUnit ||
+                          y.channel_block % kChannelUnit))
+    return no("channels last are of f32, f16 or bf16, in pixels of a multiple of 8");
   if (x.bytes() > INT32_MAX || y.bytes() > INT32_MAX) return no("more than 2^31 bytes");
   if (const Verdict verdict = image_of(p, image); !verdict) return verdict;
   if (image.nearest ? !x.channel_block && !movable(x) : !is_float_kind(x.type)) return no("a type it does not know");
@@ -72,8 +72,8 @@ extern "C" __global__ void __launch_bounds__(256) resize(const T* __restrict__ x
 Result<Job> generate(const Problem& p, const std::string&, const Device&) {
   VIVACE_ASSIGN(const cpu::ResizedImage image, supported<job_of>(p));
   const TensorInfo &x = p.inputs[0], &y = p.outputs[0];
-  const int64_t lanes = x.channel_block ? kChannelUnit : 1;
-  const int64_t vectors = x.channel_block ? tiles(x.shape[1], kChannelUnit) : 1;
+  const int64_t lanes = x.channel_block ? 16 / element_bytes(x) : 1;
+  const int64_t vectors = x.channel_block ? tiles(x.shape[1], kChannelUnit) * (kChannelUnit / lanes) : 1;
   const int64_t positions = elements(y.shape) / (x.channel_block ? std::max<int64_t>(1, y.shape[1]) : 1);
   Source source;
   source.add(prelude());
