@@ -4,8 +4,10 @@
 #include <map>
 #include <set>
 
+#include "backends/cpu/executor.h"
 #include "backends/cuda/lower.h"
 #include "backends/cuda/tactic.h"
+#include "builder/cuda_work.h"
 #include "passes/fuse_blocks.h"
 
 namespace vivace::builder {
@@ -56,6 +58,13 @@ double seconds_apart(const Variant& apart, const ir::Node& block) {
   return total;
 }
 
+bool is_recorded(const RecordedTimes& recorded, const plan::Choice& choice, const std::string& problem) {
+  CudaOption option;
+  option.tactic = cuda::find_tactic(choice.tactic);
+  option.configuration = choice.configuration;
+  return option.tactic && recorded_seconds(recorded, option, problem).has_value();
+}
+
 }  // namespace
 
 Result<plan::Program> make_blocks_and_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& shapes,
@@ -63,7 +72,8 @@ Result<plan::Program> make_blocks_and_program(std::shared_ptr<ir::Graph> graph, 
   const cuda::Device& gpu = *target.gpu;
   const bool small = storage_of(config.precision) != DType::f32;
   // A rule that forces a tactic may name what a block takes in.
-  const bool timed = config.effort > 0 && gpu.ordinal >= 0 && config.forced_tactics.empty();
+  const bool forced = !config.forced_tactics.empty(), timed = config.effort > 0 && gpu.ordinal >= 0;
+  const RecordedTimes recorded = RecordedTimes::of(gpu);
   const auto has_kernel = [&](std::string_view op) {
     if (!small || gpu.major < kHasClusters || (op != kAlways && gpu.shared_bytes < kLeastSharedBytes)) return false;
     const auto rows = cuda::all_tactics();
@@ -93,33 +103,42 @@ Result<plan::Program> make_blocks_and_program(std::shared_ptr<ir::Graph> graph, 
     report = std::move(made.report);
     return std::move(made.program);
   };
-  if (blocks == 0 || !timed) {
-    VIVACE_ASSIGN(Variant made, make([&](std::string_view op) { return op == kAlways && has_kernel(op); }, {}, cached));
+  const auto always = [&](std::string_view op) { return op == kAlways && has_kernel(op); };
+  if (blocks == 0 || forced || (!timed && recorded.size() == 0)) {
+    VIVACE_ASSIGN(Variant made, make(always, {}, cached));
     return take(std::move(made));
   }
-  VIVACE_ASSIGN(const Variant apart, make([](std::string_view) { return false; }, {}, trial_config));
+  const auto none = [](std::string_view) { return false; };
+  VIVACE_ASSIGN(const Variant apart, timed ? make(none, {}, trial_config) : make(always, {}, trial_config));
   VIVACE_ASSIGN(Variant fused, make(has_kernel, {}, trial_config));
+  // By what was measured, now or when times were recorded; an estimate says too little.
+  const auto loses = [&](const ir::Node& node, const plan::Choice& choice, const cpu::ConcreteGraph& at) {
+    if (choice.tactic == cuda::kHost) return true;
+    if (!timed && node.op == kAlways) return false;
+    if (!timed && !is_recorded(recorded, choice, cpu::problem_of(node, at).key())) return true;
+    return choice.seconds >= seconds_apart(apart, node);
+  };
   std::set<std::string, std::less<>> slower;
   // What stays apart may leave a smaller block, which is tried next.
   for (size_t known = SIZE_MAX; known != slower.size();) {
     known = slower.size();
     const std::vector<ir::Node*> nodes = fused.graph->node_list();
-    for (size_t i = 0; i < nodes.size(); ++i) {
-      const plan::Choice& choice = fused.program.choices[i];
-      if (is_block(*nodes[i]) && (choice.tactic == cuda::kHost || choice.seconds >= seconds_apart(apart, *nodes[i])))
+    VIVACE_ASSIGN(const cpu::ConcreteGraph at, cpu::concretize(*fused.graph, shapes));
+    for (size_t i = 0; i < nodes.size(); ++i)
+      if (is_block(*nodes[i]) && loses(*nodes[i], fused.program.choices[i], at))
         slower.insert(nodes[i]->output()->name);
-    }
     if (known != slower.size()) {
       VIVACE_ASSIGN(fused, make(has_kernel, slower, trial_config));
     }
   }
-  if (config.effort > kTrialEffort) {
+  if (timed && config.effort > kTrialEffort) {
     VIVACE_ASSIGN(fused, make(has_kernel, slower, cached));
   }
   const auto kept = std::count_if(fused.graph->nodes().begin(), fused.graph->nodes().end(),
                                   [](const auto& node) { return is_block(*node); });
   fused.report.notes.push_back(std::to_string(kept) + " blocks of layers run as one kernel each; " +
-                               std::to_string(slower.size()) + " would take more time than their parts");
+                               std::to_string(slower.size()) +
+                               (timed ? " would take more time than their parts" : " are not known to be faster"));
   return take(std::move(fused));
 }
 

@@ -6,7 +6,7 @@
 namespace vivace::builder {
 
 /// As make_cuda_program, of a graph that has its types but not its layouts. Where layers are timed, a block becomes one
-/// operator if that takes less time than its parts; else where it is known to.
+/// operator if that takes less time than its parts; else where recorded times say so.
 Result<plan::Program> make_blocks_and_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& shapes,
                                               const BuildConfig& config, const cuda::Target& target, Report& report);
 

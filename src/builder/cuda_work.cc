@@ -105,6 +105,16 @@ std::string option_key(const CudaOption& option, const std::string& when, const 
          library + " | " + (when.empty() ? "" : when + " | ") + problem;
 }
 
+std::optional<double> recorded_seconds(const RecordedTimes& recorded, const CudaOption& option,
+                                       const std::string& problem) {
+  std::optional<double> least;
+  if (recorded.size() == 0) return least;
+  for (const char* when : {"", "cold"})
+    if (const auto seconds = recorded.find(option_key(option, when, problem)))
+      least = std::min(least.value_or(*seconds), *seconds);
+  return least;
+}
+
 Result<CudaWork> list_work(const ir::Node& node, const cuda::Problem& problem, const std::string* forced,
                            const BuildConfig& config, const cuda::Device& gpu, const RecordedTimes& recorded,
                            size_t most) {
@@ -148,9 +158,8 @@ Result<CudaWork> list_work(const ir::Node& node, const cuda::Problem& problem, c
   for (size_t i = 0; i < work.options.size(); ++i) {
     const CudaOption& option = work.options[i];
     Place place{kNever, ranks[option.tactic]++};
-    for (const char* when : {"", "cold"})
-      if (const auto seconds = recorded.size() ? recorded.find(option_key(option, when, work.key)) : std::nullopt)
-        place.recorded = std::min(place.recorded, *seconds);
+    if (const auto seconds = recorded_seconds(recorded, option, work.key))
+      place.recorded = work.options[i].candidate.estimate = *seconds;
     places.emplace_back(place, i);
   }
   std::stable_sort(places.begin(), places.end(), [](const auto& a, const auto& b) {

@@ -32,6 +32,10 @@ struct CudaWork {
 using CudaWorks = std::map<std::string, CudaWork>;
 using CudaImages = std::map<std::string, std::string>;
 
+/// What is known of an option from another build on such a GPU.
+std::optional<double> recorded_seconds(const RecordedTimes& recorded, const CudaOption& option,
+                                       const std::string& problem);
+
 /// The options of a problem: those with recorded times first, fastest first, then each tactic's best by estimate, each
 /// one's second, and so on; those beyond `most` are spare. unsupported where `forced` cannot run it.
 Result<CudaWork> list_work(const ir::Node& node, const cuda::Problem& problem, const std::string* forced,

@@ -634,6 +634,30 @@ TEST(CudaPlans, HaveBlocksOfLayersAsOneUnlessDisabled) {
   }
 }
 
+// One of MobileNet-V2's, which was timed on an H200.
+TEST(CudaPlans, ThatNothingTimesHaveTheBlocksThatRecordedTimesArgueFor) {
+  if (const Result<std::string> version = compiler_version(); !version.ok()) GTEST_SKIP() << version.status().message();
+  const std::string clip = "activation=\"clip\", activation_alpha=0.0, activation_beta=6.0, ";
+  const std::string pixels = "dilations=[1,1], kernel_shape=[1,1], pads=[0,0,0,0], strides=[1,1], group=1";
+  const std::shared_ptr<ir::Graph> graph = graph_of(
+      "(%i: f32[1,8,14,14]) { %x = Conv(%i, const f32[64,8,1,1] random(7)) "
+      "%e = vivace.FusedConv(%x, const f32[384,64,1,1] random(1), const f32[384] random(2)) {" +
+      clip + pixels + "} %d = vivace.FusedConv(%e, const f32[384,1,3,3] random(3), const f32[384] random(4)) {" + clip +
+      "dilations=[1,1], kernel_shape=[3,3], pads=[1,1,1,1], strides=[1,1], group=384} "
+      "%y = vivace.FusedConv(%d, const f32[64,384,1,1] random(5), const f32[64] random(6), %x) {" +
+      pixels + "} return %y }");
+  builder::BuildConfig config;
+  config.device = "sm_90";
+  config.precision = Precision::f16;
+  config.effort = 0;
+  const Result<builder::BuildResult> built = builder::build(graph->clone(), config);
+  ASSERT_TRUE(built.ok()) << built.status().message();
+  const auto nodes = built->plan.program.graph->node_list();
+  EXPECT_EQ(std::count_if(nodes.begin(), nodes.end(),
+                          [](const ir::Node* node) { return node->op == "vivace.InvertedResidual"; }),
+            1);
+}
+
 // A plan for a GPU that is not here runs on the CPU, saying so.
 TEST(CudaPlans, RunOnTheCpuWhereThereIsNoGpu) {
   if (list_devices().ok()) GTEST_SKIP() << "there is a GPU";
