@@ -59,10 +59,8 @@ double seconds_apart(const Variant& apart, const ir::Node& block) {
 }
 
 bool is_recorded(const RecordedTimes& recorded, const plan::Choice& choice, const std::string& problem) {
-  CudaOption option;
-  option.tactic = cuda::find_tactic(choice.tactic);
-  option.configuration = choice.configuration;
-  return option.tactic && recorded_seconds(recorded, option, problem).has_value();
+  const cuda::Tactic* tactic = cuda::find_tactic(choice.tactic);
+  return tactic && recorded_seconds(recorded, make_option(*tactic, choice.configuration), problem).has_value();
 }
 
 }  // namespace

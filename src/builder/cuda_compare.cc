@@ -20,7 +20,7 @@ Result<std::optional<Comparison>> compare_with_vendor(const CudaWork& work, cons
     comparison.vendor.refused = tactic->supports(work.problem, gpu).reason;
     if (!comparison.vendor.refused.empty()) continue;
     for (const std::string& configuration : tactic->configurations(work.problem, gpu)) {
-      CudaOption option{tactic, configuration, {}, {}, {}, {std::string(tactic->name), configuration, "", 0, 0, -1}};
+      CudaOption option = make_option(*tactic, configuration);
       option.candidate.estimate = ours.candidate.seconds;
       if (const Status made = generate(option, work.problem, gpu); !made.ok()) {
         comparison.vendor.refused = made.message();

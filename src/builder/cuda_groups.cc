@@ -119,29 +119,22 @@ std::vector<CudaGroup> list_groups(const std::vector<ir::Node*>& nodes, const st
   return groups;
 }
 
-void compile_groups(std::vector<CudaGroup>& groups, const cuda::Device& gpu, ThreadPool& pool, CudaImages& images) {
-  std::map<std::string, const cuda::Launch*> wanted;
+Status compile_groups(std::vector<CudaGroup>& groups, const cuda::Device& gpu, ThreadPool& pool, CudaImages& images) {
+  CudaLaunches launches;
   for (const CudaGroup& group : groups) {
-    wanted[group.key] = &group.launch;
+    launches[group.key] = &group.launch;
     for (const CudaOption& option : group.members)
-      wanted[cuda::image_key(option.job.launches[0], gpu.architecture())] = &option.job.launches[0];
+      launches[cuda::image_key(option.job.launches[0], gpu.architecture())] = &option.job.launches[0];
   }
-  std::erase_if(wanted, [&](const auto& w) { return images.contains(w.first); });
-  const std::vector<std::pair<std::string, const cuda::Launch*>> list(wanted.begin(), wanted.end());
-  std::vector<std::string> made(list.size());
-  pool.run(static_cast<int64_t>(list.size()), [&](int64_t task, int) {
-    const auto i = static_cast<size_t>(task);
-    Result<std::string> code = cuda::compile(list[i].second->source, list[i].second->name, gpu.architecture());
-    if (code.ok()) made[i] = *std::move(code);
-  });
-  for (size_t i = 0; i < list.size(); ++i)
-    if (!made[i].empty()) images[list[i].first] = std::move(made[i]);
+  std::map<std::string, Status> failed;  // what has no code is dropped below
+  VIVACE_TRY(compile_all(launches, gpu.architecture(), pool, cuda::compile, {}, images, failed));
   std::erase_if(groups, [&](const CudaGroup& group) {
     const auto lacks = [&](const CudaOption& option) {
       return !images.contains(cuda::image_key(option.job.launches[0], gpu.architecture()));
     };
     return !images.contains(group.key) || std::any_of(group.members.begin(), group.members.end(), lacks);
   });
+  return {};
 }
 
 }  // namespace vivace::builder

@@ -24,6 +24,6 @@ std::vector<CudaGroup> list_groups(const std::vector<ir::Node*>& nodes, const st
 
 /// Adds the machine code of the groups and of their members to `images`, each distinct one once; groups that do not
 /// compile are dropped.
-void compile_groups(std::vector<CudaGroup>& groups, const cuda::Device& gpu, ThreadPool& pool, CudaImages& images);
+Status compile_groups(std::vector<CudaGroup>& groups, const cuda::Device& gpu, ThreadPool& pool, CudaImages& images);
 
 }  // namespace vivace::builder

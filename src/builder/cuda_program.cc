@@ -382,7 +382,7 @@ class CudaTuner {
     };
     if (!timed || known || seconds <= 0) std::erase_if(groups, [&](const CudaGroup& g) { return !pays(g); });
     if (groups.empty()) return {};
-    compile_groups(groups, *target_.gpu, pool_, images_);
+    VIVACE_TRY(compile_groups(groups, *target_.gpu, pool_, images_));
     plan::Program changed = program;
     std::map<size_t, TogetherGroup> kinds;
     for (const CudaGroup& group : groups) {

@@ -56,14 +56,18 @@ Status generate(const std::vector<Wanted>& wanted, const cuda::Device& gpu, Thre
   return {};
 }
 
-Status compile_all(const std::vector<Wanted>& wanted, const BuildConfig& config, const std::string& architecture,
-                   ThreadPool& pool, const Compile& compile, CudaImages& images,
+}  // namespace
+
+CudaOption make_option(const cuda::Tactic& tactic, const std::string& configuration) {
+  return {&tactic, configuration, {}, {}, {}, {std::string(tactic.name), configuration, "", 0, 0, -1}};
+}
+
+Status compile_all(const CudaLaunches& launches, const std::string& architecture, ThreadPool& pool,
+                   const Compile& compile, const Progress& progress, CudaImages& images,
                    std::map<std::string, Status>& failed) {
-  std::map<std::string, const cuda::Launch*> launches;
-  for (const Wanted& w : wanted)
-    for (const cuda::Launch& launch : w.work->options[w.option].job.launches)
-      if (const std::string key = cuda::image_key(launch, architecture); !images.contains(key)) launches[key] = &launch;
-  const std::vector<std::pair<std::string, const cuda::Launch*>> list(launches.begin(), launches.end());
+  CudaLaunches missing = launches;
+  std::erase_if(missing, [&](const auto& launch) { return images.contains(launch.first); });
+  const std::vector<std::pair<std::string, const cuda::Launch*>> list(missing.begin(), missing.end());
   std::vector<Result<std::string>> made(list.size(), std::string());
   std::atomic<size_t> done = 0;
   std::atomic<bool> cancelled = false;
@@ -72,7 +76,7 @@ Status compile_all(const std::vector<Wanted>& wanted, const BuildConfig& config,
     if (cancelled) return;
     made[i] = compile(list[i].second->source, list[i].second->name, architecture);
     const double share = static_cast<double>(++done) / static_cast<double>(list.size());
-    if (thread == 0 && config.progress && !config.progress("compile", share)) cancelled = true;
+    if (thread == 0 && progress && !progress("compile", share)) cancelled = true;
   });
   if (cancelled) return {Code::cancelled, "the build was cancelled"};
   for (size_t i = 0; i < list.size(); ++i)
@@ -82,8 +86,6 @@ Status compile_all(const std::vector<Wanted>& wanted, const BuildConfig& config,
       failed[list[i].first] = made[i].status();
   return {};
 }
-
-}  // namespace
 
 double CudaWork::seconds() const {
   if (options.empty()) return 0;
@@ -140,7 +142,7 @@ Result<CudaWork> list_work(const ir::Node& node, const cuda::Problem& problem, c
     }
     for (const std::string& configuration :
          tactic->configurations ? tactic->configurations(problem, gpu) : std::vector<std::string>{""}) {
-      CudaOption option{tactic, configuration, {}, {}, {}, {std::string(tactic->name), configuration, "", 0, 0, -1}};
+      CudaOption option = make_option(*tactic, configuration);
       option.candidate.estimate = tactic->estimate(problem, configuration, gpu);
       work.options.push_back(std::move(option));
     }
@@ -206,8 +208,12 @@ Result<bool> make_options(std::vector<Wanted> wanted, const BuildConfig& config,
                           ThreadPool& pool, const Compile& compile, CudaImages& images) {
   std::erase_if(wanted, [](const Wanted& w) { return !w.work->options[w.option].job.launches.empty(); });
   VIVACE_TRY(generate(wanted, gpu, pool));
+  CudaLaunches launches;
+  for (const Wanted& w : wanted)
+    for (const cuda::Launch& launch : w.work->options[w.option].job.launches)
+      launches[cuda::image_key(launch, gpu.architecture())] = &launch;
   std::map<std::string, Status> failed;
-  VIVACE_TRY(compile_all(wanted, config, gpu.architecture(), pool, compile, images, failed));
+  VIVACE_TRY(compile_all(launches, gpu.architecture(), pool, compile, config.progress, images, failed));
   std::vector<std::pair<Wanted, Status>> broken;
   for (const Wanted& w : wanted)
     for (const cuda::Launch& launch : w.work->options[w.option].job.launches)

@@ -31,6 +31,11 @@ struct CudaWork {
 /// By key; a rule that names a node makes its problem one of its own.
 using CudaWorks = std::map<std::string, CudaWork>;
 using CudaImages = std::map<std::string, std::string>;
+/// By the key of their image.
+using CudaLaunches = std::map<std::string, const cuda::Launch*>;
+
+/// An option of which nothing is known yet.
+CudaOption make_option(const cuda::Tactic& tactic, const std::string& configuration);
 
 /// What is known of an option from another build on such a GPU.
 std::optional<double> recorded_seconds(const RecordedTimes& recorded, const CudaOption& option,
@@ -54,6 +59,14 @@ struct Wanted {
 };
 using Compile = std::function<Result<std::string>(const std::string& source, const std::string& name,
                                                   const std::string& architecture)>;
+using Progress = decltype(BuildConfig::progress);
+
+/// Adds the machine code of those launches that `images` lacks, compiled on all threads; `failed`: why others have
+/// none. cancelled where `progress`, which may be empty, says so.
+Status compile_all(const CudaLaunches& launches, const std::string& architecture, ThreadPool& pool,
+                   const Compile& compile, const Progress& progress, CudaImages& images,
+                   std::map<std::string, Status>& failed);
+
 /// Writes an option's kernels and packs its constants.
 Status generate(CudaOption& option, const cuda::Problem& problem, const cuda::Device& gpu);
 

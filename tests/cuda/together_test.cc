@@ -241,7 +241,7 @@ TEST(Together, CompilesWithRowsKernels) {
   EXPECT_EQ(groups[0].members.size(), 3u);
   EXPECT_TRUE(groups[0].pays);
   builder::CudaImages images;
-  builder::compile_groups(groups, described(), listed.pool, images);
+  ASSERT_TRUE(builder::compile_groups(groups, described(), listed.pool, images).ok());
   EXPECT_EQ(groups.size(), 1u);
   EXPECT_EQ(images.size(), 4u) << "of the group, and of each alone";
 }
