@@ -31,20 +31,15 @@ bool makes_nothing(const ir::Node& node, const cpu::ConcreteGraph& at) {
 }
 
 // What one kernel reads once, or writes and nothing reads, need not be copied first: over the bus it comes as fast.
-// Others, as convolutions, read the edges of their tiles again and again, and the bus has no cache.
-void find_direct(Instance& i, const std::vector<plan::Choice>& choices) {
-  constexpr const char* kReadOnce[] = {"cuda_pointwise", "cuda_reorder", "cuda_gather"};
+void find_direct(Instance& i) {
   std::vector<int> reads(i.inputs.size()), uses(i.outputs.size());
   const auto count = [&](const Address& a, bool once) {
     if (a.base == Address::Base::input) reads[a.index] += once ? 1 : 2;
     if (a.base == Address::Base::output) ++uses[a.index];
   };
   for (const Step& step : i.steps)
-    for (const std::vector<Address>& arguments : step.arguments) {
-      const bool once =
-          std::find(std::begin(kReadOnce), std::end(kReadOnce), choices[step.node].tactic) != std::end(kReadOnce);
-      for (const Address& a : arguments) count(a, once);
-    }
+    for (const std::vector<Address>& arguments : step.arguments)
+      for (const Address& a : arguments) count(a, step.reads_once);
   for (const Instance::Copy& copy : i.copies) {  // on the GPU
     if (copy.from.base == Address::Base::input) reads[copy.from.index] = 2;
     if (copy.from.base == Address::Base::output) uses[copy.from.index] = 2;
@@ -163,6 +158,7 @@ Result<bool> Executor::bind_kernels(size_t i, const Problem& problem, Step& step
     const std::vector<std::string> all = tactic->configurations(problem, device_);
     if (std::find(all.begin(), all.end(), configuration) == all.end()) configuration = all.front();
   }
+  step.reads_once = tactic->reads_once;
   std::vector<Tensor> packed = without_images(choice.packed);
   if (tactic->name != choice.tactic && tactic->prepare) {
     VIVACE_ASSIGN(packed, tactic->prepare(problem, configuration, device_));
@@ -375,7 +371,7 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
     VIVACE_ASSIGN(const Address from, address_of(v, true));
     if (made->output_bytes[o] > 0) made->copies.push_back({o, from});
   }
-  find_direct(*made, program_.choices);
+  find_direct(*made);
   made->memory.arena_bytes = made->bytes;
   made->memory.largest_live = placement.largest_live;
   made->memory.live = placement.live;

@@ -54,7 +54,8 @@ struct Step {
   std::vector<Address> inputs, outputs;
   std::vector<Bytes> downloads, uploads;
   size_t workspace = 0;
-  std::string fault;  // what it says where a kernel sets its fault word
+  bool reads_once = false;  // as its tactic says
+  std::string fault;        // what it says where a kernel sets its fault word
 };
 
 struct Instance final : backends::Instance {

@@ -75,6 +75,8 @@ struct Tactic {
   /// The vendor's library that it calls ("cudnn"), empty: none. Such a row supports problems of a GPU that is here
   /// where the library is, and is chosen only where a build allows that library.
   std::string_view library = {};
+  /// No element of its inputs is read again and again, so that they may come over the bus, which has no cache.
+  bool reads_once = false;
   Verdict (*supports)(const Problem&, const Device&);
   /// Variants worth timing, most promising first; nullptr: one, the empty text.
   std::vector<std::string> (*configurations)(const Problem&, const Device&) = nullptr;

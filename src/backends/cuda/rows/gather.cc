@@ -102,6 +102,7 @@ extern const Tactic gather_tactic{
     .name = "cuda_gather",
     .version = 2,
     .operators = {"Gather", "GatherElements", "GatherND"},
+    .reads_once = true,
     .supports = supports,
     .estimate = estimate_bytes,
     .generate = generate,

@@ -235,6 +235,7 @@ extern const Tactic pointwise_tactic{
     .name = "cuda_pointwise",
     .version = 2,
     .operators = elementwise_operators(),
+    .reads_once = true,
     .supports = supports_job<Plan, plan_of>,
     .estimate = estimate_bytes,
     .generate = generate,

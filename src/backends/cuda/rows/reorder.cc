@@ -155,6 +155,7 @@ extern const Tactic reorder_tactic{
     .name = "cuda_reorder",
     .version = 1,
     .operators = {"vivace.Reorder", "Transpose"},
+    .reads_once = true,
     .supports = supports,
     .estimate = estimate_bytes,
     .generate = generate,
