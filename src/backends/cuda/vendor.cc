@@ -55,4 +55,9 @@ Result<size_t> algorithm_of(const std::string& configuration, size_t count) {
                                        configuration + "'; another version of it may");
 }
 
+std::string version_text(size_t version) {
+  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
+         std::to_string(version % 100);
+}
+
 }  // namespace vivace::cuda

@@ -12,6 +12,7 @@
 
 #include "backends/cuda/driver.h"
 #include "backends/cuda/library.h"
+#include "backends/cuda/tactic.h"
 
 namespace vivace::cuda {
 
@@ -49,6 +50,23 @@ struct OpenedLibrary {
     if (!reason.empty()) return Status(Code::device_unavailable, reason);
     return &functions;
   }
+};
+
+/// A version as the libraries tell it: 91900 is "9.19.0".
+std::string version_text(size_t version);
+
+/// One algorithm of a plan, put into a stream by `plan.put(algorithm, stream, arguments)`.
+template <class Plan>
+class PlanCall final : public LibraryCall {
+ public:
+  PlanCall(std::shared_ptr<Plan> plan, size_t algorithm) : plan_(std::move(plan)), algorithm_(algorithm) {}
+  Status put(StreamHandle* stream, const std::vector<DevicePointer>& arguments) const override {
+    return plan_->put(algorithm_, stream, arguments);
+  }
+
+ private:
+  std::shared_ptr<Plan> plan_;
+  size_t algorithm_;
 };
 
 /// What was worked out for one context of a GPU, by key: made once and kept, with the handles it holds, as long as the

@@ -231,27 +231,9 @@ class LtPlan {
   mutable std::mutex mutex_;
 };
 
-namespace {
-
-class LtCall final : public LibraryCall {
- public:
-  LtCall(std::shared_ptr<LtPlan> plan, size_t algorithm) : plan_(std::move(plan)), algorithm_(algorithm) {}
-  Status put(StreamHandle* stream, const std::vector<DevicePointer>& arguments) const override {
-    return plan_->put(algorithm_, stream, arguments);
-  }
-
- private:
-  std::shared_ptr<LtPlan> plan_;
-  size_t algorithm_;
-};
-
-}  // namespace
-
 Result<std::string> cublaslt_version() {
   VIVACE_ASSIGN(const Lt* library, lt());
-  const size_t version = library->cublasLtGetVersion();
-  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
-         std::to_string(version % 100);
+  return version_text(library->cublasLtGetVersion());
 }
 
 Result<std::shared_ptr<LtPlan>> lt_plan(const LtProduct& product, int ordinal) {
@@ -268,7 +250,7 @@ Result<std::shared_ptr<LtPlan>> lt_plan(const LtProduct& product, int ordinal) {
 size_t algorithms(const LtPlan& plan) { return plan.results().size(); }
 size_t workspace(const LtPlan& plan, size_t algorithm) { return plan.results()[algorithm].workspace; }
 std::shared_ptr<const LibraryCall> lt_call(std::shared_ptr<LtPlan> plan, size_t algorithm) {
-  return std::make_shared<LtCall>(std::move(plan), algorithm);
+  return std::make_shared<PlanCall<LtPlan>>(std::move(plan), algorithm);
 }
 
 }  // namespace vivace::cuda

@@ -395,27 +395,9 @@ class DnnPlan {
   std::vector<Engine> engines_;
 };
 
-namespace {
-
-class DnnCall final : public LibraryCall {
- public:
-  DnnCall(std::shared_ptr<DnnPlan> plan, size_t algorithm) : plan_(std::move(plan)), algorithm_(algorithm) {}
-  Status put(StreamHandle* stream, const std::vector<DevicePointer>& arguments) const override {
-    return plan_->put(algorithm_, stream, arguments);
-  }
-
- private:
-  std::shared_ptr<DnnPlan> plan_;
-  size_t algorithm_;
-};
-
-}  // namespace
-
 Result<std::string> cudnn_version() {
   VIVACE_ASSIGN(const Dnn* library, dnn());
-  const size_t version = library->cudnnGetVersion();
-  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
-         std::to_string(version % 100);
+  return version_text(library->cudnnGetVersion());
 }
 
 Result<std::shared_ptr<DnnPlan>> dnn_plan(const DnnConvolution& convolution, int ordinal) {
@@ -432,7 +414,7 @@ Result<std::shared_ptr<DnnPlan>> dnn_plan(const DnnConvolution& convolution, int
 size_t algorithms(const DnnPlan& plan) { return plan.engines(); }
 size_t workspace(const DnnPlan& plan, size_t algorithm) { return plan.workspace(algorithm); }
 std::shared_ptr<const LibraryCall> dnn_call(std::shared_ptr<DnnPlan> plan, size_t algorithm) {
-  return std::make_shared<DnnCall>(std::move(plan), algorithm);
+  return std::make_shared<PlanCall<DnnPlan>>(std::move(plan), algorithm);
 }
 
 }  // namespace vivace::cuda

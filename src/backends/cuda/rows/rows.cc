@@ -71,4 +71,14 @@ Job job_of_one(Launch launch) {
 
 unsigned blocks_for(int64_t count, unsigned block) { return std::max(1U, tiles(count, block)); }
 
+Launch launch_of(const char* name, std::string source, int64_t threads, std::vector<Argument> arguments) {
+  Launch launch;
+  launch.name = name;
+  launch.source = std::move(source);
+  launch.waits = true;
+  launch.grid[0] = blocks_for(threads, launch.block);
+  launch.arguments = std::move(arguments);
+  return launch;
+}
+
 }  // namespace vivace::cuda

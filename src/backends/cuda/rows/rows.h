@@ -51,4 +51,7 @@ double estimate_flops(const Problem& p, const std::string&, const Device& device
   return roofline_seconds(cpu::flops_of(p), cpu::bytes_of(p), kEfficiencyPercent / 100.0, device);
 }
 
+/// A kernel of that many threads, which calls begin(): a function of a text that may have others.
+Launch launch_of(const char* name, std::string source, int64_t threads, std::vector<Argument> arguments);
+
 }  // namespace vivace::cuda

@@ -79,16 +79,6 @@ std::string one_for_each(const char* name, const std::string& parameters, const 
          ") {\n  begin();\n  const int i = blockIdx.x * 256 + threadIdx.x;\n" + body + "}\n";
 }
 
-Launch launch_of(const char* name, std::string source, int64_t threads, std::vector<Argument> arguments) {
-  Launch launch;
-  launch.name = name;
-  launch.source = std::move(source);
-  launch.waits = true;
-  launch.grid[0] = blocks_for(threads, launch.block);
-  launch.arguments = std::move(arguments);
-  return launch;
-}
-
 // The last update of each place is found first; then each element comes from there or from the data.
 void replace(const Problem& p, const Scatter& s, Job& job) {
   const int bytes = element_bytes(p.inputs[0]);

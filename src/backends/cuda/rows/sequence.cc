@@ -23,16 +23,6 @@ Source start_of(const Problem& p) {
   return s;
 }
 
-Launch launch_of(const char* name, const Source& source, int64_t threads, std::vector<Argument> arguments) {
-  Launch launch;
-  launch.name = name;
-  launch.source = source.text();
-  launch.waits = true;
-  launch.grid[0] = blocks_for(threads, launch.block);
-  launch.arguments = std::move(arguments);
-  return launch;
-}
-
 Argument given(const Problem& p, size_t i) { return input(static_cast<int>(p.has(i) ? i : 0)); }
 
 // --- RotaryEmbedding: a thread for each element; it reads its partner too.
@@ -90,7 +80,8 @@ Result<Job> generate_rotary(const Problem& p, const std::string&, const Device&)
   s.constant("kFlat", r.flat).constant("kRotated", r.rotated).constant("kHalf", std::max<int64_t>(1, r.rotated / 2));
   s.constant("kInterleaved", p.attributes().integer("interleaved") != 0).constant("kPositions", p.has(3));
   s.constant("kCache", p.inputs[1].shape[0]).add(kRotary);
-  Job job = job_of_one(launch_of("rotate", s, count, {input(0), input(1), input(2), given(p, 3), output(), fault()}));
+  Job job =
+      job_of_one(launch_of("rotate", s.text(), count, {input(0), input(1), input(2), given(p, 3), output(), fault()}));
   job.fault = "a position is beyond the cache";
   return job;
 }
@@ -132,7 +123,7 @@ Result<Job> generate_causal(const Problem& p, const std::string&, const Device&)
   s.constant("kPresent", asked_for(p, 1)).constant("kSilu", p.attributes().text("activation", "none") != "none");
   s.add(kCausal);
   return job_of_one(
-      launch_of("convolve", s, count,
+      launch_of("convolve", s.text(), count,
                 {input(0), input(1), given(p, 2), given(p, 3), output(), asked_for(p, 1) ? output(1) : output()}));
 }
 
@@ -229,7 +220,7 @@ Result<Job> generate_linear(const Problem& p, const std::string&, const Device&)
   s.constant("kPresent", present);
   s.real("kScale", given_scale != 0 ? given_scale : 1 / std::sqrt(static_cast<float>(l.keys))).add(kLinear);
   return job_of_one(launch_of(
-      "attend", s, warps * 32,
+      "attend", s.text(), warps * 32,
       {input(0), input(1), input(2), given(p, 3), given(p, 4), given(p, 5), output(), present ? output(1) : output()}));
 }
 double estimate_linear(const Problem& p, const std::string&, const Device& device) {

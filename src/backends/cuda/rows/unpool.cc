@@ -66,13 +66,7 @@ Result<Job> unpool(const Problem& p) {
   job.workspace = static_cast<size_t>(outputs) * sizeof(int32_t);
   job.fault = "an index is outside the image";
   const auto add = [&](const char* name, int64_t threads, std::vector<Argument> arguments) {
-    Launch launch;
-    launch.name = name;
-    launch.source = source.text();
-    launch.waits = true;
-    launch.grid[0] = blocks_for(threads, launch.block);
-    launch.arguments = std::move(arguments);
-    job.launches.push_back(std::move(launch));
+    job.launches.push_back(launch_of(name, source.text(), threads, std::move(arguments)));
   };
   add("clear", outputs, {workspace()});
   if (inputs > 0) add("choose", inputs, {input(1), workspace(), fault()});
