@@ -15,6 +15,7 @@
 #include "builder/cuda_work.h"
 #include "builder/forced.h"
 #include "builder/timing.h"
+#include "ops/random.h"
 
 namespace vivace::builder {
 
@@ -415,8 +416,7 @@ class CudaTuner {
 
   Status check(const plan::Program& program) {
     const bool random = std::any_of(nodes_.begin(), nodes_.end(), [](const ir::Node* node) {
-      return node->op.starts_with("Random") || node->op == "Bernoulli" || node->op == "Multinomial" ||
-             node->op == "Dropout" || cpu::has_subgraph(*node);
+      return ops::draws_numbers(*node) || cpu::has_subgraph(*node);
     });
     if (random) return {};
     VIVACE_ASSIGN(const auto executor, cuda::create_executor(program, target_));

@@ -210,27 +210,4 @@ Status reference_unary(Call& call) {
   return row.kernel(on_wide, row.parameters);
 }
 
-// Inference mode only: the data as they are, and a mask that keeps all. A ratio above 0 in training mode is refused.
-Status infer_dropout(Inference& in) {
-  VIVACE_TRY(require_float(in));
-  if (in.has(2) && in.constant(2) && in.dtype(2) == DType::boolean && in.constant(2)->count() == 1 &&
-      in.constant(2)->as<bool>()[0]) {
-    const Tensor* ratio = in.constant(1);
-    const std::vector<double> values = ratio ? to_double(*ratio) : std::vector<double>();
-    if (values.empty() || values[0] != 0)
-      return in.error("training_mode is not supported; export the model for inference");
-  }
-  in.set(0, in.type(0));
-  ir::Type mask = in.type(0);
-  mask.dtype = DType::boolean;
-  in.set(1, std::move(mask));
-  return {};
-}
-
-Status reference_dropout(Call& call) {
-  copy_elements({call.output(), 0}, {call.input(0), 0}, call.output().count());
-  if (call.wants(1)) std::fill_n(call.output(1).as<bool>(), call.output(1).count(), true);
-  return {};
-}
-
 }  // namespace vivace::ops

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/hash.h"
+#include "ops/random.h"
 #include "passes/constants.h"
 #include "passes/rules.h"
 
@@ -66,10 +67,6 @@ uint64_t hash_of(const Tensor& t) {
   return hash_bytes(t.shape().data(), t.shape().size() * sizeof(int64_t), hash + static_cast<uint64_t>(t.type()));
 }
 
-bool repeatable(const ir::Node& node) {
-  return !node.op.starts_with("Random") && node.op != "Multinomial" && node.op != "Bernoulli";
-}
-
 }  // namespace
 
 Result<int> eliminate_common_subexpressions(ir::Graph& graph, PassContext&) {
@@ -91,7 +88,7 @@ Result<int> eliminate_common_subexpressions(ir::Graph& graph, PassContext&) {
   }
   std::unordered_multimap<uint64_t, ir::Node*> nodes;
   for (ir::Node* node : graph.node_list()) {
-    if (!repeatable(*node)) continue;
+    if (ops::draws_numbers(*node)) continue;
     const uint64_t hash = hash_of(*node);
     const auto [begin, end] = nodes.equal_range(hash);
     const auto same = std::find_if(begin, end, [&](const auto& entry) { return same_node(*entry.second, *node); });

@@ -1,20 +1,14 @@
 // Values that are known before the model runs.
 #include <algorithm>
-#include <set>
 
 #include "ops/operator.h"
+#include "ops/random.h"
 #include "passes/constants.h"
 #include "passes/rules.h"
 
 namespace vivace::passes {
 
 namespace {
-
-bool is_random(const std::string& op) {
-  static const std::set<std::string, std::less<>> names = {"RandomNormal",      "RandomNormalLike", "RandomUniform",
-                                                           "RandomUniformLike", "Multinomial",      "Bernoulli"};
-  return names.contains(op);
-}
 
 bool has_subgraph(const ir::Node& node) {
   return std::any_of(node.attributes.begin(), node.attributes.end(), [](const auto& entry) {
@@ -49,7 +43,7 @@ Result<int> fold_constants(ir::Graph& graph, PassContext& context) {
     ir::Node* node = (at++)->get();
     const bool constant = std::all_of(node->inputs().begin(), node->inputs().end(),
                                       [](const ir::Value* v) { return !v || v->is_constant(); });
-    if (!constant || is_random(node->op) || has_subgraph(*node) || !small_enough(*node, context.options.fold_limit))
+    if (!constant || ops::draws_numbers(*node) || has_subgraph(*node) || !small_enough(*node, context.options.fold_limit))
       continue;
     std::vector<Tensor> inputs;
     for (const ir::Value* input : node->inputs()) inputs.push_back(input ? input->constant() : Tensor());

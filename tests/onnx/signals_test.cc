@@ -1,6 +1,8 @@
 // Fourier transforms and filters, which are read as other operators: what these compute.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "model_writer.h"
 #include "ops/operator.h"
 
@@ -77,6 +79,43 @@ INSTANTIATE_TEST_SUITE_P(
                            .expected = {10, 0, -2, 2, -2, 0, 22, 0, -2, -2, -6, 0},
                            .name = "stft"}),
     [](const auto& info) { return std::string(info.param.name); });
+
+// What makes y of x: by a product with waves where lengths are constants, otherwise by a transform.
+Tensor computed(const Message& made, const Tensor& x, const std::vector<Tensor>& lengths, const char* expected) {
+  std::vector<std::string> dims;
+  for (const int64_t d : x.shape()) dims.push_back(lengths.empty() ? std::to_string(d) : "d" + std::to_string(d));
+  dims.back() = std::to_string(x.shape().back());
+  const std::vector<Message> numbers = {number("step", 3), number("l", 18)};
+  std::vector<Message> inputs = {f32("x", dims)};
+  if (!lengths.empty()) inputs.insert(inputs.end(), {value("step", DType::i64, {}), value("l", DType::i64, {})});
+  const auto g = import(
+      model(graph({made}, inputs, {Message().text(1, "y")}, lengths.empty() ? numbers : std::vector<Message>()), 20));
+  if (!g.ok()) return ADD_FAILURE() << g.status().message(), Tensor();
+  EXPECT_TRUE(std::ranges::any_of((*g)->nodes(), [&](const auto& n) { return n->op == expected; })) << expected;
+  std::vector<Tensor> arguments = {x};
+  arguments.insert(arguments.end(), lengths.begin(), lengths.end());
+  auto y = ops::run_graph_reference(**g, arguments);
+  if (!y.ok()) return ADD_FAILURE() << y.status().message(), Tensor();
+  return (*y)[0];
+}
+
+TEST(Signals, ProductsWithWavesAreTransforms) {
+  std::vector<float> values;
+  for (int i = 0; i < 2 * 20 * 2; ++i) values.push_back(static_cast<float>(i * i % 23) / 10);
+  const auto compare = [&](const Message& made, const Shape& shape, const char* product, const char* transform) {
+    const Tensor x = Tensor::of<float>(std::span(values).first(static_cast<size_t>(elements(shape))), shape);
+    const Tensor a = computed(made, x, {}, product);
+    const Tensor b = computed(made, x, {Tensor::scalar<int64_t>(3), Tensor::scalar<int64_t>(18)}, transform);
+    ASSERT_EQ(a.shape(), b.shape());
+    const std::vector<double> p = to_double(a), t = to_double(b);
+    for (size_t i = 0; i < p.size(); ++i) EXPECT_NEAR(p[i], t[i], 1e-4) << transform << i;
+  };
+  compare(node("DFT", {"x"}, {"y"}), {2, 20, 1}, "MatMul", "DFT");
+  compare(node("DFT", {"x", "l"}, {"y"}), {2, 20, 2}, "MatMul", "DFT");
+  compare(node("DFT", {"x"}, {"y"}, {attribute("onesided", 1)}), {2, 20, 1}, "MatMul", "DFT");
+  compare(node("DFT", {"x"}, {"y"}, {attribute("inverse", 1)}), {2, 20, 2}, "MatMul", "DFT");
+  compare(node("STFT", {"x", "step", "", "l"}, {"y"}), {2, 20, 1}, "Conv", "STFT");
+}
 
 }  // namespace
 }  // namespace vivace::onnx::test

@@ -131,7 +131,6 @@ TEST(Pointwise, ClipAndDropout) {
       "Clip(f32[1]; f64[]) -> error: must be the same",
       "Dropout(f32[2]{1,2}) -> f32[2]{1,2}; bool[2]{1,1}",
       "Dropout(f32[2]{1,2}; f32[]{0.5}; bool[]{0}) -> f32[2]{1,2}; bool[2]{1,1}",
-      "Dropout(f32[2]{1,2}; f32[]{0.5}; bool[]{1}) -> error: training_mode",
   });
 }
 

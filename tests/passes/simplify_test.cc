@@ -284,6 +284,26 @@ TEST(FoldShapes, ReshapesWithSymbols) {
                     "graph (%x: f32[a], %y: f32[b], %s: i64[2]) { %r = Reshape(%x, %s) return %r }");
 }
 
+// Each node draws numbers of its own, in each run.
+TEST(RandomNumbers, AreNeitherFoldedNorShared) {
+  const char* graph = R"(graph () {
+    %a = RandomNormal() {seed=1, shape=[2]}
+    %b = RandomNormal() {seed=1, shape=[2]}
+    %c = Bernoulli(const f32[2] {0.5, 0.5}) {seed=1}
+    %d = Bernoulli(const f32[2] {0.5, 0.5}) {seed=1}
+    %e, %f = Dropout(const f32[2] {1, 2}, const f32[] {0.5}, const bool[] {1}) {seed=1}
+    return %a, %b, %c, %d, %e, %f })";
+  expect_no_rewrite(pass_named("fold_constants"), graph);
+  expect_rewrite(pass_named("eliminate_common_subexpressions"), graph, R"(graph () {
+    %a = RandomNormal() {seed=1, shape=[2]}
+    %b = RandomNormal() {seed=1, shape=[2]}
+    %p = const f32[2] {0.5, 0.5}
+    %c = Bernoulli(%p) {seed=1}
+    %d = Bernoulli(%p) {seed=1}
+    %e, %f = Dropout(const f32[2] {1, 2}, const f32[] {0.5}, const bool[] {1}) {seed=1}
+    return %a, %b, %c, %d, %e, %f })");
+}
+
 TEST(CommonSubexpressions, NodesAndConstants) {
   expect_rewrite(pass_named("eliminate_common_subexpressions"), R"(graph (%x: f32[2]) {
     %a = LeakyRelu(%x) {alpha=0.5}

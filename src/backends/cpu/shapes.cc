@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/operator.h"
+#include "ops/random.h"
 
 namespace vivace::cpu {
 
@@ -28,7 +29,7 @@ std::optional<Tensor> tensor_of(const ir::Type& type, const ir::Dims& elements) 
 bool depends_on_more_than_inputs(const ir::Node& node) {
   for (const auto& [name, attribute] : node.attributes)
     if (std::holds_alternative<std::shared_ptr<ir::Graph>>(attribute)) return true;
-  return node.op.starts_with("Random") || node.op == "Bernoulli" || node.op == "Multinomial" || node.op == "Dropout";
+  return ops::draws_numbers(node);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Fourier transforms, as products with a matrix of waves, and filters of mel frequencies.
 #include <cmath>
 #include <numbers>
+#include <optional>
 
 #include "frontends/onnx/converters.h"
 
@@ -8,18 +9,20 @@ namespace vivace::onnx {
 
 namespace {
 
-constexpr int64_t kMostWaves = int64_t{1} << 26;  // elements of a matrix of waves
+// A transform of this length or less is done as fast by a product with a matrix of waves, which any device has; the
+// shortest cost nothing either way and are more exact as what they are.
+constexpr int64_t kShortestProduct = 16, kLongestProduct = 1024;
 
-// The elements of an input that the model gives as a constant; empty, and the step fails, where it does not.
-std::vector<int64_t> known_integers(Step& s, size_t i) {
-  if (s.input(i) && s.input(i)->is_constant()) return to_int64(s.input(i)->constant());
-  s.fail(s.unsupported("input " + std::to_string(i) + " must be a constant"));
-  return {};
-}
-int64_t known_integer(Step& s, size_t i, int64_t otherwise) {
+// The number that the model gives as a constant; empty where it does not, `otherwise` where the input is omitted.
+std::optional<int64_t> known_integer(const Step& s, size_t i, std::optional<int64_t> otherwise) {
   if (!s.input(i)) return otherwise;
-  const std::vector<int64_t> values = known_integers(s, i);
-  return values.empty() ? otherwise : values[0];
+  if (!s.input(i)->is_constant() || !is_integer(s.dtype(i))) return std::nullopt;
+  const std::vector<int64_t> values = to_int64(s.input(i)->constant());
+  return values.size() == 1 ? std::optional(values[0]) : std::nullopt;
+}
+std::optional<int64_t> number_of(const ir::Dim& dim) { return dim.known() ? std::optional(dim.value()) : std::nullopt; }
+bool is_product(const std::optional<int64_t>& length, const ir::Dim& parts) {
+  return length && *length >= kShortestProduct && *length <= kLongestProduct && (parts.is(1) || parts.is(2));
 }
 
 bool lacks(Step& s, std::initializer_list<size_t> inputs) {
@@ -51,7 +54,7 @@ struct Waves {
   }
 };
 
-// A constant of so many elements, each a function of its index.
+// A constant of so many elements, each a function of its index; nullptr where it can not be made.
 template <class F>
 ir::Value* table(Step& s, DType type, const Shape& shape, F value) {
   Result<Tensor> made = Tensor::allocate(type, shape);
@@ -59,9 +62,7 @@ ir::Value* table(Step& s, DType type, const Shape& shape, F value) {
                        for (int64_t i = 0; i < made->count(); ++i)
                          made->template as<T>()[i] = static_cast<T>(static_cast<Wide<T>>(value(i)));
                      });
-  if (known) return s.graph.add_constant(*std::move(made));
-  s.fail(s.unsupported("a transform of this type or size"));
-  return nullptr;
+  return known ? s.graph.add_constant(*std::move(made)) : nullptr;
 }
 
 // Puts dimension `axis` in the place of `other` and the other way round.
@@ -108,29 +109,26 @@ void mel_weight_matrix(Step& s) {
                     static_cast<DType>(s.attributes.integer("output_datatype", 1)))};
 }
 
-// Inputs: signals [..., n, ..., 1 or 2], length, axis.
+// Inputs: signals [..., n, ..., 1 or 2], length, axis. A product where length and axis are known, and not too long.
 void dft(Step& s) {
   const int rank = s.rank(0);
-  if (rank < 2) return s.fail(s.unsupported("the rank of its input must be known, and 2 or more"));
+  const std::optional<int64_t> given = known_integer(s, 2, -2);
+  if (rank < 2 || !given) return;
+  const int64_t axis = *given < 0 ? *given + rank : *given;
+  if (axis < 0 || axis >= rank - 1) return;
   const ir::Dims& dims = *s.input(0)->type.dims;
-  int64_t axis = known_integer(s, 2, -2);
-  if (axis < 0) axis += rank;
-  if (axis < 0 || axis >= rank - 1) return s.fail(s.error("the axis is out of range"));
   const ir::Dim &n = dims[static_cast<size_t>(axis)], &parts = dims.back();
-  if (!n.known() || !parts.known()) return s.fail(s.unsupported("the size of its axis must be known"));
   const bool inverse = s.attributes.integer("inverse") != 0, onesided = s.attributes.integer("onesided") != 0;
-  if (inverse && onesided) return s.fail(s.unsupported("an inverse transform of one side"));
-  const int64_t length = known_integer(s, 1, n.value()), bins = onesided ? length / 2 + 1 : length;
-  if (length < 1 || parts.value() < 1 || parts.value() > 2)
-    return s.fail(s.error("its length or its last dimension makes no sense"));
-  if (length > INT32_MAX || n.value() > kMostWaves / 4 / bins)
-    return s.fail(s.unsupported("a transform as long as this one"));
+  const std::optional<int64_t> known = known_integer(s, 1, number_of(n));
+  if (!is_product(known, parts) || !n.known() || n.value() > kLongestProduct || (onesided && (inverse || !parts.is(1))))
+    return;
+  const int64_t length = *known, bins = onesided ? length / 2 + 1 : length;
   const Waves waves{n.value(), parts.value(), length, bins, inverse};
   const int64_t columns = 2 * bins;
   ir::Value* matrix = table(s, s.dtype(0), {waves.n * waves.parts, columns}, [&](int64_t i) {
     return waves.at(i / columns / waves.parts, i / columns % waves.parts, i % columns / 2, i % 2);
   });
-  if (!s.status.ok()) return;
+  if (!matrix) return;
   const auto last = static_cast<size_t>(rank - 2);
   std::vector<int64_t> rows(last, 0), made(last, 0);  // 0: as it is
   rows.push_back(waves.n * waves.parts);
@@ -141,30 +139,26 @@ void dft(Step& s) {
   s.results = {swapped(s, y, last + 2, static_cast<size_t>(axis), last)};
 }
 
-// Inputs: signals [batch, n, 1 or 2], step of frames, window, length of frames: a convolution with windowed waves.
+// Inputs: signals [batch, n, 1 or 2], step of frames, window, length of frames. A convolution with windowed waves where
+// frames are known, and not too long.
 void stft(Step& s) {
-  if (lacks(s, {0, 1})) return;
-  if (s.rank(0) != 2 && s.rank(0) != 3) return s.fail(s.unsupported("the rank of its input must be known, and 2 or 3"));
-  const int64_t step = known_integer(s, 1, 1);
-  const ir::Dim parts = s.rank(0) == 2 ? ir::Dim(1) : s.input(0)->type.dims->back();
-  ir::Dim frame;
-  if (s.input(2) && s.rank(2) == 1) frame = (*s.input(2)->type.dims)[0];
-  if (s.input(3)) frame = known_integer(s, 3, 0);
-  if (!s.status.ok()) return;
-  if (!frame.known() || !parts.known()) return s.fail(s.unsupported("the length of a frame must be known"));
-  const int64_t length = frame.value(), bins = s.attributes.integer("onesided", 1) != 0 ? length / 2 + 1 : length;
-  if (length < 1 || step < 1 || parts.value() < 1 || parts.value() > 2)
-    return s.fail(s.error("its frames or its last dimension make no sense"));
-  if (length > kMostWaves / 4 / bins) return s.fail(s.unsupported("frames as long as these"));
+  if (s.rank(0) != 2 && s.rank(0) != 3) return;
+  const ir::Dims& dims = *s.input(0)->type.dims;
+  const ir::Dim parts = s.rank(0) == 2 ? ir::Dim(1) : dims.back();
+  const std::optional<int64_t> step = known_integer(s, 1, std::nullopt);
+  const ir::Dim window = !s.input(2) ? dims[1] : s.rank(2) == 1 ? (*s.input(2)->type.dims)[0] : ir::Dim();
+  const std::optional<int64_t> known = known_integer(s, 3, number_of(window));
+  if (!step || *step < 1 || !is_product(known, parts) || (s.input(2) && !window.is(*known))) return;
+  const int64_t length = *known, bins = s.attributes.integer("onesided", 1) != 0 ? length / 2 + 1 : length;
   const Waves waves{length, parts.value(), length, bins};
   ir::Value* filters = table(s, s.dtype(0), {2 * bins, waves.parts, length}, [&](int64_t i) {
     const int64_t made = i / length / waves.parts;
     return waves.at(i % length, i / length % waves.parts, made / 2, made % 2);
   });
-  if (!s.status.ok()) return;
+  if (!filters) return;
   if (s.input(2)) filters = s.add("Mul", {filters, s.input(2)});
   ir::Value* x = s.rank(0) == 2 ? s.add("Unsqueeze", {s.input(0), s.constant({1})}) : swapped(s, s.input(0), 3, 1, 2);
-  ir::Value* y = s.add("Conv", {x, filters}, {{"strides", std::vector<int64_t>{step}}});
+  ir::Value* y = s.add("Conv", {x, filters}, {{"strides", std::vector<int64_t>{*step}}});
   s.results = {s.add("Reshape", {swapped(s, y, 3, 1, 2), s.constant({0, 0, bins, 2})})};
 }
 

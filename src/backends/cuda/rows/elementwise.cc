@@ -472,6 +472,7 @@ class Writer {
   Verdict formula(const std::string& text, const std::array<Parameter, 2>& parameters, bool mixed) {
     const std::string& op = p_.node->op;
     const DType type = p_.inputs[0].type;
+    if (op == "Dropout" && p_.has(2)) return no("Dropout that may be in training mode");
     const size_t inputs = op == "Dropout" ? 1 : p_.inputs.size();
     for (size_t i = 0; i < inputs; ++i) {
       if (Verdict verdict = take(i); !verdict) return verdict;
