@@ -4,6 +4,8 @@
 #include <iterator>
 #include <string>
 
+#include "base/tensor.h"
+
 namespace vivace {
 
 namespace {
@@ -14,6 +16,7 @@ constexpr const char* kNames[kDTypeCount] = {
 }
 
 const char* to_string(DType type) {
+  if (type == DType::list) return "list";
   const auto i = static_cast<size_t>(type);
   return i < std::size(kNames) ? kNames[i] : "unknown";
 }
@@ -26,6 +29,7 @@ DType dtype_from_string(std::string_view name) {
 
 size_t byte_size(DType type, int64_t count) {
   if (type == DType::string) return static_cast<size_t>(count) * sizeof(std::string);
+  if (type == DType::list) return static_cast<size_t>(count) * sizeof(Tensor);
   return (static_cast<size_t>(count) * static_cast<size_t>(bits_of(type)) + 7) / 8;
 }
 

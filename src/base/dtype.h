@@ -16,10 +16,11 @@ enum class DType : uint8_t {
   u32 = 12, u64 = 13, c64 = 14, c128 = 15, bf16 = 16,
   f8e4m3fn = 17, f8e4m3fnuz = 18, f8e5m2 = 19, f8e5m2fnuz = 20, u4 = 21, i4 = 22, f4e2m1 = 23, f8e8m0 = 24,
   u2 = 25, i2 = 26,
+  list = 64,  // not of the standard: elements are Tensor objects, see Tensor::list
 };
-constexpr int kDTypeCount = 27;
+constexpr int kDTypeCount = 27;  // the standard's
 
-/// Bits of one element; 0 for string, which is held as std::string objects, and for undefined.
+/// Bits of one element; 0 for undefined and for those that are objects.
 constexpr int bits_of(DType type) {
   switch (type) {
     case DType::u2: case DType::i2: return 2;
@@ -30,11 +31,13 @@ constexpr int bits_of(DType type) {
     case DType::f32: case DType::i32: case DType::u32: return 32;
     case DType::f64: case DType::i64: case DType::u64: case DType::c64: return 64;
     case DType::c128: return 128;
-    case DType::string: case DType::undefined: return 0;
+    case DType::string: case DType::list: case DType::undefined: return 0;
   }
   return 0;
 }
-/// Bytes that `count` elements take; sub-byte types are packed, low bits first. Strings: count * sizeof(std::string).
+/// Whether elements are objects (std::string, Tensor) rather than bytes: copied one by one, never in an arena.
+constexpr bool are_objects(DType type) { return type == DType::string || type == DType::list; }
+/// Bytes that `count` elements take; sub-byte types are packed, low bits first. Objects: count * sizeof.
 size_t byte_size(DType type, int64_t count);
 
 constexpr bool is_float(DType t) {

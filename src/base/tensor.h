@@ -22,18 +22,27 @@ struct TensorView {
   int64_t count() const { return elements(shape); }
   size_t bytes() const { return byte_size(type, count()); }
   int rank() const { return static_cast<int>(shape.size()); }
-  template <class T> T* as() const { return static_cast<T*>(data); }
-  template <class T> std::span<T> span() const { return {static_cast<T*>(data), static_cast<size_t>(count())}; }
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
+  template <class T>
+  std::span<T> span() const {
+    return {static_cast<T*>(data), static_cast<size_t>(count())};
+  }
 };
 
 /// Owns its memory, or shares it with whoever else holds `owner` (another tensor, a mapped file).
 class Tensor {
  public:
   Tensor() = default;
-  /// Zeroed memory (empty strings); out_of_memory or invalid_argument where the shape cannot be held.
+  /// Zeroed memory (empty strings, invalid tensors); out_of_memory or invalid_argument where the shape cannot be held.
   static Result<Tensor> allocate(DType type, Shape shape);
   /// Shares memory that `owner` keeps alive.
   static Tensor wrap(DType type, Shape shape, void* data, std::shared_ptr<void> owner);
+  /// A value other than a tensor, of type DType::list and rank 1: the elements of a sequence; of an optional, one or
+  /// none; keys and values of a map. Which of them it is, static types (ir::Type) say.
+  static Tensor list(std::vector<Tensor> elements);
   /// A rank-1 tensor, or one of the shape given, with the values copied in.
   template <class T>
   static Tensor of(std::span<const T> values, Shape shape);
@@ -52,8 +61,14 @@ class Tensor {
   int64_t count() const { return view_.count(); }
   size_t bytes() const { return view_.bytes(); }
   void* data() const { return view_.data; }
-  template <class T> T* as() const { return view_.as<T>(); }
-  template <class T> std::span<T> span() const { return view_.span<T>(); }
+  template <class T>
+  T* as() const {
+    return view_.as<T>();
+  }
+  template <class T>
+  std::span<T> span() const {
+    return view_.span<T>();
+  }
   const TensorView& view() const { return view_; }
   operator const TensorView&() const { return view_; }
   const std::shared_ptr<void>& owner() const { return owner_; }

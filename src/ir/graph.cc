@@ -6,18 +6,6 @@
 
 namespace vivace::ir {
 
-std::string Type::to_string() const {
-  switch (kind) {
-    case Kind::sequence: return "seq(" + (element ? element->to_string() : "?") + ")";
-    case Kind::optional: return "optional(" + (element ? element->to_string() : "?") + ")";
-    case Kind::map: return std::string("map(") + vivace::to_string(dtype) + "," + (element ? element->to_string() : "?") + ")";
-    case Kind::tensor: break;
-  }
-  std::string text = std::string(vivace::to_string(dtype)) + "[" + (dims ? ir::to_string(*dims) : "*") + "]";
-  if (channel_block) text += "/" + std::to_string(channel_block);
-  return text;
-}
-
 std::string Node::describe() const {
   const std::string& called = !name.empty() ? name : !outputs_.empty() ? outputs_[0]->name : name;
   return "node '" + called + "' (" + op + ")";

@@ -8,7 +8,7 @@ namespace vivace::ir {
 
 namespace {
 
-constexpr int kMaxDepth = 32;  // of subgraphs, and of types in types
+constexpr int kMaxDepth = 32;  // of subgraphs
 
 class Parser {
  public:
@@ -137,14 +137,18 @@ class Parser {
   }
 
   Result<Type> type(int depth = 0) {
-    if (depth > kMaxDepth) return in_.error("types are nested too deeply");
+    if (depth > kMaxTypeDepth) return in_.error("types are nested too deeply");
     const std::string word = in_.word();
     Type made;
     if (word == "seq" || word == "optional" || word == "map") {
       VIVACE_TRY(in_.expect("("));
       made.kind = word == "seq" ? Kind::sequence : word == "map" ? Kind::map : Kind::optional;
+      made.dtype = DType::list;
       if (word == "map") {
-        made.dtype = dtype_from_string(in_.word());
+        const std::string key = in_.word();
+        made.key = dtype_from_string(key);
+        if (made.key == DType::undefined && key != to_string(DType::undefined))
+          return in_.error("'" + key + "' is not a type of keys");
         VIVACE_TRY(in_.expect(","));
       }
       if (!in_.accept("?")) {

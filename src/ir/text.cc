@@ -62,7 +62,7 @@ bool has_text(DType type) {
 
 bool all_equal(const TensorView& t) {
   const size_t size = byte_size(t.type, 1);
-  if (t.type == DType::string || t.count() == 0) return false;
+  if (are_objects(t.type) || t.count() == 0) return false;
   const auto* bytes = t.as<char>();
   return std::equal(bytes + size, bytes + t.bytes(), bytes);
 }
@@ -78,7 +78,7 @@ std::string constant_text(const Tensor& tensor, const PrintOptions& options) {
     return text + "}";
   }
   if (readable && all_equal(t)) return text + "splat(" + element(t, 0) + ")";
-  if (t.type == DType::string) return text + "hash()";
+  if (are_objects(t.type)) return text + "hash()";
   return text + "hash(" + to_hex(hash_bytes(t.data, t.bytes())) + ")";
 }
 
@@ -173,8 +173,7 @@ class Printer {
 
   std::string defined(const Value& v, bool with_type) {
     std::string text = reference(v);
-    const bool typed = v.type.dtype != DType::undefined || v.type.dims || v.type.kind != Kind::tensor;
-    if (with_type && typed) text += ": " + v.type.to_string();
+    if (with_type && v.type.known()) text += ": " + v.type.to_string();
     return text;
   }
 

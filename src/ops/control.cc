@@ -13,31 +13,12 @@ namespace {
 // A view as a tensor that owns nothing; the caller of the operator keeps the memory.
 Tensor borrowed(const TensorView& view) { return Tensor::wrap(view.type, view.shape, view.data, nullptr); }
 
-// What is certain of a value that may be either: the same type where they agree, unknown dimensions where they differ.
+// What is certain of a value that may be either.
 Result<ir::Type> either(const Inference& in, const ir::Type& a, const ir::Type& b) {
-  if (a.kind != b.kind ||
-      (a.kind == ir::Kind::tensor && a.dtype != b.dtype && a.dtype != DType::undefined && b.dtype != DType::undefined))
+  std::optional<ir::Type> merged = ir::common_type(a, b);
+  if (!merged)
     return in.error("one value is " + a.to_string() + " here and " + b.to_string() + " there; the types must agree");
-  ir::Type merged = a;
-  if (merged.dtype == DType::undefined) merged.dtype = b.dtype;
-  if (!a.dims || !b.dims || a.dims->size() != b.dims->size()) {
-    merged.dims = std::nullopt;
-    return merged;
-  }
-  for (size_t i = 0; i < a.dims->size(); ++i)
-    if (!(*a.dims)[i].same((*b.dims)[i])) (*merged.dims)[i] = ir::Dim();
-  return merged;
-}
-
-bool same_dims(const ir::Type& a, const ir::Type& b) {
-  if (a.dims.has_value() != b.dims.has_value()) return false;
-  if (!a.dims) return true;
-  if (a.dims->size() != b.dims->size()) return false;
-  for (size_t i = 0; i < a.dims->size(); ++i) {
-    const ir::Dim &x = (*a.dims)[i], &y = (*b.dims)[i];
-    if (!x.same(y) && (x.known() || y.known() || !x.symbol().empty() || !y.symbol().empty())) return false;
-  }
-  return true;
+  return *std::move(merged);
 }
 
 struct Argument {
@@ -90,7 +71,7 @@ Result<std::vector<ir::Type>> infer_subgraph(const Inference& in, const ir::Grap
     const ir::Type declared = std::move(input.type);
     input.type = arguments[i].type;
     input.known = arguments[i].known;
-    if (input.type.kind == ir::Kind::tensor && input.type.dtype == DType::undefined) input.type.dtype = declared.dtype;
+    if (input.type.dtype == DType::undefined) input.type.dtype = declared.dtype;
   }
   if (const Status status = infer_graph(*copy); !status.ok()) return status.within(in.node.describe());
   std::vector<ir::Type> types;
@@ -108,6 +89,7 @@ Status put_output(Call& call, size_t i, const Tensor& value) {
 }  // namespace
 
 Status infer_if(Inference& in) {
+  VIVACE_TRY(require_type(in, 0, {DType::boolean}));
   VIVACE_ASSIGN(const size_t captures, captures_of(in, 1));
   std::vector<Argument> arguments;
   add_captures(in, captures, arguments);
@@ -165,7 +147,7 @@ Result<std::vector<ir::Type>> infer_iterated(const Inference& in, const ir::Grap
     for (size_t i = 0; i < count; ++i) {
       ir::Type& carried = arguments[first + i].type;
       VIVACE_ASSIGN(const ir::Type merged, either(in, carried, types[out + i]));
-      stable = stable && same_dims(merged, carried);
+      stable = stable && ir::same_type(merged, carried);
       carried = merged;
     }
     if (stable || round >= kRounds || depth > kDeep) return types;
@@ -211,7 +193,7 @@ Status infer_loop(Inference& in) {
     trips = std::max<int64_t>(0, limit->at(0));
   for (size_t i = carried; i < in.output_count(); ++i) {
     ir::Type type = types[1 + i];
-    if (type.kind != ir::Kind::tensor) return in.error("a scan output must be a tensor");
+    if (type.is_list()) return in.error("a scan output must be a tensor");
     if (type.dims) type.dims->insert(type.dims->begin(), trips);
     in.set(i, type);
   }
@@ -334,6 +316,7 @@ Status infer_scan(Inference& in) {
   ir::Dim length;
   for (size_t i = 0; i < scan_inputs; ++i) {
     Argument slice = argument(in, states + i);
+    if (slice.type.is_list()) return in.error("a scan input must be a tensor");
     slice.known = std::nullopt;
     if (slice.type.dims) {
       const int axis = normalized_axis(ins.axes[i], slice.type.rank());
@@ -351,6 +334,7 @@ Status infer_scan(Inference& in) {
   for (size_t i = 0; i < states; ++i) in.set(i, arguments[i].type);
   for (size_t i = states; i < in.output_count(); ++i) {
     ir::Type type = types[i];
+    if (type.is_list()) return in.error("a scan output must be a tensor");
     if (type.dims) {
       const int axis = normalized_axis(outs.axes[i - states], type.rank() + 1);
       if (axis < 0) return in.error("scan output axis " + std::to_string(outs.axes[i - states]) + " is out of range");

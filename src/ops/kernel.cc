@@ -183,6 +183,8 @@ void copy_elements(Place to, Place from, int64_t count) {
   if (count <= 0) return;
   if (type == DType::string) {
     std::copy_n(from.tensor.as<std::string>() + from.offset, count, to.tensor.as<std::string>() + to.offset);
+  } else if (type == DType::list) {
+    std::copy_n(from.tensor.as<Tensor>() + from.offset, count, to.tensor.as<Tensor>() + to.offset);
   } else if (const int bits = bits_of(type); bits >= 8) {
     const auto size = static_cast<size_t>(bits / 8);
     std::memmove(to.tensor.as<uint8_t>() + static_cast<size_t>(to.offset) * size,

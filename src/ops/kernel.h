@@ -94,13 +94,14 @@ Result<std::vector<int64_t>> tuple_offsets(const Call& call, const TensorView& d
 Status require_elementwise_indices(const Inference& in);
 
 /// Calls f.template operator()<T>() for a C++ type that elements of `type` can be moved as: an unsigned integer as
-/// wide, a pair of them, or std::string. False for types packed in less than a byte.
+/// wide, a pair of them, std::string or Tensor. False for types packed in less than a byte.
 struct Pair64 {
   uint64_t low, high;
 };
 template <class F>
 bool visit_storage(DType type, F&& f) {
   if (type == DType::string) return f.template operator()<std::string>(), true;
+  if (type == DType::list) return f.template operator()<Tensor>(), true;
   switch (bits_of(type)) {
     case 8: return f.template operator()<uint8_t>(), true;
     case 16: return f.template operator()<uint16_t>(), true;

@@ -44,7 +44,8 @@ const std::vector<Operator>& manifest() {
 
 bool allowed(TypeSet set, DType type) {
   switch (set) {
-    case TypeSet::any: return true;
+    case TypeSet::any: return type != DType::list;
+    case TypeSet::values: return true;
     case TypeSet::floats: return is_float(type);
     case TypeSet::numeric: return is_float(type) || is_integer(type);
     case TypeSet::integers: return is_integer(type);
@@ -71,32 +72,17 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 
 // What is known both by inference and by what the value's type said before (a model's declared shape).
 Status merge(const ir::Node& node, ir::Value& value, const ir::Type& inferred) {
-  if (inferred.kind != ir::Kind::tensor) {
-    value.type = inferred;
-    return {};
+  std::optional<ir::Type> merged = ir::narrowed_type(inferred, value.type);
+  if (!merged) {
+    const bool shapes = !inferred.is_list() && !value.type.is_list() &&
+                        (inferred.dtype == value.type.dtype || inferred.dtype == DType::undefined);
+    const std::string how = !shapes                                ? "has type"
+                            : inferred.rank() != value.type.rank() ? "its rank is that of"
+                                                                   : "its shape works out as";
+    return {Code::invalid_model, node.describe() + ": output '" + value.name + "' is declared as " +
+                                     value.type.to_string() + " but " + how + " " + inferred.to_string()};
   }
-  const auto clash = [&](const std::string& what) {
-    return Status(Code::invalid_model, node.describe() + ": output '" + value.name + "' is declared as " +
-                                           value.type.to_string() + " but " + what + " " + inferred.to_string());
-  };
-  ir::Type merged = inferred;
-  if (value.type.dtype != DType::undefined && inferred.dtype != DType::undefined && value.type.dtype != inferred.dtype)
-    return clash("has type");
-  if (merged.dtype == DType::undefined) merged.dtype = value.type.dtype;
-  if (value.type.dims) {
-    if (!merged.dims) {
-      merged.dims = value.type.dims;
-    } else {
-      if (merged.dims->size() != value.type.dims->size()) return clash("its rank is that of");
-      for (size_t i = 0; i < merged.dims->size(); ++i) {
-        ir::Dim& d = (*merged.dims)[i];
-        const ir::Dim& declared = (*value.type.dims)[i];
-        if (d.known() && declared.known() && !d.same(declared)) return clash("its shape works out as");
-        if (!d.known() && (declared.known() || d.symbol().empty())) d = declared;
-      }
-    }
-  }
-  value.type = std::move(merged);
+  value.type = *std::move(merged);
   return {};
 }
 
@@ -163,6 +149,12 @@ void Inference::set_input(size_t i, ir::Type type, const Tensor* value) {
   knowns[i] = ir::Dims(numbers.begin(), numbers.end());
 }
 
+ir::Type type_of_value(const ir::Node& node, size_t i, const TensorView& value) {
+  if (value.type != DType::list) return ir::Type::tensor(value.type, ir::to_dims(value.shape));
+  const ir::Value* declared = node.input(i);
+  return declared && declared->type.is_list() ? declared->type : ir::Type::of_unknown(ir::Kind::sequence);
+}
+
 void Inference::set(size_t i, ir::Type type) {
   if (i < outputs.size()) outputs[i] = std::move(type);
 }
@@ -192,10 +184,14 @@ Status check_against_manifest(const Operator& row, const Inference& in) {
   if (row.max_outputs != kMany && static_cast<int>(in.output_count()) > row.max_outputs)
     return in.error("it has " + std::to_string(in.output_count()) + " outputs; " + std::string(row.name) +
                     " makes at most " + std::to_string(row.max_outputs));
-  if (in.input_count() > 0 && in.has(0) && in.type(0).kind == ir::Kind::tensor && in.dtype(0) != DType::undefined &&
-      !allowed(row.types, in.dtype(0)))
-    return in.error(std::string("input 0 has type ") + to_string(in.dtype(0)) + ", which " + std::string(row.name) +
-                    " does not take");
+  if (in.input_count() > 0 && in.has(0) && in.dtype(0) != DType::undefined && !allowed(row.types, in.dtype(0)))
+    return in.error("input 0 has type " +
+                    (in.type(0).is_list() ? in.type(0).to_string() : std::string(to_string(in.dtype(0)))) + ", which " +
+                    std::string(row.name) + " does not take");
+  if (row.types == TypeSet::values) return {};
+  for (size_t i = 1; i < in.input_count(); ++i)
+    if (in.type(i).is_list())
+      return in.error("input " + std::to_string(i) + " is a " + in.type(i).to_string() + ", not a tensor");
   return {};
 }
 
@@ -238,7 +234,7 @@ Status compute(Call& call) {
 Result<std::vector<Tensor>> run_reference(const ir::Node& node, const std::vector<Tensor>& inputs, ThreadPool* pool) {
   Inference in(node);
   for (size_t i = 0; i < in.types.size() && i < inputs.size(); ++i)
-    if (in.present[i]) in.set_input(i, ir::Type::tensor(inputs[i].type(), ir::to_dims(inputs[i].shape())), &inputs[i]);
+    if (in.present[i]) in.set_input(i, type_of_value(node, i, inputs[i]), &inputs[i]);
   VIVACE_TRY(infer(in));
   std::vector<Tensor> made(node.outputs().size());
   Call call(node);

@@ -58,6 +58,9 @@ class Inference {
   std::vector<std::optional<ir::Dims>> output_knowns;
 };
 
+/// The type of input i of the node when its value is there: shapes of tensors, kinds of lists as declared.
+ir::Type type_of_value(const ir::Node& node, size_t i, const TensorView& value);
+
 /// One execution of a node by its reference kernel. Tensors are dense and row-major.
 class Call {
  public:
@@ -90,7 +93,8 @@ using Infer = Status (*)(Inference&);
 using Reference = Status (*)(Call&);
 
 /// Which element types input 0 (or output 0, without inputs) may have; rows whose inputs differ check more themselves.
-enum class TypeSet : uint8_t { any, floats, numeric, integers, boolean, boolean_or_integers };
+/// values: any, and sequences, optionals and maps, which no input of the other rows may be.
+enum class TypeSet : uint8_t { values, any, floats, numeric, integers, boolean, boolean_or_integers };
 
 struct Operator {
   std::string_view name;       // qualified as in ir::Node::op

@@ -159,20 +159,25 @@ struct Reader {
     return {};
   }
 
-  Status read(const format::Type* from, ir::Type& into) {
+  Status read(const format::Type* from, ir::Type& into, int depth = 0) {
     if (!from) return corrupt("a value has no type");
+    if (depth > ir::kMaxTypeDepth) return corrupt("types are nested too deeply");
     if (from->kind() > static_cast<uint8_t>(ir::Kind::map)) return corrupt("a type is of no known kind");
     if (from->dtype() >= kDTypeCount) return corrupt("a type has unknown elements");
     if (from->channel_block() < 0 || from->channel_block() > kMaxChannelBlock)
       return corrupt("a layout has blocks of " + std::to_string(from->channel_block()) + " channels");
     into.kind = static_cast<ir::Kind>(from->kind());
-    into.dtype = static_cast<DType>(from->dtype());
+    (into.is_list() ? into.key : into.dtype) = static_cast<DType>(from->dtype());
     into.channel_block = from->channel_block();
     VIVACE_TRY(read(from->dims(), into.dims, true));
     if (into.channel_block && into.rank() < 2) return corrupt("a value without channels has a layout of channels");
+    if (!into.is_list()) return from->element() ? corrupt("a tensor's type has elements of another type") : Status();
+    into.dtype = DType::list;
+    if (into.dims || into.channel_block) return corrupt("a type that is not a tensor's has dimensions");
+    if (into.kind != ir::Kind::map && into.key != DType::undefined) return corrupt("a type that is no map's has keys");
     if (!from->element()) return {};
     ir::Type element;
-    VIVACE_TRY(read(from->element(), element));
+    VIVACE_TRY(read(from->element(), element, depth + 1));
     into.element = std::make_shared<const ir::Type>(std::move(element));
     return {};
   }

@@ -127,7 +127,8 @@ struct Writer {
   Offset<format::Type> type(const ir::Type& type) {
     const auto element = type.element ? this->type(*type.element) : 0;
     const auto sizes = dims(type.dims);
-    return format::CreateType(to, static_cast<uint8_t>(type.kind), static_cast<uint8_t>(type.dtype), sizes,
+    const DType elements = type.is_list() ? type.key : type.dtype;
+    return format::CreateType(to, static_cast<uint8_t>(type.kind), static_cast<uint8_t>(elements), sizes,
                               type.channel_block, element);
   }
 

@@ -53,6 +53,23 @@ TEST(Tensors, RefuseWhatCannotBeHeld) {
   EXPECT_EQ(byte_size(DType::i4, 3), 2u);
 }
 
+TEST(Tensors, OfObjectsOwnThem) {
+  Tensor list;
+  const Tensor numbers = Tensor::of(std::vector<float>{1, 2});
+  {
+    Tensor words = *Tensor::allocate(DType::string, {1});
+    words.span<std::string>()[0] = "longer than what a string holds in itself";
+    list = Tensor::list({numbers, words, Tensor::list({})});
+  }
+  const Tensor copy = list;
+  EXPECT_EQ(copy.shape(), Shape{3});
+  EXPECT_EQ(copy.span<Tensor>()[0].data(), numbers.data());  // shared
+  EXPECT_EQ(copy.span<Tensor>()[1].span<std::string>()[0], "longer than what a string holds in itself");
+  EXPECT_EQ(copy.span<Tensor>()[2].count(), 0);
+  EXPECT_EQ(copy.bytes(), 3 * sizeof(Tensor));
+  EXPECT_EQ(Tensor::allocate(DType::list, {2})->span<Tensor>()[1].valid(), false);
+}
+
 TEST(ThreadPool, RunsEveryTaskOnce) {
   for (const int threads : {1, 2, 4}) {
     ThreadPool pool(threads);

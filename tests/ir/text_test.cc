@@ -64,6 +64,49 @@ TEST(Text, KeepsEverything) {
   EXPECT_EQ(nodes[3]->output()->name, "z");
 }
 
+TEST(Text, TypesOfListsNest) {
+  const std::string types[] = {"seq(f32[*])",       "optional(seq(i64[n,?]))",
+                               "map(i64, f32[*])",  "seq(map(string, f32[]))",
+                               "map(undefined, ?)", "optional(?)"};
+  for (const std::string& type : types) {
+    const std::unique_ptr<Graph> graph = parsed("graph (%x: " + type + ") { return %x }");
+    ASSERT_EQ(graph->inputs().size(), 1u);
+    EXPECT_EQ(graph->inputs()[0]->type.to_string(), type);
+    EXPECT_EQ(graph->inputs()[0]->type.dtype, DType::list);
+  }
+  EXPECT_FALSE(parse("graph (%x: map(f31, f32[])) { return %x }").ok());
+  EXPECT_FALSE(parse("graph (%x: list[3]) { return %x }").ok());
+  std::string deep = "f32[]";
+  for (int i = 0; i < 40; ++i) deep = "seq(" + deep + ")";
+  EXPECT_FALSE(parse("graph (%x: " + deep + ") { return %x }").ok());
+}
+
+TEST(Types, MergeInsideOfLists) {
+  const auto type = [](const std::string& text) {
+    return parsed("graph (%x: " + text + ") { return %x }")->inputs()[0]->type;
+  };
+  const auto common = [&](const std::string& a, const std::string& b) {
+    const std::optional<Type> merged = common_type(type(a), type(b));
+    return merged ? merged->to_string() : "none";
+  };
+  EXPECT_EQ(common("seq(f32[2,3])", "seq(f32[2,4])"), "seq(f32[2,?])");
+  EXPECT_EQ(common("seq(f32[2,3])", "seq(f32[3])"), "seq(f32[*])");
+  EXPECT_EQ(common("seq(?)", "seq(f32[3])"), "seq(f32[*])");
+  EXPECT_EQ(common("seq(f32[3])", "seq(i64[3])"), "none");
+  EXPECT_EQ(common("seq(f32[3])", "optional(f32[3])"), "none");
+  EXPECT_EQ(common("seq(f32[3])", "f32[3]"), "none");
+  EXPECT_EQ(common("map(i64, f32[3])", "map(string, f32[3])"), "none");
+  const auto narrowed = [&](const std::string& a, const std::string& b) {
+    const std::optional<Type> merged = narrowed_type(type(a), type(b));
+    return merged ? merged->to_string() : "none";
+  };
+  EXPECT_EQ(narrowed("seq(f32[?,3])", "seq(f32[2,?])"), "seq(f32[2,3])");
+  EXPECT_EQ(narrowed("optional(?)", "optional(seq(f32[2]))"), "optional(seq(f32[2]))");
+  EXPECT_EQ(narrowed("seq(f32[3])", "seq(f32[4])"), "none");
+  EXPECT_TRUE(same_type(type("seq(f32[?,n])"), type("seq(f32[?,n])")));
+  EXPECT_FALSE(same_type(type("seq(f32[?,n])"), type("seq(f32[?,m])")));
+}
+
 TEST(Text, WritesElementsSplatOrHash) {
   Graph graph;
   std::vector<float> mixed(64, 1.5f);

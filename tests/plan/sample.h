@@ -47,10 +47,8 @@ inline std::shared_ptr<ir::Graph> sample_graph() {
                                    std::move(attributes), "everything");
   node->output(0)->name = "y";
   node->output(0)->type = ir::Type::tensor(DType::f32, dims);
-  ir::Type sequence;
-  sequence.kind = ir::Kind::sequence;
-  sequence.element = std::make_shared<const ir::Type>(ir::Type::tensor(DType::bf16, {2, ir::Dim()}));
-  node->output(1)->type = sequence;
+  const auto map = ir::Type::map(DType::i64, ir::Type::tensor(DType::bf16, {2, ir::Dim()}));
+  node->output(1)->type = ir::Type::sequence(ir::Type::optional(map));
   ir::Node* last = graph->add_node("Identity", {node->output(0)}, 1, {}, "last");
   last->output()->name = "z";
   last->output()->type = ir::Type::tensor(DType::f32, dims);

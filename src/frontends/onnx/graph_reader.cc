@@ -55,13 +55,15 @@ Result<ir::Type> read_type(Bytes message, int depth) {
     case proto::Type::Kind::optional: type.kind = ir::Kind::optional; break;
   }
   if (type.kind == ir::Kind::tensor || type.kind == ir::Kind::map) {
-    type.dtype = dtype_of_number(proto.element);
-    if (type.dtype == DType::undefined && proto.element != 0)
+    DType& elements = type.is_list() ? type.key : type.dtype;
+    elements = dtype_of_number(proto.element);
+    if (elements == DType::undefined && proto.element != 0)
       return bad("element type " + std::to_string(proto.element) + " is not one of the standard's");
   }
-  if (type.kind != ir::Kind::tensor) {
+  if (type.is_list()) {
+    type.dtype = DType::list;
     VIVACE_ASSIGN(ir::Type inner, read_type(proto.inner, depth + 1));
-    type.element = std::make_shared<ir::Type>(std::move(inner));
+    if (inner.known()) type.element = std::make_shared<const ir::Type>(std::move(inner));
   } else if (proto.dims) {
     VIVACE_ASSIGN(type.dims, read_dims(*proto.dims));
   }
@@ -102,7 +104,7 @@ Status GraphReader::read_inputs(const proto::Graph& proto, Scope& scope) {
     if (info.name.empty()) return bad("an input has no name");
     Result<ir::Type> type = read_type(info.type.value_or(Bytes()));
     if (!type.ok()) return type.status().within(where);
-    if (scope.depth == 0 && type->kind == ir::Kind::tensor && type->dtype == DType::undefined)
+    if (scope.depth == 0 && type->dtype == DType::undefined)
       return bad(where + " has no element type");
     VIVACE_TRY(define(scope, info.name, scope.graph.add_input(scope.prefix + std::string(info.name), *type)));
   }
@@ -169,10 +171,14 @@ Status GraphReader::apply_declared(ir::Value& value, const ir::Type& declared, b
     log(Severity::warning, what + "; the declaration is ignored");
     return {};
   };
-  const bool unknown = type.kind == ir::Kind::tensor && type.dtype == DType::undefined && !type.dims;
-  if (unknown) type = declared;
-  if (type.kind != declared.kind) return clash();
-  if (type.kind != ir::Kind::tensor || declared.dtype == DType::undefined) return {};
+  if (!type.known()) type = declared;
+  if (declared.dtype == DType::undefined) return {};
+  if (type.is_list() || declared.is_list()) {
+    std::optional<ir::Type> both = ir::narrowed_type(type, declared);
+    if (!both) return clash();
+    type = *std::move(both);
+    return {};
+  }
   if (type.dtype == DType::undefined) type.dtype = declared.dtype;
   if (type.dtype != declared.dtype) return clash();
   if (!declared.dims) return {};

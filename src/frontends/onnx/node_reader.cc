@@ -34,10 +34,10 @@ Status check_kind(const proto::Node& node, proto::Attribute& a) {
 void type_subgraph_inputs(const std::string& op, const std::vector<ir::Value*>& own, ir::Graph& body) {
   for (size_t i = 0; i < body.inputs().size(); ++i) {
     ir::Type& type = body.inputs()[i]->type;
-    if (type.kind != ir::Kind::tensor || type.dtype != DType::undefined) continue;
+    if (type.dtype != DType::undefined) continue;
     if (op == "Loop" && i < 2) type = ir::Type::tensor(i == 0 ? DType::i64 : DType::boolean, {});
     else if (i >= own.size() || !own[i]) continue;
-    else if (own[i]->type.kind != ir::Kind::tensor) type = own[i]->type;
+    else if (own[i]->type.is_list()) type = own[i]->type;
     else type.dtype = own[i]->type.dtype;
   }
 }
