@@ -268,8 +268,10 @@ class CudaTuner {
           .push_back(std::move(work.options[i]));
     work.options = std::move(others);
     if (timed.empty()) return {};
+    const double before = timed[0].candidate.seconds;
     if (const Status status = time_on_gpu(work.problem, timed, clock, pool_, effort_.seconds); !status.ok())
       return status.within(work.problem.node->describe());
+    if (before > 0) keep_time(timed, before);
     report_.timed += static_cast<int>(timed.size());
     for (CudaOption& option : timed) {
       if (config_.cache) {

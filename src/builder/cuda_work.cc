@@ -244,4 +244,11 @@ void drop(CudaWork& work, size_t option, const Status& why) {
   work.spare.erase(work.spare.begin());
 }
 
+void keep_time(std::span<CudaOption> timed, double before) {
+  const double now = timed[0].candidate.seconds;
+  if (now <= 0) return;
+  for (CudaOption& option : timed) option.candidate.seconds *= before / now;
+  timed[0].candidate.seconds = before;
+}
+
 }  // namespace vivace::builder

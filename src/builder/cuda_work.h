@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -78,5 +79,9 @@ Result<bool> make_options(std::vector<Wanted> wanted, const BuildConfig& config,
 /// Moves an option that cannot run to those refused, with a warning. Where it was the last, a spare one takes its
 /// place.
 void drop(CudaWork& work, size_t option, const Status& why);
+
+/// Of options timed together, the first had been timed before: it keeps that time, and those of the others become what
+/// they would have been beside it. A build that finds all of them in a cache then ranks them in each round as this one.
+void keep_time(std::span<CudaOption> timed, double before);
 
 }  // namespace vivace::builder

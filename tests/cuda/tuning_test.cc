@@ -117,6 +117,17 @@ TEST(CudaWork, NeighboursDifferLeastFromTheBest) {
 }
 
 // Compilers that refuse some or all kernels, and what is left to run.
+TEST(CudaWork, WhatWasTimedBeforeKeepsItsTime) {
+  std::vector<CudaOption> timed(3);
+  timed[0].candidate.seconds = 2e-6;  // at a slower clock than before
+  timed[1].candidate.seconds = 1e-6;
+  timed[2].candidate.refused = "wrong";
+  keep_time(timed, 1.5e-6);
+  EXPECT_EQ(timed[0].candidate.seconds, 1.5e-6);
+  EXPECT_DOUBLE_EQ(timed[1].candidate.seconds, 0.75e-6);
+  EXPECT_EQ(timed[2].candidate.seconds, 0);
+}
+
 TEST(MakeOptions, DropsWhatDoesNotCompileAndTakesTheNextBest) {
   const Listed listed;
   const Result<CudaWork> work = listed.work(RecordedTimes(TimingCache(), described()), 1);

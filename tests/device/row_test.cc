@@ -78,9 +78,9 @@ Images compile_all(const std::vector<Run>& runs, const RowOptions& options) {
   const std::vector<std::pair<std::string, const cuda::Launch*>> list(wanted.begin(), wanted.end());
   std::vector<Result<std::string>> made(list.size(), std::string());
   ThreadPool pool(options.threads);
-  pool.run(static_cast<int64_t>(list.size()), [&](int64_t task, int thread) {
+  pool.run(static_cast<int64_t>(list.size()), [&](int64_t task, int) {
     const auto i = static_cast<size_t>(task);
-    if (thread == 0) say("compile " + std::to_string(i) + " of " + std::to_string(list.size()));
+    say("compile " + std::to_string(i) + " of " + std::to_string(list.size()));
     const std::string path = options.folder + "/" + list[i].first;
     if (std::error_code none; std::filesystem::exists(path, none)) {
       if (const Result<MappedFile> file = map_file(path); file.ok()) {

@@ -217,7 +217,7 @@ constexpr const char* kMoreCases[] = {
 };
 
 constexpr const char* kGraphsRow = "graphs";  // beside the rows: test_graphs()
-constexpr int kSilence = 30;                  // seconds without a line after which a process is taken to hang
+constexpr int kSilence = 60;                  // seconds without a line after which a process is taken to hang
 constexpr int kMostRestarts = 40;             // of one row
 constexpr size_t kMostLines = 60, kLineWidth = 150;
 constexpr int kNoGpu = 77;

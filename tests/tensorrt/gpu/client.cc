@@ -180,6 +180,7 @@ Ptr<IHostMemory> build(bool fp16, bool refit, bool plugin) {
     config->addOptimizationProfile(profile);
   }
   config->setBuilderOptimizationLevel(0);
+  config->clearFlag(BuilderFlag::kTF32);  // set at first; its rounding would hide mistakes
   if (fp16) config->setFlag(BuilderFlag::kFP16);
   if (refit) config->setFlag(BuilderFlag::kREFIT);
   return Ptr<IHostMemory>(builder->buildSerializedNetwork(*network, *config));
