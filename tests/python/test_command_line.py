@@ -150,7 +150,8 @@ def test_compare(model):
     # A plan of another model.
     other = model.with_name("other.onnx")
     onnx.save(onnx.parser.parse_model(MODEL.replace("Relu", "Exp")), other)
-    vivace("build", other, "--effort", 0)
+    vivace("build", other, "--no-timing")
+    assert "--no-timing" in vivace("build", other, "--no-timing", "--effort", 3, code=1)
     vivace("compare", model, "--plan", other.with_suffix(".plan"), "--effort", 0, "--against", "reference", code=4)
 
 

@@ -34,8 +34,11 @@ void add_build_options(CLI::App& app, BuildOptions& options) {
   app.add_option("--device", options.device,
                  "cpu, cuda or cuda:1; to build for a GPU that is not here sm_80, sm_86, sm_89, sm_90, sm_100, sm_120")->group(group);
   app.add_option("--threads", options.threads, "Threads of one run (0: all processors)")->group(group);
-  app.add_option("--effort", options.effort, "0: estimates only, 3: the default, 5: every candidate is timed")
-      ->check(CLI::Range(0, 5))->group(group);
+  CLI::Option* effort =
+      app.add_option("--effort", options.effort, "0: estimates only, 3: the default, 5: every candidate is timed")
+          ->check(CLI::Range(0, 5))->group(group);
+  app.add_flag_callback("--no-timing", [&] { options.effort = 0; }, "Estimates and recorded times only: --effort 0")
+      ->excludes(effort)->group(group);
   app.add_option("--time-budget", options.time_budget, "Seconds of tuning; what is left is chosen by estimate")->group(group);
   app.add_option("--timing-cache", options.timing_cache, "File of measured times, read and added to")->group(group);
   app.add_option("--workspace-limit", options.workspace_limit, "Bytes one layer may use beside its tensors, as 64M")->group(group);
