@@ -184,6 +184,8 @@ Status GraphReader::read_node(const PendingNode& pending, Scope& scope) {
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i].empty()) continue;
     ir::Value* value = step.results[i];
+    if (!value)
+      return {Code::unsupported, step.describe() + ": output " + std::to_string(i) + " is not supported"};
     if (value->name.empty()) value->name = scope.prefix + std::string(outputs[i]);
     VIVACE_TRY(define(scope, outputs[i], value));
     if (const auto declared = scope.declared.find(outputs[i]); declared != scope.declared.end())

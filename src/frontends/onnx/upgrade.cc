@@ -1,5 +1,6 @@
 #include "frontends/onnx/upgrade.h"
 
+#include "frontends/onnx/contrib.h"
 #include "frontends/onnx/converters.h"
 #include "ops/operator.h"
 
@@ -133,6 +134,7 @@ ir::Value* Step::scalar(DType type, double value) {
 }
 
 std::string_view newest_name(std::string_view op, int64_t version) {
+  if (const Composition* row = find_composition(op)) return row->becomes;
   for (const Change& change : kChanges)
     if (change.op == op && version < change.since && !change.becomes.empty()) return change.becomes;
   return op;
@@ -141,6 +143,7 @@ std::string_view newest_name(std::string_view op, int64_t version) {
 Status convert(Step& step) {
   if (step.version < 6) step.attributes.erase("consumed_inputs");
   const std::string op = step.op;
+  if (const Composition* row = find_composition(op)) compose(step, *row);
   for (const Change& change : kChanges)
     if (change.op == op && step.version < change.since && step.status.ok() && step.results.empty()) change.convert(step);
   if (step.status.ok() && step.results.empty()) step.emit();
