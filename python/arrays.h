@@ -2,7 +2,7 @@
 //
 // Types that NumPy has go as arrays (anything with DLPack or the buffer protocol comes in), memory shared both ways.
 // The others go as tuples that the Python part of the package makes and takes: (type, shape, bytes as an uint8 array),
-// strings as (type, shape, list of bytes).
+// strings as (type, shape, list of bytes). Sequences, optionals and maps go as lists of their elements.
 #pragma once
 
 #include <nanobind/nanobind.h>

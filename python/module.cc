@@ -55,6 +55,8 @@ nb::object shape_tuple(const vivace::Shape& shape) {
   return nb::tuple(list);
 }
 
+constexpr const char* kKinds[] = {"tensor", "sequence", "optional", "map"};
+
 // Names and dictionaries for TensorInfo.
 nb::dict info_dict(const vivace::TensorInfo& info) {
   nb::dict made;
@@ -74,6 +76,9 @@ nb::dict info_dict(const vivace::TensorInfo& info) {
   made["min"] = shape_tuple(info.min);
   made["opt"] = shape_tuple(info.opt);
   made["max"] = shape_tuple(info.max);
+  made["kind"] = kKinds[info.kind];
+  made["key"] = static_cast<int>(info.key);
+  made["element"] = info.element.empty() ? nb::object(nb::none()) : nb::object(info_dict(info.element[0]));
   return made;
 }
 
@@ -170,6 +175,11 @@ void translate(const std::exception_ptr& pointer, void* type) {
 
 vivace::Tensor to_tensor(nb::handle object, nb::list& keep) {
   if (nb::isinstance<nb::tuple>(object)) return tensor_of_tuple(nb::cast<nb::tuple>(object), keep);
+  if (nb::isinstance<nb::list>(object)) {
+    std::vector<vivace::Tensor> elements;
+    for (nb::handle item : nb::cast<nb::list>(object)) elements.push_back(to_tensor(item, keep));
+    return vivace::Tensor::list(elements);
+  }
   AnyArray array;
   if (!nb::try_cast(object, array))
     throw nb::type_error(("an input is no array in this machine's memory, but a " +
@@ -188,6 +198,11 @@ nb::object to_python(vivace::Tensor tensor) {
       texts.append(nb::bytes(text.data(), text.size()));
     }
     return nb::make_tuple(static_cast<int>(dtype), shape_tuple(shape), texts);
+  }
+  if (dtype == VIVACE_LIST) {
+    nb::list elements;
+    for (vivace::Tensor& element : tensor.elements()) elements.append(to_python(std::move(element)));
+    return elements;
   }
   void* const data = tensor.data();
   const size_t bytes = tensor.bytes();

@@ -79,7 +79,8 @@ typedef VIVACE_ENUM(vivace_dtype) {
   VIVACE_I64 = 7, VIVACE_STRING = 8, VIVACE_BOOL = 9, VIVACE_F16 = 10, VIVACE_F64 = 11, VIVACE_U32 = 12,
   VIVACE_U64 = 13, VIVACE_C64 = 14, VIVACE_C128 = 15, VIVACE_BF16 = 16, VIVACE_F8E4M3FN = 17, VIVACE_F8E4M3FNUZ = 18,
   VIVACE_F8E5M2 = 19, VIVACE_F8E5M2FNUZ = 20, VIVACE_U4 = 21, VIVACE_I4 = 22, VIVACE_F4E2M1 = 23, VIVACE_F8E8M0 = 24,
-  VIVACE_U2 = 25, VIVACE_I2 = 26
+  VIVACE_U2 = 25, VIVACE_I2 = 26,
+  VIVACE_LIST = 64 /* not of the standard: the elements are tensors, see vivace_list_create() */
 } vivace_dtype;
 
 /** "f32"; "unknown" for a number that is no type. */
@@ -104,14 +105,24 @@ VIVACE_API int32_t vivace_tensor_rank(const vivace_tensor* tensor);
 VIVACE_API const int64_t* vivace_tensor_shape(const vivace_tensor* tensor);
 /** Number of elements. */
 VIVACE_API int64_t vivace_tensor_count(const vivace_tensor* tensor);
-/** NULL for strings. */
+/** NULL for strings and lists. */
 VIVACE_API void* vivace_tensor_data(const vivace_tensor* tensor);
-/** Bytes of the data; 0 for strings. */
+/** Bytes of the data; 0 for strings and lists. */
 VIVACE_API size_t vivace_tensor_bytes(const vivace_tensor* tensor);
 VIVACE_API vivace_status vivace_tensor_set_string(vivace_tensor* tensor, int64_t index, const char* text, size_t length);
 /** Not terminated by zero; valid until the element is set or the tensor destroyed. */
 VIVACE_API vivace_status vivace_tensor_get_string(const vivace_tensor* tensor, int64_t index, const char** text,
                                                   size_t* length);
+
+/** A value other than a tensor, as a tensor of VIVACE_LIST and rank 1: the elements of a sequence; of an optional, one or
+ * none; the keys and the values of a map. The list shares what its elements own, and copies what was wrapped. */
+VIVACE_API vivace_status vivace_list_create(const vivace_tensor* const* elements, size_t count, vivace_tensor** list);
+/** A new tensor that shares the element's memory, to be read only. */
+VIVACE_API vivace_status vivace_list_element(const vivace_tensor* list, int64_t index, vivace_tensor** element);
+
+typedef VIVACE_ENUM(vivace_kind) {
+  VIVACE_TENSOR = 0, VIVACE_SEQUENCE = 1, VIVACE_OPTIONAL = 2, VIVACE_MAP = 3
+} vivace_kind;
 
 /** What is known of an input or output. All pointers live as long as the engine or network they come from. */
 typedef struct vivace_tensor_info {
@@ -124,6 +135,10 @@ typedef struct vivace_tensor_info {
   const int64_t* min;
   const int64_t* opt;
   const int64_t* max;
+  vivace_kind kind;            /* all but tensors have dtype VIVACE_LIST and rank -1 */
+  vivace_dtype key;            /* of a map */
+  const struct vivace_tensor_info* element; /* of a sequence, optional or map; NULL: unknown */
+  const char* type;            /* "f32[batch,3]", "seq(f32[*])" */
 } vivace_tensor_info;
 
 typedef VIVACE_ENUM(vivace_format) {

@@ -107,6 +107,14 @@ class Tensor {
     std::copy(values.begin(), values.end(), made.data<T>());
     return made;
   }
+  /// A sequence, an optional (one element or none) or a map (keys and values): see vivace_list_create().
+  static Tensor list(const std::vector<Tensor>& elements) {
+    std::vector<const vivace_tensor*> from;
+    for (const Tensor& element : elements) from.push_back(element.get());
+    vivace_tensor* made = nullptr;
+    detail::check(vivace_list_create(from.data(), from.size(), &made));
+    return Tensor(made);
+  }
   /// Takes a handle over.
   explicit Tensor(vivace_tensor* handle) : handle_(handle, vivace_tensor_destroy) {}
 
@@ -129,6 +137,16 @@ class Tensor {
     size_t length = 0;
     detail::check(vivace_tensor_get_string(get(), index, &text, &length));
     return std::string(text, length);
+  }
+  /// Of a list; they share its memory.
+  std::vector<Tensor> elements() const {
+    std::vector<Tensor> made;
+    for (int64_t i = 0; dtype() == VIVACE_LIST && i < count(); ++i) {
+      vivace_tensor* element = nullptr;
+      detail::check(vivace_list_element(get(), i, &element));
+      made.emplace_back(element);
+    }
+    return made;
   }
   vivace_tensor* get() const { return handle_.get(); }
   vivace_tensor* release() { return handle_.release(); }
@@ -161,8 +179,19 @@ struct TensorInfo {
   Shape dims;                        // -1: not fixed
   std::vector<std::string> symbols;  // of dimensions that have a name
   Shape min, opt, max;               // of an engine's inputs; -1 in max: no limit
+  vivace_kind kind = VIVACE_TENSOR;
+  vivace_dtype key = VIVACE_UNDEFINED;  // of a map
+  std::vector<TensorInfo> element;      // one, of a sequence, optional or map; none where it is unknown
+  std::string type;                     // "f32[batch,3]", "seq(f32[*])"
 
-  explicit TensorInfo(const vivace_tensor_info& info) : name(info.name), dtype(info.dtype), has_rank(info.rank >= 0) {
+  explicit TensorInfo(const vivace_tensor_info& info)
+      : name(info.name),
+        dtype(info.dtype),
+        has_rank(info.rank >= 0),
+        kind(info.kind),
+        key(info.key),
+        type(info.type) {
+    if (info.element) element.emplace_back(*info.element);
     for (int32_t i = 0; i < info.rank; ++i) {
       dims.push_back(info.dims[i]);
       symbols.emplace_back(info.symbols[i] ? info.symbols[i] : "");

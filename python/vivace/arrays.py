@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ _NATIVE = frozenset(np.dtype(name) for name in _NUMPY.values() if name != "objec
 def numpy_dtype(number: int) -> np.dtype:
     """The NumPy type of a Vivace type; an unsigned integer of its size where ml_dtypes is missing."""
     name = _core.dtype_name(number)
+    if name in ("list", "undefined"):
+        return np.dtype(object)
     if name in _NUMPY:
         return np.dtype(_NUMPY[name])
     try:
@@ -86,6 +89,38 @@ def to_core(value: Any, wanted: int) -> Any:
     flat = np.ascontiguousarray(value).reshape(-1)
     data = _pack(flat, _BITS[name]) if name in _BITS else flat.view(np.uint8)
     return _core.dtype_from_name(name), value.shape, data
+
+
+ANY: Mapping[str, Any] = {"kind": "sequence", "element": None}  # lists stay lists
+
+
+def value_to_core(value: Any, info: Mapping[str, Any]) -> Any:
+    """An input of any kind: a list for a sequence, None or the element for an optional, a dict for a map."""
+    kind, element = info["kind"], info["element"]
+    if kind == "tensor":
+        return to_core(value, info["dtype"])
+    if kind == "optional":
+        return [] if value is None else [value_to_core(value, element) if element else to_core(value, 1)]
+    if kind == "map":
+        if not isinstance(value, Mapping):
+            raise TypeError(f"input {info['name']!r} is a map; give a dict, not a {type(value).__name__}")
+        values = element["dtype"] if element else 0
+        return [to_core(list(value), info["key"]), to_core(list(value.values()), values)]
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"input {info['name']!r} is a sequence; give a list, not a {type(value).__name__}")
+    return [value_to_core(item, element) if element else to_core(item, 1) for item in value]
+
+
+def value_from_core(value: Any, info: Mapping[str, Any]) -> Any:
+    """An output of any kind, likewise."""
+    kind, element = info["kind"], info["element"]
+    if kind == "tensor" or not isinstance(value, list):
+        return from_core(value)
+    if kind == "map":
+        keys, values = (from_core(part).reshape(-1).tolist() for part in value)
+        return dict(zip(keys, values))
+    items = [value_from_core(item, element or ANY) for item in value]
+    return items if kind == "sequence" else items[0] if items else None
 
 
 def from_core(value: Any) -> np.ndarray:

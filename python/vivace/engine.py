@@ -22,7 +22,7 @@ _FORMS = {"text": 0, "json": 1, "html": 2, "graph": 3, "dot": 4, "summary": 5, "
 
 @dataclasses.dataclass(frozen=True)
 class TensorInfo:
-    """An input or output of an engine."""
+    """An input or output of an engine: an array; a list (kind "sequence"), something or None ("optional"), a dict ("map")."""
 
     name: str
     dtype: np.dtype
@@ -30,6 +30,9 @@ class TensorInfo:
     min: tuple[int, ...] = ()  # of inputs: shapes that run
     opt: tuple[int, ...] = ()  # and run fastest
     max: tuple[int, ...] = ()  # -1: no limit
+    kind: str = "tensor"
+    key: np.dtype | None = None  # of a map
+    element: TensorInfo | None = None  # of a sequence, optional or map; None where it is unknown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +46,13 @@ class Layer:
 
 
 def _infos(core: list[dict[str, Any]]) -> list[TensorInfo]:
-    return [TensorInfo(**{**info, "dtype": arrays.numpy_dtype(info["dtype"])}) for info in core]
+    return [_info(info) for info in core]
+
+
+def _info(core: dict[str, Any]) -> TensorInfo:
+    made = {**core, "dtype": arrays.numpy_dtype(core["dtype"]), "element": core["element"] and _info(core["element"])}
+    made["key"] = arrays.numpy_dtype(core["key"]) if core["kind"] == "map" else None
+    return TensorInfo(**made)
 
 
 class Engine:
@@ -59,6 +68,7 @@ class Engine:
     ) -> None:
         self._plan = plan
         self._core = _core.Engine(plan, threads or 0, strict, memory_limit, device or "")
+        self._kinds = self._core.inputs, self._core.outputs
         self._numbers = [info["dtype"] for info in self._core.inputs]
         self.inputs = _infos(self._core.inputs)
         self.outputs = _infos(self._core.outputs)
@@ -103,7 +113,8 @@ class Engine:
         """Runs one inference.
 
         Inputs are arrays in the engine's order, or by name: of NumPy, or anything with DLPack or the buffer protocol.
-        They are not copied where they are contiguous. `outputs` names those wanted, in place of all.
+        They are not copied where they are contiguous. Sequences are lists of arrays, optionals None or what they hold,
+        maps dicts; so they come back. `outputs` names those wanted, in place of all.
 
         Where an input lies in GPU memory (a torch or cupy tensor, anything with DLPack or __cuda_array_interface__), or
         `stream` is given, the run is queued on that stream, else on the current one of the input's library; the call
@@ -116,13 +127,14 @@ class Engine:
             made = self._queue(values, gpu.stream_of(stream, values))
         else:
             made = self._core.run(self._prepared(values))
+            made = [arrays.value_from_core(x, info) for x, info in zip(made, self._kinds[1])]
         if outputs is not None:
             index = {info.name: i for i, info in enumerate(self.outputs)}
             unknown = [name for name in outputs if name not in index]
             if unknown:
                 raise KeyError(f"there is no output {unknown[0]!r}; there are: {', '.join(index)}")
             made = [made[index[name]] for name in outputs]
-        return [x if isinstance(x, gpu.DeviceArray) else arrays.from_core(x) for x in made]
+        return made
 
     def wait(self, stream: Any = 0) -> None:
         """Waits until all that is queued on a stream of the engine's GPU is done."""
@@ -202,7 +214,7 @@ class Engine:
     def _prepared(self, values: list[Any]) -> list[Any]:
         if len(values) != len(self._numbers):
             return values  # the engine says how many it takes
-        return [arrays.to_core(x, number) for x, number in zip(values, self._numbers)]
+        return [arrays.value_to_core(x, info) for x, info in zip(values, self._kinds[0])]
 
 
 def load(

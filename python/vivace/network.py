@@ -82,6 +82,7 @@ class Network:
         """The network as text (layers and shapes), json, graph (what from_text reads), dot or svg."""
         return self._core.describe({"text": 0, "json": 1, "graph": 3, "dot": 4, "svg": 6}[form])
 
-    def run_reference(self, inputs: Sequence[Any]) -> list[np.ndarray]:
+    def run_reference(self, inputs: Sequence[Any]) -> list[Any]:
         """Runs the plain reference kernels: slow, and what everything else is compared with."""
-        return [arrays.from_core(x) for x in self._core.run_reference([arrays.to_core(x, 1) for x in inputs])]
+        made = self._core.run_reference([arrays.to_core(x, 1) for x in inputs])
+        return [arrays.value_from_core(x, arrays.ANY) for x in made]

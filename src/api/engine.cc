@@ -30,13 +30,19 @@ Status run_on(const runtime::Engine& engine, Runner& runner, const vivace_tensor
   for (size_t i = 0; i < output_count; ++i) {
     if (!outputs[i]) {
       made[i] = std::make_unique<vivace_tensor>(vivace_tensor{std::move(to[i])});
+    } else if (to[i].type() == DType::list) {
+      continue;
     } else if (to[i].shape() != outputs[i]->tensor.shape()) {
       return {Code::shape_mismatch, "output '" + specs[i].name + "' has shape " + to_string(to[i].shape()) +
                                         ", the tensor given for it " + to_string(outputs[i]->tensor.shape())};
     }
   }
-  for (size_t i = 0; i < output_count; ++i)
-    if (made[i]) outputs[i] = made[i].release();
+  for (size_t i = 0; i < output_count; ++i) {
+    if (made[i])
+      outputs[i] = made[i].release();
+    else if (to[i].type() == DType::list)
+      outputs[i]->tensor = std::move(to[i]);
+  }
   return {};
 }
 
@@ -44,10 +50,10 @@ std::unique_ptr<vivace_engine> handle_of(std::shared_ptr<runtime::Engine> engine
   auto handle = std::make_unique<vivace_engine>();
   for (size_t i = 0; i < engine->inputs().size(); ++i) {
     const runtime::TensorSpec& spec = engine->inputs()[i];
-    handle->inputs.push_back(std::make_unique<api::Info>(spec.name, spec.type, spec.dims, &engine->ranges()[i]));
+    handle->inputs.push_back(std::make_unique<api::Info>(spec.name, spec.value, &engine->ranges()[i]));
   }
   for (const runtime::TensorSpec& spec : engine->outputs())
-    handle->outputs.push_back(std::make_unique<api::Info>(spec.name, spec.type, spec.dims));
+    handle->outputs.push_back(std::make_unique<api::Info>(spec.name, spec.value));
   handle->engine = std::move(engine);
   return handle;
 }

@@ -48,11 +48,12 @@ void start_log();
 /// A vivace_tensor_info with the memory it points to.
 class Info {
  public:
-  Info(const std::string& name, DType type, const std::optional<ir::Dims>& dims, const plan::ShapeRange* range = nullptr);
+  Info(const std::string& name, const ir::Type& type, const plan::ShapeRange* range = nullptr);
   const vivace_tensor_info* get() const { return &info_; }
 
  private:
-  std::string name_;
+  std::string name_, type_;
+  std::unique_ptr<Info> element_;
   Shape dims_, min_, opt_, max_;
   std::vector<std::string> texts_;
   std::vector<const char*> symbols_;
@@ -66,7 +67,7 @@ Result<std::vector<TensorView>> views_of(const vivace_tensor* const* tensors, si
 Result<std::vector<Shape>> shapes_of(const runtime::Engine& engine, const vivace_tensor* const* inputs, size_t count);
 /// A caller's shape; invalid_argument where it, or the type, is none.
 Result<Shape> shape_of(vivace_dtype dtype, int32_t rank, const int64_t* shape);
-/// A copy in memory of its own.
+/// A copy in memory of its own; elements of lists are shared.
 Result<Tensor> copy_of(const Tensor& tensor);
 
 // inspect.cc

@@ -34,12 +34,10 @@ Json json_of(const std::optional<ir::Dims>& dims) {
   return list;
 }
 
-Json json_of(const std::string& name, DType type, const std::optional<ir::Dims>& dims) {
-  return {{"name", name}, {"dtype", to_string(type)}, {"shape", json_of(dims)}};
-}
-
-std::string type_text(DType type, const std::optional<ir::Dims>& dims) {
-  return ir::Type{ir::Kind::tensor, type, dims, 0, nullptr}.to_string();
+Json json_of(const std::string& name, const ir::Type& type) {
+  Json json = {{"name", name}, {"dtype", to_string(type.dtype)}, {"shape", json_of(type.dims)}};
+  if (type.is_list()) json["type"] = type.to_string();
+  return json;
 }
 
 Json names_of(const std::vector<ir::Value*>& values) {
@@ -67,10 +65,10 @@ size_t weight_bytes(const ir::Graph& graph) {
 Json describe_json(const ir::Graph& graph) {
   Json json = {{"name", graph.name}, {"inputs", Json::array()}, {"outputs", Json::array()},
                {"weight_bytes", weight_bytes(graph)}, {"nodes", Json::array()}};
-  for (const ir::Value* v : graph.inputs()) json["inputs"].push_back(json_of(v->name, v->type.dtype, v->type.dims));
+  for (const ir::Value* v : graph.inputs()) json["inputs"].push_back(json_of(v->name, v->type));
   for (size_t i = 0; i < graph.outputs().size(); ++i) {
     const ir::Value* v = graph.outputs()[i];
-    json["outputs"].push_back(json_of(graph.output_name(i), v->type.dtype, v->type.dims));
+    json["outputs"].push_back(json_of(graph.output_name(i), v->type));
   }
   for (const auto& node : graph.nodes())
     json["nodes"].push_back({{"name", node->name}, {"op", node->op}, {"inputs", names_of(node->inputs())},
@@ -139,14 +137,14 @@ Json describe_json(const runtime::Engine& engine, const backends::MemoryUse& mem
                {"layers", Json::array()}};
   for (size_t i = 0; i < engine.inputs().size(); ++i) {
     const runtime::TensorSpec& spec = engine.inputs()[i];
-    Json input = json_of(spec.name, spec.type, spec.dims);
+    Json input = json_of(spec.name, spec.value);
     input["min"] = engine.ranges()[i].min;
     input["opt"] = engine.ranges()[i].opt;
     input["max"] = engine.ranges()[i].max;
     json["inputs"].push_back(std::move(input));
   }
   for (const runtime::TensorSpec& spec : engine.outputs())
-    json["outputs"].push_back(json_of(spec.name, spec.type, spec.dims));
+    json["outputs"].push_back(json_of(spec.name, spec.value));
   const plan::Program& program = engine.executor().program();
   const Result<cpu::ConcreteGraph> at = cpu::concretize(*program.graph, shapes);
   size_t i = 0;
@@ -178,10 +176,10 @@ std::string describe_text(const runtime::Engine& engine, const backends::MemoryU
   if (!engine.notice().empty()) text += fmt::format("notice   {}\n", engine.notice());
   for (size_t i = 0; i < engine.inputs().size(); ++i) {
     const runtime::TensorSpec& spec = engine.inputs()[i];
-    text += fmt::format("input    {}: {}{}\n", spec.name, type_text(spec.type, spec.dims), range_text(engine.ranges()[i]));
+    text += fmt::format("input    {}: {}{}\n", spec.name, spec.value.to_string(), range_text(engine.ranges()[i]));
   }
   for (const runtime::TensorSpec& spec : engine.outputs())
-    text += fmt::format("output   {}: {}\n", spec.name, type_text(spec.type, spec.dims));
+    text += fmt::format("output   {}: {}\n", spec.name, spec.value.to_string());
   text += fmt::format("weights  {:.1f} MiB in the graph; a run reads {:.1f} MiB, of which {:.1f} are packed as its tactics want\n",
                       mebibytes(memory.weights.model_bytes), mebibytes(memory.constant_bytes),
                       mebibytes(memory.weights.packed_bytes));

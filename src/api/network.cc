@@ -33,7 +33,7 @@ Status adopt(Result<std::unique_ptr<ir::Graph>> graph, vivace_network** network)
 
 const vivace_tensor_info* look(api::Infos& infos, size_t index, const ir::Value& value, const std::string& name) {
   if (infos.size() <= index) infos.resize(index + 1);
-  infos[index] = std::make_unique<api::Info>(name, value.type.dtype, value.type.dims);
+  infos[index] = std::make_unique<api::Info>(name, value.type);
   return infos[index]->get();
 }
 

@@ -1,18 +1,25 @@
 // Tensors of the C interface.
 #include <algorithm>
-#include <cstring>
 
 #include "api/handles.h"
+#include "ops/kernel.h"
 
 namespace vivace::api {
 
-Info::Info(const std::string& name, DType type, const std::optional<ir::Dims>& dims, const plan::ShapeRange* range)
-    : name_(name) {
+Info::Info(const std::string& name, const ir::Type& type, const plan::ShapeRange* range)
+    : name_(name), type_(type.to_string()) {
   info_.name = name_.c_str();
-  info_.dtype = static_cast<vivace_dtype>(type);
-  info_.rank = dims ? static_cast<int32_t>(dims->size()) : -1;
-  if (dims) {
-    for (const ir::Dim& d : *dims) {
+  info_.dtype = static_cast<vivace_dtype>(type.dtype);
+  info_.kind = static_cast<vivace_kind>(type.kind);
+  info_.key = static_cast<vivace_dtype>(type.key);
+  info_.type = type_.c_str();
+  info_.rank = type.rank();
+  if (type.element) {
+    element_ = std::make_unique<Info>(name, *type.element);
+    info_.element = element_->get();
+  }
+  if (type.dims) {
+    for (const ir::Dim& d : *type.dims) {
       dims_.push_back(d.known() ? d.value() : -1);
       texts_.push_back(d.symbol());
     }
@@ -39,10 +46,7 @@ Result<std::vector<TensorView>> views_of(const vivace_tensor* const* tensors, si
 
 Result<Tensor> copy_of(const Tensor& tensor) {
   VIVACE_ASSIGN(Tensor copy, Tensor::allocate(tensor.type(), tensor.shape()));
-  if (tensor.type() == DType::string)
-    std::copy_n(tensor.as<std::string>(), tensor.count(), copy.as<std::string>());
-  else if (tensor.bytes())
-    std::memcpy(copy.data(), tensor.data(), tensor.bytes());
+  ops::copy_elements({copy, 0}, {tensor, 0}, tensor.count());
   return copy;
 }
 
@@ -55,7 +59,7 @@ Result<std::vector<Shape>> shapes_of(const runtime::Engine& engine, const vivace
   if (count != engine.inputs().size())
     return Status(Code::invalid_argument, "the engine has " + std::to_string(engine.inputs().size()) + " inputs, not " + std::to_string(count));
   VIVACE_ASSIGN(const std::vector<TensorView> views, views_of(inputs, count));
-  for (const TensorView& view : views) shapes.push_back(view.shape);
+  for (const TensorView& view : views) shapes.push_back(view.type == DType::list ? Shape() : view.shape);
   return shapes;
 }
 
@@ -132,10 +136,10 @@ const int64_t* vivace_tensor_shape(const vivace_tensor* tensor) {
 }
 int64_t vivace_tensor_count(const vivace_tensor* tensor) { return tensor ? tensor->tensor.count() : 0; }
 void* vivace_tensor_data(const vivace_tensor* tensor) {
-  return tensor && tensor->tensor.type() != DType::string ? tensor->tensor.data() : nullptr;
+  return tensor && !are_objects(tensor->tensor.type()) ? tensor->tensor.data() : nullptr;
 }
 size_t vivace_tensor_bytes(const vivace_tensor* tensor) {
-  return tensor && tensor->tensor.type() != DType::string ? tensor->tensor.bytes() : 0;
+  return tensor && !are_objects(tensor->tensor.type()) ? tensor->tensor.bytes() : 0;
 }
 
 vivace_status vivace_tensor_set_string(vivace_tensor* tensor, int64_t index, const char* text, size_t length) {
@@ -156,6 +160,38 @@ vivace_status vivace_tensor_get_string(const vivace_tensor* tensor, int64_t inde
     VIVACE_ASSIGN(const std::string* const at, api::element(*tensor, index));
     *text = at->data();
     *length = at->size();
+    return {};
+  });
+}
+
+vivace_status vivace_list_create(const vivace_tensor* const* elements, size_t count, vivace_tensor** list) {
+  return api::guard([&]() -> Status {
+    VIVACE_NEED(list);
+    if (count) VIVACE_NEED(elements);
+    std::vector<Tensor> made;
+    for (size_t i = 0; i < count; ++i) {
+      if (!elements[i]) return {Code::invalid_argument, "element " + std::to_string(i) + " of the list is NULL"};
+      Tensor element = elements[i]->tensor;
+      if (!element.owner()) {  // it may come back in an output, which the caller keeps for longer
+        VIVACE_ASSIGN(element, api::copy_of(element));
+      }
+      made.push_back(std::move(element));
+    }
+    *list = new vivace_tensor{Tensor::list(std::move(made))};
+    return {};
+  });
+}
+
+vivace_status vivace_list_element(const vivace_tensor* list, int64_t index, vivace_tensor** element) {
+  return api::guard([&]() -> Status {
+    VIVACE_NEED(list);
+    VIVACE_NEED(element);
+    const Tensor& from = list->tensor;
+    if (from.type() != DType::list) return {Code::invalid_argument, "the tensor is no list"};
+    if (index < 0 || index >= from.count())
+      return {Code::invalid_argument,
+              "the list has " + std::to_string(from.count()) + " elements, and none at " + std::to_string(index)};
+    *element = new vivace_tensor{from.as<Tensor>()[index]};
     return {};
   });
 }

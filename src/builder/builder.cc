@@ -35,10 +35,13 @@ Result<std::vector<plan::ShapeRange>> ranges_of(const ir::Graph& graph, const Bu
   std::vector<plan::ShapeRange> ranges;
   std::map<std::string, int64_t> guesses;
   for (const ir::Value* input : graph.inputs()) {
-    if (input->type.kind != ir::Kind::tensor)
-      return Status(Code::unsupported, "input '" + input->name + "' is a " + input->type.to_string() +
-                                           "; inputs other than tensors cannot be run yet");
     const auto given = config.shapes.find(input->name);
+    if (input->type.is_list()) {  // no shape
+      if (given != config.shapes.end())
+        return bad("input '" + input->name + "' is a " + input->type.to_string() + ", which has no shape to give");
+      ranges.emplace_back();
+      continue;
+    }
     if (!input->type.dims && given == config.shapes.end())
       return bad("input '" + input->name + "' has no shape in the model; give one (--shape " + input->name + ":1x...)");
     plan::ShapeRange range;
@@ -87,6 +90,7 @@ Result<std::vector<plan::ShapeRange>> ranges_of(const ir::Graph& graph, const Bu
 void narrow_inputs(ir::Graph& graph, const std::vector<plan::ShapeRange>& ranges) {
   for (size_t k = 0; k < ranges.size(); ++k) {
     ir::Type& type = graph.inputs()[k]->type;
+    if (type.is_list()) continue;
     if (!type.dims) type.dims = ir::Dims(ranges[k].opt.size());
     for (size_t i = 0; i < type.dims->size(); ++i)
       if (ranges[k].min[i] == ranges[k].max[i]) (*type.dims)[i] = ranges[k].opt[i];

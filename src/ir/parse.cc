@@ -40,6 +40,57 @@ class Parser {
     return std::move(graph_);
   }
 
+  Result<Type> type(int depth = 0) {
+    if (depth > kMaxTypeDepth) return in_.error("types are nested too deeply");
+    const std::string word = in_.word();
+    Type made;
+    if (word == "seq" || word == "optional" || word == "map") {
+      VIVACE_TRY(in_.expect("("));
+      made.kind = word == "seq" ? Kind::sequence : word == "map" ? Kind::map : Kind::optional;
+      made.dtype = DType::list;
+      if (word == "map") {
+        const std::string key = in_.word();
+        made.key = dtype_from_string(key);
+        if (made.key == DType::undefined && key != to_string(DType::undefined))
+          return in_.error("'" + key + "' is not a type of keys");
+        VIVACE_TRY(in_.expect(","));
+      }
+      if (!in_.accept("?")) {
+        VIVACE_ASSIGN(Type inner, type(depth + 1));
+        made.element = std::make_shared<const Type>(std::move(inner));
+      }
+      VIVACE_TRY(in_.expect(")"));
+      return made;
+    }
+    made.dtype = dtype_from_string(word);
+    if (made.dtype == DType::undefined && word != to_string(DType::undefined))
+      return in_.error("'" + word + "' is not a type");
+    VIVACE_TRY(in_.expect("["));
+    if (in_.accept("*")) {
+      VIVACE_TRY(in_.expect("]"));
+      return made;
+    }
+    made.dims.emplace();
+    while (!in_.accept("]")) {
+      in_.peek();  // skips space
+      const std::string text = in_.until(",]");
+      int64_t value = 0;
+      const auto digits =
+          text.find_first_not_of("0123456789") == std::string::npos && !text.empty() && text.size() < 19;
+      if (digits) value = std::stoll(text);
+      if (text.empty()) return in_.error("a dimension is expected here");
+      made.dims->push_back(digits ? Dim(value) : text == "?" ? Dim() : Dim::symbol(text));
+      if (in_.peek() != ']') VIVACE_TRY(in_.expect(","));
+    }
+    if (in_.peek() == '/') {  // "/16" reads as a word
+      const std::string block = in_.word().substr(1);
+      if (block.empty() || block.size() > 4 || block.find_first_not_of("0123456789") != std::string::npos)
+        return in_.error("the block of a layout is a number");
+      made.channel_block = std::stoi(block);
+    }
+    return made;
+  }
+
  private:
   struct Name {
     std::string key, name;  // as written, with ~number; the name alone
@@ -134,57 +185,6 @@ class Parser {
     if (in_.accept("~")) name.key += "~" + in_.word();
     if (name.key.empty()) return in_.error("the name of a value is expected here");
     return name;
-  }
-
-  Result<Type> type(int depth = 0) {
-    if (depth > kMaxTypeDepth) return in_.error("types are nested too deeply");
-    const std::string word = in_.word();
-    Type made;
-    if (word == "seq" || word == "optional" || word == "map") {
-      VIVACE_TRY(in_.expect("("));
-      made.kind = word == "seq" ? Kind::sequence : word == "map" ? Kind::map : Kind::optional;
-      made.dtype = DType::list;
-      if (word == "map") {
-        const std::string key = in_.word();
-        made.key = dtype_from_string(key);
-        if (made.key == DType::undefined && key != to_string(DType::undefined))
-          return in_.error("'" + key + "' is not a type of keys");
-        VIVACE_TRY(in_.expect(","));
-      }
-      if (!in_.accept("?")) {
-        VIVACE_ASSIGN(Type inner, type(depth + 1));
-        made.element = std::make_shared<const Type>(std::move(inner));
-      }
-      VIVACE_TRY(in_.expect(")"));
-      return made;
-    }
-    made.dtype = dtype_from_string(word);
-    if (made.dtype == DType::undefined && word != to_string(DType::undefined))
-      return in_.error("'" + word + "' is not a type");
-    VIVACE_TRY(in_.expect("["));
-    if (in_.accept("*")) {
-      VIVACE_TRY(in_.expect("]"));
-      return made;
-    }
-    made.dims.emplace();
-    while (!in_.accept("]")) {
-      in_.peek();  // skips space
-      const std::string text = in_.until(",]");
-      int64_t value = 0;
-      const auto digits =
-          text.find_first_not_of("0123456789") == std::string::npos && !text.empty() && text.size() < 19;
-      if (digits) value = std::stoll(text);
-      if (text.empty()) return in_.error("a dimension is expected here");
-      made.dims->push_back(digits ? Dim(value) : text == "?" ? Dim() : Dim::symbol(text));
-      if (in_.peek() != ']') VIVACE_TRY(in_.expect(","));
-    }
-    if (in_.peek() == '/') {  // "/16" reads as a word
-      const std::string block = in_.word().substr(1);
-      if (block.empty() || block.size() > 4 || block.find_first_not_of("0123456789") != std::string::npos)
-        return in_.error("the block of a layout is a number");
-      made.channel_block = std::stoi(block);
-    }
-    return made;
   }
 
   Status set_element(const TensorView& t, int64_t i) {
@@ -311,6 +311,13 @@ Result<std::unique_ptr<Graph>> parse(std::string_view text) {
   VIVACE_ASSIGN(std::unique_ptr<Graph> graph, Parser(lexer, 0).graph());
   if (!lexer.at_end()) return lexer.error("there is text after the end of the graph");
   return graph;
+}
+
+Result<Type> parse_type(std::string_view text) {
+  Lexer lexer(text);
+  VIVACE_ASSIGN(Type type, Parser(lexer, 0).type());
+  if (!lexer.at_end()) return lexer.error("there is text after the end of the type");
+  return type;
 }
 
 }  // namespace vivace::ir

@@ -35,6 +35,9 @@ std::string print(const Node& node);
 /// invalid_argument with line and column where the text is not a graph.
 Result<std::unique_ptr<Graph>> parse(std::string_view text);
 
+/// "seq(f32[*])" as Type::to_string() writes it.
+Result<Type> parse_type(std::string_view text);
+
 /// Reproducible elements: floats even in [-1, 1), integers in [-8, 8) (unsigned: [0, 8)), bools; strings "s0".."s7".
 /// Invalid where the shape cannot be held.
 Tensor random_tensor(DType type, const Shape& shape, uint64_t seed);

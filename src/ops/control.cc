@@ -10,9 +10,6 @@ namespace vivace::ops {
 
 namespace {
 
-// A view as a tensor that owns nothing; the caller of the operator keeps the memory.
-Tensor borrowed(const TensorView& view) { return Tensor::wrap(view.type, view.shape, view.data, nullptr); }
-
 // What is certain of a value that may be either.
 Result<ir::Type> either(const Inference& in, const ir::Type& a, const ir::Type& b) {
   std::optional<ir::Type> merged = ir::common_type(a, b);
@@ -21,12 +18,8 @@ Result<ir::Type> either(const Inference& in, const ir::Type& a, const ir::Type& 
   return *std::move(merged);
 }
 
-struct Argument {
-  ir::Type type;
-  std::optional<ir::Dims> known;
-};
+}  // namespace
 
-// The number of captures, checked against the node's inputs after the first `own`.
 Result<size_t> captures_of(const Inference& in, size_t own) {
   const int64_t captures = in.attributes.integer("captures");
   if (captures < 0 || static_cast<size_t>(captures) + own > in.node.inputs().size())
@@ -45,7 +38,7 @@ void add_captures(const Inference& in, size_t captures, std::vector<Argument>& a
   for (size_t i = inputs - captures; i < inputs; ++i) arguments.push_back(argument(in, i));
 }
 
-Result<const ir::Graph*> subgraph(const Inference& in, const char* name, size_t inputs) {
+Result<const ir::Graph*> subgraph_of(const Inference& in, const char* name, size_t inputs) {
   const ir::Graph* body = in.node.subgraph(name);
   if (!body) return in.error(std::string("it has no subgraph '") + name + "'");
   if (body->inputs().size() != inputs)
@@ -54,8 +47,6 @@ Result<const ir::Graph*> subgraph(const Inference& in, const char* name, size_t 
   return body;
 }
 
-// Types of the subgraph's outputs for these arguments. The subgraph itself stays as it is: the next call may come with
-// other shapes.
 Result<std::vector<ir::Type>> infer_subgraph(const Inference& in, const ir::Graph& graph,
                                              const std::vector<Argument>& arguments) {
   const std::unique_ptr<ir::Graph> copy = graph.clone();
@@ -79,15 +70,6 @@ Result<std::vector<ir::Type>> infer_subgraph(const Inference& in, const ir::Grap
   return types;
 }
 
-Status put_output(Call& call, size_t i, const Tensor& value) {
-  if (i >= call.outputs.size()) return {};
-  VIVACE_TRY(ensure_output(call, i, value.type(), value.shape()));
-  copy_elements({call.output(i), 0}, {value, 0}, value.count());
-  return {};
-}
-
-}  // namespace
-
 Status infer_if(Inference& in) {
   VIVACE_TRY(require_type(in, 0, {DType::boolean}));
   VIVACE_ASSIGN(const size_t captures, captures_of(in, 1));
@@ -98,7 +80,7 @@ Status infer_if(Inference& in) {
   std::vector<ir::Type> merged;
   for (const bool branch : {true, false}) {
     const char* name = branch ? "then_branch" : "else_branch";
-    VIVACE_ASSIGN(const ir::Graph* graph, subgraph(in, name, captures));
+    VIVACE_ASSIGN(const ir::Graph* graph, subgraph_of(in, name, captures));
     if (graph->outputs().size() != in.output_count())
       return in.error(std::string(name) + " has " + std::to_string(graph->outputs().size()) + " outputs, the node " +
                       std::to_string(in.output_count()));
@@ -121,11 +103,16 @@ Status reference_if(Call& call) {
   for (size_t i = 1; i < call.inputs.size(); ++i) arguments.push_back(borrowed(call.input(i)));
   VIVACE_ASSIGN(const std::vector<Tensor> results,
                 call.run_subgraph(*call.input(0).as<bool>() ? "then_branch" : "else_branch", arguments));
-  for (size_t i = 0; i < results.size(); ++i) VIVACE_TRY(put_output(call, i, results[i]));
+  for (size_t i = 0; i < results.size(); ++i) VIVACE_TRY(give_output(call, i, results[i]));
   return {};
 }
 
 namespace {
+
+// A body may take an optional and give what is in one: what it gives becomes an optional again for the next iteration.
+bool becomes_optional(const ir::Type& given, const ir::Type& carried) {
+  return carried.kind == ir::Kind::optional && given.known() && given.kind != ir::Kind::optional;
+}
 
 // Values that a body hands on to its next iteration have one type for all: widens `arguments` [first, first + count)
 // until the body's outputs [out, out + count) agree. Returns the types of all outputs of the body.
@@ -146,7 +133,9 @@ Result<std::vector<ir::Type>> infer_iterated(const Inference& in, const ir::Grap
     bool stable = true;
     for (size_t i = 0; i < count; ++i) {
       ir::Type& carried = arguments[first + i].type;
-      VIVACE_ASSIGN(const ir::Type merged, either(in, carried, types[out + i]));
+      const ir::Type& given = types[out + i];
+      VIVACE_ASSIGN(const ir::Type merged,
+                    either(in, carried, becomes_optional(given, carried) ? ir::Type::optional(given) : given));
       stable = stable && ir::same_type(merged, carried);
       carried = merged;
     }
@@ -174,7 +163,7 @@ Status infer_loop(Inference& in) {
     if (in.constant(i) && in.constant(i)->count() != 1)
       return in.error("trip count and condition must be one element each");
   const size_t carried = in.node.inputs().size() - 2 - captures;
-  VIVACE_ASSIGN(const ir::Graph* body, subgraph(in, "body", in.node.inputs().size()));
+  VIVACE_ASSIGN(const ir::Graph* body, subgraph_of(in, "body", in.node.inputs().size()));
   if (body->outputs().size() < 1 + carried || in.output_count() > body->outputs().size() - 1)
     return in.error("its body has " + std::to_string(body->outputs().size()) + " outputs, which do not fit " +
                     std::to_string(carried) + " carried values and " + std::to_string(in.output_count()) + " outputs");
@@ -182,7 +171,11 @@ Status infer_loop(Inference& in) {
   for (size_t i = 0; i < carried; ++i) arguments.push_back(argument(in, 2 + i));
   add_captures(in, captures, arguments);
   VIVACE_ASSIGN(const std::vector<ir::Type> types, infer_iterated(in, *body, arguments, 2, carried, 1));
-  for (size_t i = 0; i < carried; ++i) in.set(i, arguments[2 + i].type);
+  for (size_t i = 0; i < carried; ++i) {
+    const ir::Type &given = types[1 + i], &held = arguments[2 + i].type;
+    const bool inside = becomes_optional(given, held);
+    in.set(i, !inside ? held : held.element ? *held.element : given);
+  }
 
   ir::Dim trips;
   const std::optional<std::vector<int64_t>> limit = in.has(0) ? in.numbers(0) : std::nullopt;
@@ -260,6 +253,11 @@ Status reference_loop(Call& call) {
   std::vector<Tensor> arguments(2);
   for (size_t i = 2; i < call.inputs.size(); ++i) arguments.push_back(borrowed(call.input(i)));
   const ir::Graph& body = *call.node.subgraph("body");
+  const auto unpacks = [&](size_t i) {
+    const ir::Value* start = call.node.input(2 + i);
+    const ir::Value* end = i < call.node.outputs().size() ? call.node.outputs()[i] : body.outputs()[1 + i];
+    return start && becomes_optional(end->type, start->type);
+  };
   std::vector<std::vector<Tensor>> scans(body.outputs().size() - 1 - carried);
   for (int64_t iteration = 0; iteration < limit && condition; ++iteration) {
     arguments[0] = Tensor::scalar(iteration);
@@ -268,10 +266,17 @@ Status reference_loop(Call& call) {
     if (results.size() != 1 + carried + scans.size() || results[0].type() != DType::boolean || results[0].count() != 1)
       return call.error("its body must return one bool first");
     condition = *results[0].as<bool>();
-    for (size_t i = 0; i < carried; ++i) arguments[2 + i] = std::move(results[1 + i]);
+    for (size_t i = 0; i < carried; ++i) {
+      arguments[2 + i] = std::move(results[1 + i]);
+      if (unpacks(i)) arguments[2 + i] = Tensor::list({std::move(arguments[2 + i])});
+    }
     for (size_t i = 0; i < scans.size(); ++i) scans[i].push_back(std::move(results[1 + carried + i]));
   }
-  for (size_t i = 0; i < carried && i < call.outputs.size(); ++i) VIVACE_TRY(put_output(call, i, arguments[2 + i]));
+  for (size_t i = 0; i < carried && i < call.outputs.size(); ++i) {
+    const Tensor& last = arguments[2 + i];
+    if (unpacks(i) && last.count() == 0) return call.error("it gives what is in an optional, which is empty");
+    VIVACE_TRY(give_output(call, i, unpacks(i) ? *last.as<Tensor>() : last));
+  }
   for (size_t i = 0; i < scans.size(); ++i)
     VIVACE_TRY(stack(call, carried + i, scans[i], 0, false, body.outputs()[1 + carried + i]->type));
   return {};
@@ -305,7 +310,7 @@ Status infer_scan(Inference& in) {
                     " inputs");
   const auto scan_inputs = static_cast<size_t>(count);
   const size_t states = own - scan_inputs;
-  VIVACE_ASSIGN(const ir::Graph* body, subgraph(in, "body", in.node.inputs().size()));
+  VIVACE_ASSIGN(const ir::Graph* body, subgraph_of(in, "body", in.node.inputs().size()));
   if (body->outputs().size() < states || in.output_count() > body->outputs().size())
     return in.error("its body has " + std::to_string(body->outputs().size()) + " outputs, which do not fit " +
                     std::to_string(states) + " states and " + std::to_string(in.output_count()) + " outputs");
@@ -378,7 +383,7 @@ Status reference_scan(Call& call) {
     for (size_t i = 0; i < states; ++i) arguments[i] = std::move(results[i]);
     for (size_t i = 0; i < slices.size(); ++i) slices[i].push_back(std::move(results[states + i]));
   }
-  for (size_t i = 0; i < states && i < call.outputs.size(); ++i) VIVACE_TRY(put_output(call, i, arguments[i]));
+  for (size_t i = 0; i < states && i < call.outputs.size(); ++i) VIVACE_TRY(give_output(call, i, arguments[i]));
   for (size_t i = 0; i < slices.size(); ++i)
     VIVACE_TRY(
         stack(call, states + i, slices[i], outs.axes[i], outs.directions[i] != 0, body.outputs()[states + i]->type));
@@ -389,16 +394,20 @@ std::vector<ir::Type> subgraph_input_types(const ir::Node& node, const std::vect
                                            const std::vector<ir::Type>& outputs) {
   if (node.op == "If") return {inputs.begin() + 1, inputs.end()};
   std::vector<ir::Type> types = inputs;
+  const size_t captures = static_cast<size_t>(node.attributes.integer("captures"));
+  if (node.op == "SequenceMap") {
+    for (size_t i = 0; i + captures < types.size(); ++i) types[i] = mapped_element(types[i]);
+    return types;
+  }
   // A value that is carried on has the type that its output has after all iterations.
   const auto carry = [&](size_t first, size_t count) {
     for (size_t i = 0; i < count; ++i) {
       if (i < outputs.size())
-        types[first + i] = outputs[i];
+        types[first + i] = becomes_optional(outputs[i], types[first + i]) ? ir::Type::optional(outputs[i]) : outputs[i];
       else
         types[first + i].dims = std::nullopt;
     }
   };
-  const size_t captures = static_cast<size_t>(node.attributes.integer("captures"));
   if (node.op == "Loop") {
     types[0] = ir::Type::tensor(DType::i64, {});
     types[1] = ir::Type::tensor(DType::boolean, {});

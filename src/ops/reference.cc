@@ -27,6 +27,21 @@ Status ensure_output(Call& call, size_t i, DType type, const Shape& shape) {
   return call.allocate(i, type, shape);
 }
 
+Status give_output(Call& call, size_t i, const TensorView& value) {
+  if (i >= call.outputs.size()) return {};
+  VIVACE_TRY(ensure_output(call, i, value.type, value.shape));
+  copy_elements({call.output(i), 0}, {value, 0}, value.count());
+  return {};
+}
+
+Result<Tensor> owned_copy(const TensorView& value) {
+  VIVACE_ASSIGN(Tensor copy, Tensor::allocate(value.type, value.shape));
+  copy_elements({copy, 0}, {value, 0}, value.count());
+  return copy;
+}
+
+Result<Tensor> owned(const Tensor& value) { return value.owner() ? Result<Tensor>(value) : owned_copy(value); }
+
 Status same_types(const Inference& in, std::initializer_list<size_t> which, size_t as) {
   for (const size_t i : which) VIVACE_TRY(require_same_type(in, i, as));
   return {};

@@ -77,6 +77,13 @@ inline void in_parallel(ThreadPool* pool, int64_t tasks, FunctionRef<void(int64_
 /// Makes output i where inference could not know its shape; the output as it is otherwise.
 Status ensure_output(Call& call, size_t i, DType type, const Shape& shape);
 
+/// Copies the value to output i, which is made where it must be. Elements of lists are shared.
+Status give_output(Call& call, size_t i, const TensorView& value);
+/// The value in memory of its own; elements of lists are shared.
+Result<Tensor> owned_copy(const TensorView& value);
+/// Likewise, where it does not own its memory already.
+Result<Tensor> owned(const Tensor& value);
+
 /// Inputs `which`, where present and typed, must have the type of input `as`.
 Status same_types(const Inference& in, std::initializer_list<size_t> which, size_t as = 0);
 /// Input i must be a vector of `size` elements, so far as that is known.

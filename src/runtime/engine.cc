@@ -57,7 +57,44 @@ std::string range_text(const plan::ShapeRange& range) {
 }
 
 TensorSpec spec_of(const ir::Value* value, const std::string& name) {
-  return {name, value->type.dtype, value->type.dims};
+  return {name, value->type.dtype, value->type.dims, value->type};
+}
+
+// What an instance is made for: lists have no shape.
+Shape shape_of(const TensorView& input) { return input.type == DType::list ? Shape() : input.shape; }
+
+// invalid_argument where a value is not what its type says, elements of lists included.
+Status check_value(const std::string& what, const ir::Type& type, const TensorView& value) {
+  const auto wrong = [&](const std::string& is) {
+    return Status(Code::invalid_argument, what + " is " + type.to_string() + ", not " + is);
+  };
+  if (type.is_list() != (value.type == DType::list)) return wrong(to_string(value.type));
+  if (value.type == DType::undefined) return wrong("empty");
+  if (!type.is_list()) {
+    if (type.dtype != DType::undefined && value.type != type.dtype) return wrong(to_string(value.type));
+    const std::optional<ir::Dims>& dims = type.dims;
+    bool fits = !dims || dims->size() == value.shape.size();
+    for (size_t i = 0; fits && dims && i < dims->size(); ++i)
+      fits = !(*dims)[i].known() || (*dims)[i].value() == value.shape[i];
+    if (!fits) return wrong("of shape " + to_string(value.shape));
+    return !value.data && value.bytes() > 0 ? wrong("without data") : Status();
+  }
+  const std::span<const Tensor> elements = value.span<const Tensor>();
+  const std::string each = "an element of " + what;
+  if (type.kind == ir::Kind::map) {
+    if (elements.size() != 2) return wrong("a list of " + std::to_string(elements.size()));
+    VIVACE_TRY(check_value("the keys of " + what, ir::Type::tensor(type.key, {ir::Dim()}), elements[0]));
+    const DType values = type.element ? type.element->dtype : DType::undefined;
+    VIVACE_TRY(check_value("the values of " + what, ir::Type::tensor(values, {ir::Dim()}), elements[1]));
+    return elements[0].count() == elements[1].count() ? Status() : wrong("one with fewer values than keys, or more");
+  }
+  if (type.kind == ir::Kind::optional && elements.size() > 1)
+    return wrong("a list of " + std::to_string(elements.size()));
+  for (const Tensor& element : elements) {
+    const ir::Type any = element.type() == DType::list ? ir::Type::of_unknown(ir::Kind::sequence) : ir::Type();
+    VIVACE_TRY(check_value(each, type.element ? *type.element : any, element));
+  }
+  return {};
 }
 
 }  // namespace
@@ -72,7 +109,8 @@ Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions opti
   engine->threads_ = target.host.threads;
   if (target.gpu) {
     engine->ordinal_ = target.gpu->ordinal;
-    engine->place_ = target.gpu->ordinal < 0 ? target.gpu->architecture() : "cuda:" + std::to_string(target.gpu->ordinal);
+    engine->place_ =
+        target.gpu->ordinal < 0 ? target.gpu->architecture() : "cuda:" + std::to_string(target.gpu->ordinal);
   }
   engine->memory_limit_ = options.memory_limit ? options.memory_limit : plan.memory_limit;
 
@@ -164,6 +202,10 @@ Status Engine::check_shapes(const std::vector<Shape>& shapes) const {
 Status Engine::check_inputs(const std::vector<TensorView>& inputs) const {
   VIVACE_TRY(check_count(inputs.size()));
   for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs_[i].value.is_list()) {
+      VIVACE_TRY(check_value("input '" + inputs_[i].name + "'", inputs_[i].value, inputs[i]));
+      continue;
+    }
     if (inputs[i].type != inputs_[i].type)
       return {Code::invalid_argument, "input '" + inputs_[i].name + "' is " + to_string(inputs_[i].type) + ", not " +
                                           to_string(inputs[i].type)};
@@ -265,6 +307,10 @@ Status Context::enqueue(const std::vector<Shape>& input_shapes, const std::vecto
 Result<backends::DeviceTimes> Context::time_on_device(const std::vector<Shape>& input_shapes, int runs, bool flush_l2) {
   VIVACE_TRY(of_->check_shapes(input_shapes));
   VIVACE_TRY(prepare(input_shapes));
+  for (const TensorSpec& spec : of_->inputs_)
+    if (spec.value.is_list())
+      return Status(Code::unsupported,
+                    "input '" + spec.name + "' is a " + spec.value.to_string() + ", of which there are no random ones");
   std::vector<Tensor> inputs;
   std::vector<TensorView> views;
   for (size_t i = 0; i < input_shapes.size(); ++i) {
@@ -279,11 +325,12 @@ Result<backends::DeviceTimes> Context::time_on_device(const std::vector<Shape>& 
 
 Status Context::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs) {
   VIVACE_TRY(of_->check_inputs(inputs));
-  const bool same = last_ && std::equal(inputs.begin(), inputs.end(), last_shapes_.begin(), last_shapes_.end(),
-                                        [](const TensorView& view, const Shape& shape) { return view.shape == shape; });
+  const bool same =
+      last_ && std::equal(inputs.begin(), inputs.end(), last_shapes_.begin(), last_shapes_.end(),
+                          [](const TensorView& view, const Shape& shape) { return shape_of(view) == shape; });
   if (!same) {
     std::vector<Shape> shapes;
-    for (const TensorView& view : inputs) shapes.push_back(view.shape);
+    for (const TensorView& view : inputs) shapes.push_back(shape_of(view));
     VIVACE_TRY(prepare(std::move(shapes)));
   }
   if (!profiling_) return session_->run(*last_, inputs, outputs);

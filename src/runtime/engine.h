@@ -15,6 +15,7 @@ struct TensorSpec {
   std::string name;
   DType type = DType::undefined;
   std::optional<ir::Dims> dims;  // symbols where dynamic; empty where even the rank depends on data
+  ir::Type value;                // all of it: what is in a sequence, optional or map
 };
 
 struct EngineOptions {

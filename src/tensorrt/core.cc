@@ -81,6 +81,10 @@ Status Core::find_slots() {
     if (slot.index == specs.size())
       return Status(Code::corrupt_file, "the plan is damaged: it names '" + slot.name + "', which its engine has not");
     taken[slot.index] = true;
+    if (specs[slot.index].value.is_list())
+      return Status(Code::unsupported, "'" + slot.name + "' is a " + specs[slot.index].value.to_string() +
+                                           ", for which this interface has no binding; run the plan with Vivace's own "
+                                           "interface");
     slot.type = slot.engine_type = specs[slot.index].type;
     if (options_.narrow && slot.type == DType::i64) slot.type = DType::i32;
     bool known = false;

@@ -48,6 +48,24 @@ def test_help_and_version():
         assert "Example" in vivace(command, "--help")
 
 
+LISTS = """<ir_version: 9, opset_import: ["" : 17]> lists (seq(float[n]) s, float[2] x) => (seq(float[m]) t)
+{ t = SequenceInsert(s, x) }"""
+
+
+def test_elements_of_lists_have_numbered_names(tmp_path):
+    onnx.save(onnx.parser.parse_model(LISTS), tmp_path / "lists.onnx")
+    first, second = np.array([1], np.float32), np.array([2, 3], np.float32)
+    np.savez(tmp_path / "in.npz", **{"s.0": first, "x": second})
+    run = ("run", tmp_path / "lists.onnx", "--effort", 0, "-i")
+    text = vivace(*run, tmp_path / "in.npz", "-o", tmp_path / "out.npz", "-o", f"t.1={tmp_path / 'last.npy'}")
+    assert "t.0: f32 1" in text and "t.1: f32 2" in text
+    made = np.load(tmp_path / "out.npz")
+    assert sorted(made) == ["t.0", "t.1"] and made["t.0"].tolist() == [1] and made["t.1"].tolist() == [2, 3]
+    assert np.load(tmp_path / "last.npy").tolist() == [2, 3]
+    np.savez(tmp_path / "in.npz", **{"s.1": first, "x": second})
+    assert "in order" in vivace(*run, tmp_path / "in.npz", code=1)
+
+
 def test_build_writes_plan_and_reports(model, tmp_path):
     files = [tmp_path / name for name in ("report.json", "report.html", "report.txt")]
     reports = [word for file in files for word in ("--report", file)]
@@ -140,7 +158,10 @@ def test_inspect(model, plan, tmp_path):
         assert (tmp_path / "graph.svg").read_text().startswith("<svg")
     description = json.loads(vivace("inspect", plan, "--json"))
     assert description["memory"]["weight_bytes"] > 0 and description["runs_on"] == "cpu"
-    assert description["layers"][0]["bytes"] == 4 * (3 * 2 + 2 * 2 + 3 * 2) and description["layers"][0]["flops"] == 2 * 6 * 2
+    assert (
+        description["layers"][0]["bytes"] == 4 * (3 * 2 + 2 * 2 + 3 * 2)
+        and description["layers"][0]["flops"] == 2 * 6 * 2
+    )
     assert json.loads(vivace("inspect", plan, "--report"))["layers"]
 
 

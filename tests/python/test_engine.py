@@ -152,3 +152,45 @@ def test_the_logger_gets_messages(network, tmp_path):
     finally:
         vivace.set_logger(None)
     assert ("warning" in {severity for severity, _ in said}) and any("times" in message for _, message in said)
+
+
+def built(text):
+    return vivace.build(vivace.Network.from_text(text), effort=0, threads=1)
+
+
+def test_sequences_are_lists():
+    engine = built(
+        "graph (%s: seq(f32[?]), %x: f32[2]) { %y = SequenceInsert(%s, %x) %n = SequenceLength(%s) return %y, %n }"
+    )
+    assert [(info.kind, info.shape) for info in engine.inputs] == [("sequence", None), ("tensor", (2,))]
+    assert engine.inputs[0].element.dtype == np.float32 and engine.inputs[0].element.shape == (None,)
+    one, two = np.array([1], np.float32), np.array([2, 3], np.float32)
+    made, count = engine.run([[one], two])
+    assert isinstance(made, list) and count == 1
+    np.testing.assert_array_equal(made[0], one)
+    np.testing.assert_array_equal(made[1], two)
+    assert [x.tolist() for x in engine.run({"s": [], "x": two})[0]] == [[2, 3]]
+    del engine, one
+    assert made[0].tolist() == [1]  # what was given was copied
+    with pytest.raises(TypeError, match="'s' is a sequence"):
+        built("graph (%s: seq(f32[?])) { return %s }").run([two])
+    with pytest.raises(vivace.Error, match="an element of input 's'"):
+        built("graph (%s: seq(f32[?])) { return %s }").run([[two.astype(np.int64)]])
+
+
+def test_optionals_are_none_or_what_they_hold():
+    engine = built("graph (%o: optional(seq(i64[]))) { %h = OptionalHasElement(%o) return %h, %o }")
+    assert engine.inputs[0].kind == "optional" and engine.inputs[0].element.kind == "sequence"
+    has, back = engine.run([None])
+    assert not has and back is None
+    has, back = engine.run([[np.int64(4), np.int64(5)]])
+    assert has and [int(x) for x in back] == [4, 5]
+    assert built("graph (%o: optional(f32[2])) { return %o }").run([[1, 2]])[0].tolist() == [1, 2]
+
+
+def test_maps_are_dicts():
+    engine = built("graph (%m: map(string, f32[])) { return %m }")
+    assert engine.inputs[0].kind == "map" and engine.inputs[0].key is not None
+    assert engine.run([{"a": 1.5, "b": -2}]) == [{"a": 1.5, "b": -2.0}]
+    with pytest.raises(TypeError, match="'m' is a map"):
+        engine.run([[1]])

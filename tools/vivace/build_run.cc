@@ -25,6 +25,19 @@ void write_report(const vivace::Plan& plan, const std::string& path) {
                                                           : VIVACE_TEXT));
 }
 
+// Adds a tensor, or the elements of a list as name.0, name.1, ...
+void flatten(const std::string& name, vivace::Tensor tensor, Tensors& to) {
+  if (tensor.dtype() != VIVACE_LIST) return void(to.emplace_back(name, std::move(tensor)));
+  std::vector<vivace::Tensor> elements = tensor.elements();
+  for (size_t i = 0; i < elements.size(); ++i) flatten(fmt::format("{}.{}", name, i), std::move(elements[i]), to);
+}
+
+Tensors named_outputs(const vivace::Engine& engine, std::vector<vivace::Tensor> outputs) {
+  Tensors all;
+  for (size_t i = 0; i < outputs.size(); ++i) flatten(engine.outputs()[i].name, std::move(outputs[i]), all);
+  return all;
+}
+
 Json summary(const std::string& name, const vivace::Tensor& tensor) {
   Json json = {{"name", name}, {"dtype", vivace_dtype_name(tensor.dtype())}, {"shape", tensor.shape()}};
   const auto values = to_doubles(tensor);
@@ -40,25 +53,25 @@ Json summary(const std::string& name, const vivace::Tensor& tensor) {
   return json;
 }
 
-void save_outputs(const std::vector<std::string>& options, const vivace::Engine& engine,
-                  std::vector<vivace::Tensor>& outputs) {
+void save_outputs(const std::vector<std::string>& options, const Tensors& outputs) {
   for (const std::string& text : options) {
     const auto [name, path] = split_name(text);
     if (name.empty() && ends_with(path, ".npz")) {
-      Tensors all;
-      for (size_t i = 0; i < outputs.size(); ++i) all.emplace_back(engine.outputs()[i].name, std::move(outputs[i]));
-      write_npz(path, all);
-      for (size_t i = 0; i < outputs.size(); ++i) outputs[i] = std::move(all[i].second);
+      write_npz(path, outputs);
       continue;
     }
     size_t i = 0;
-    while (i < outputs.size() && engine.outputs()[i].name != name) ++i;
+    while (i < outputs.size() && outputs[i].first != name) ++i;
     if (name.empty() && outputs.size() == 1) i = 0;
     if (i == outputs.size())
-      throw UsageError(name.empty() ? "--output " + text + ": there are several outputs; say NAME=FILE, or save them to an .npz"
-                                    : "there is no output '" + name + "'");
-    if (ends_with(path, ".npy")) write_npy(path, outputs[i]);
-    else write_file(path, std::string(static_cast<const char*>(outputs[i].data()), outputs[i].bytes()));
+      throw UsageError(name.empty()
+                           ? "--output " + text + ": there are several outputs; say NAME=FILE, or save them to an .npz"
+                           : "there is no output '" + name + "'; elements of lists are called NAME.0, NAME.1, ...");
+    const vivace::Tensor& output = outputs[i].second;
+    if (ends_with(path, ".npy"))
+      write_npy(path, output);
+    else
+      write_file(path, std::string(static_cast<const char*>(output.data()), output.bytes()));
   }
 }
 
@@ -82,8 +95,9 @@ Exit run(const BuildCommand& command) {
   }
   const vivace::Plan plan = build(network, command.build, std::move(config));
   if (!dump_error.empty()) throw FileError(dump_error);
-  const std::string output = !command.output.empty() ? command.output
-                                                     : std::filesystem::path(command.model).replace_extension(".plan").string();
+  const std::string output = !command.output.empty()
+                                 ? command.output
+                                 : std::filesystem::path(command.model).replace_extension(".plan").string();
   plan.save(output);
   for (const std::string& path : command.reports) write_report(plan, path);
   if (command.json) {
@@ -101,11 +115,12 @@ Exit run(const RunCommand& command) {
   vivace::Engine engine = open_engine(plan, command.build.threads, command.strict, command.build.device);
   const std::vector<vivace::Tensor> inputs = make_inputs(engine.inputs(), command.input, command.build.shapes);
   const auto start = std::chrono::steady_clock::now();
-  std::vector<vivace::Tensor> outputs = engine.run(inputs);
+  std::vector<vivace::Tensor> made = engine.run(inputs);
   const double milliseconds = seconds_since(start) * 1e3;
-  save_outputs(command.outputs, engine, outputs);
+  const Tensors outputs = named_outputs(engine, std::move(made));
+  save_outputs(command.outputs, outputs);
   Json json = {{"milliseconds", milliseconds}, {"outputs", Json::array()}};
-  for (size_t i = 0; i < outputs.size(); ++i) json["outputs"].push_back(summary(engine.outputs()[i].name, outputs[i]));
+  for (const auto& [name, output] : outputs) json["outputs"].push_back(summary(name, output));
   if (command.json) {
     print(json.dump(2) + "\n");
     return kOk;

@@ -215,9 +215,22 @@ vivace::Engine open_engine(const vivace::Plan& plan, int threads, bool strict, c
   return engine;
 }
 
+namespace {
+// The sequence or optional that an entry of a file is an element of; none: infos.size().
+size_t list_of(const std::vector<TensorInfo>& infos, const std::string& entry) {
+  const size_t dot = entry.rfind('.');
+  size_t i = 0;
+  while (i < infos.size() && (infos[i].kind == VIVACE_TENSOR || dot == std::string::npos ||
+                              entry.substr(0, dot) != infos[i].name))
+    ++i;
+  return i;
+}
+}  // namespace
+
 std::vector<Tensor> make_inputs(const std::vector<TensorInfo>& infos, const InputOptions& options,
                                 const std::vector<std::string>& shapes) {
   std::vector<Tensor> tensors(infos.size());
+  std::vector<std::vector<Tensor>> parts(infos.size());
   const auto index_of = [&](const std::string& name) {
     std::string names;
     for (size_t i = 0; i < infos.size(); ++i) {
@@ -230,7 +243,15 @@ std::vector<Tensor> make_inputs(const std::vector<TensorInfo>& infos, const Inpu
   for (const std::string& text : options.inputs) {
     const auto [name, path] = split_name(text);
     if (name.empty() && ends_with(path, ".npz")) {
-      for (auto& [entry, tensor] : read_npz(path)) tensors[index_of(entry)] = std::move(tensor);
+      for (auto& [entry, tensor] : read_npz(path)) {
+        const size_t list = list_of(infos, entry);  // elements of lists are called name.0, name.1, ...
+        if (list == infos.size())
+          tensors[index_of(entry)] = std::move(tensor);
+        else if (entry == fmt::format("{}.{}", infos[list].name, parts[list].size()))
+          parts[list].push_back(std::move(tensor));
+        else
+          throw UsageError(path + ": the elements of '" + infos[list].name + "' must be there in order, from 0 on");
+      }
       continue;
     }
     while (name.empty() && next < tensors.size() && tensors[next]) ++next;
@@ -242,6 +263,12 @@ std::vector<Tensor> make_inputs(const std::vector<TensorInfo>& infos, const Inpu
   }
   for (size_t i = 0; i < infos.size(); ++i) {
     if (tensors[i]) continue;
+    if (infos[i].kind == VIVACE_SEQUENCE || infos[i].kind == VIVACE_OPTIONAL) {  // as many as were given
+      tensors[i] = Tensor::list(parts[i]);
+      continue;
+    }
+    if (infos[i].kind == VIVACE_MAP)
+      throw UsageError("input '" + infos[i].name + "' is a " + infos[i].type + ", which no file holds; use the library");
     tensors[i] = Tensor(infos[i].dtype, default_shape(infos[i], shapes));
     fill_random(tensors[i], options.seed + i);
   }

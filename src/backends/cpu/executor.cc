@@ -6,7 +6,7 @@
 #include <cstring>
 #include <new>
 
-#include "ops/operator.h"
+#include "ops/kernel.h"
 
 namespace vivace::cpu {
 
@@ -16,10 +16,10 @@ size_t index(const ir::Value* v) { return static_cast<size_t>(v->id()); }
 
 Shape concrete_shape(const ir::Type& type) { return *type.shape(); }
 
-bool holds_strings(const ir::Node& node, const ConcreteGraph& at) {
-  const auto is_string = [&](const ir::Value* v) { return v && at.type(v) && at.type(v)->dtype == DType::string; };
-  return std::any_of(node.inputs().begin(), node.inputs().end(), is_string) ||
-         std::any_of(node.outputs().begin(), node.outputs().end(), is_string);
+bool holds_objects(const ir::Node& node, const ConcreteGraph& at) {
+  const auto holds = [&](const ir::Value* v) { return v && at.type(v) && are_objects(at.type(v)->dtype); };
+  return std::any_of(node.inputs().begin(), node.inputs().end(), holds) ||
+         std::any_of(node.outputs().begin(), node.outputs().end(), holds);
 }
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
@@ -69,7 +69,7 @@ bool has_subgraph(const ir::Node& node) {
 }
 
 bool is_known_late(const ir::Node& node, const ConcreteGraph& at) {
-  return !at.concrete(node) || has_subgraph(node) || holds_strings(node, at);
+  return !at.concrete(node) || has_subgraph(node) || holds_objects(node, at);
 }
 
 class Executor::Instance final : public backends::Instance {
@@ -79,7 +79,7 @@ class Executor::Instance final : public backends::Instance {
     Bound bound;
     std::vector<Place> inputs, outputs;  // Base::none: left out
     size_t workspace = 0;                // offset in the arena
-    bool when_known = false;             // shapes are known only while running, it runs subgraphs, or holds strings
+    bool when_known = false;             // shapes are known only while running, it runs subgraphs, or holds objects
   };
   ConcreteGraph at;
   Placement placement;
@@ -102,10 +102,6 @@ Result<std::shared_ptr<const Executor>> Executor::create(plan::Program program, 
   for (size_t i = 0; i < made->nodes_.size(); ++i) {
     const ir::Node& node = *made->nodes_[i];
     const plan::Choice& choice = made->program_.choices[i];
-    for (const ir::Value* v : node.outputs())
-      if (v->type.kind != ir::Kind::tensor)
-        return Status(Code::unsupported, node.describe() + ": output '" + v->name + "' is a " + v->type.to_string() +
-                                             "; values other than tensors cannot run yet");
     if (!choice.tactic.empty()) {
       const Tactic* tactic = find_tactic(choice.tactic);
       if (!tactic || tactic->version != choice.version)
@@ -148,7 +144,9 @@ Result<Executor::Ready> Executor::bind(size_t i, const Problem& problem) const {
   return Status(Code::internal, problem.node->describe() + ": no tactic can run it at this shape: " + problem.key());
 }
 
-Result<std::shared_ptr<const Executor::Instance>> Executor::instance_at(const std::vector<Shape>& inputs) const {
+Result<std::shared_ptr<const Executor::Instance>> Executor::instance_at(std::vector<Shape> inputs) const {
+  for (size_t i = 0; i < inputs.size() && i < graph().inputs().size(); ++i)
+    if (graph().inputs()[i]->type.is_list()) inputs[i].clear();  // an instance serves lists of any length
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = instances_.find(inputs); found != instances_.end()) return found->second;
@@ -320,20 +318,17 @@ Status Executor::run(const Instance& instance, const std::vector<TensorView>& in
     const void* from = address(instance.placement.places[index(v)]);
     if (to.bytes() > 0 && to.data() != from) std::memcpy(to.data(), from, to.bytes());
   }
-  for (size_t k = 0; k < outputs.size(); ++k) {  // strings, and what only the run knew the size of
+  for (size_t k = 0; k < outputs.size(); ++k) {  // objects, and what only the run knew the size of
     const ir::Value* v = graph().outputs()[k];
     const Base base = instance.placement.places[index(v)].base;
-    if (base != Base::run && outputs[k].type() != DType::string) continue;
+    if (base != Base::run && !are_objects(outputs[k].type())) continue;
     const Tensor made = tensor_at(v);
     if (made.owner()) {
       outputs[k] = made;
       continue;
     }
     VIVACE_ASSIGN(outputs[k], Tensor::allocate(made.type(), made.shape()));  // an input or a constant, given back
-    if (made.type() == DType::string)
-      std::copy_n(made.as<std::string>(), made.count(), outputs[k].as<std::string>());
-    else if (made.bytes() > 0)
-      std::memcpy(outputs[k].data(), made.data(), made.bytes());
+    ops::copy_elements({outputs[k], 0}, {made, 0}, made.count());
   }
   return {};
 }
@@ -350,7 +345,7 @@ Status Executor::run_when_known(size_t i, std::vector<Tensor>& values, ThreadPoo
     if (v && !tensor.valid()) return {Code::internal, node.describe() + ": input '" + v->name + "' was never made"};
     call.inputs.push_back(tensor.view());
     if (!v || k >= in.types.size()) continue;
-    in.set_input(k, ir::Type::tensor(tensor.type(), ir::to_dims(tensor.shape())), &tensor);
+    in.set_input(k, ops::type_of_value(node, k, tensor), &tensor);
   }
   VIVACE_TRY(ops::infer(in));
   call.outputs.resize(node.outputs().size());

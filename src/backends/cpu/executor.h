@@ -68,7 +68,7 @@ class Executor final : public backends::Executor {
   Executor() = default;
   Status run(const Instance& instance, const std::vector<TensorView>& inputs, std::vector<Tensor>& outputs,
              Scratch& scratch, ThreadPool& pool, const StepObserver& observe = {}) const;
-  Result<std::shared_ptr<const Instance>> instance_at(const std::vector<Shape>& inputs) const;
+  Result<std::shared_ptr<const Instance>> instance_at(std::vector<Shape> inputs) const;
   Result<std::shared_ptr<const Instance>> make_instance(const std::vector<Shape>& inputs) const;
   struct Ready {
     const Tactic* tactic = nullptr;

@@ -50,7 +50,7 @@ class Groups {
       : at_(at), alignment_(static_cast<int64_t>(alignment)), of_(static_cast<size_t>(graph.value_id_limit())) {
     for (const ir::Value* v : graph.values()) {
       const ir::Type* type = at.type(v);
-      if (!type || type->dtype == DType::string) continue;
+      if (!type || are_objects(type->dtype)) continue;
       Member& member = of_[index(v)];
       member.group = static_cast<int>(groups_.size());
       Group group;

@@ -56,6 +56,7 @@ Result<ConcreteGraph> concretize(const ir::Graph& graph, const std::vector<Shape
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
     ir::Type type = graph.inputs()[i]->type;
+    if (type.is_list()) continue;  // what is in it is known only while running
     type.dims = ir::to_dims(inputs[i]);
     at.types[index(graph.inputs()[i])] = std::move(type);
   }
@@ -77,7 +78,7 @@ Result<ConcreteGraph> concretize(const ir::Graph& graph, const std::vector<Shape
     bool shapes_known = true;
     for (size_t i = 0; i < node->outputs().size(); ++i) {
       const ir::Value* v = node->outputs()[i];
-      if (in.outputs[i].kind != ir::Kind::tensor || !in.outputs[i].shape()) {
+      if (!in.outputs[i].shape()) {
         shapes_known = shapes_known && in.outputs[i].dtype == DType::undefined && v->unused();
         continue;
       }

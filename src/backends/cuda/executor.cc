@@ -261,8 +261,8 @@ Result<std::shared_ptr<const Instance>> Executor::make_instance(const std::vecto
   // The session's memory: inputs, outputs, arena.
   for (const ir::Value* v : graph().inputs()) {
     made->inputs.push_back(made->bytes);
-    const ir::Type& type = *at.type(v);
-    made->input_bytes.push_back(Instance::is_placed(&type) ? byte_size(type.dtype, elements(*type.shape())) : 0);
+    const ir::Type* type = at.type(v);
+    made->input_bytes.push_back(Instance::is_placed(type) ? byte_size(type->dtype, elements(*type->shape())) : 0);
     made->bytes += aligned(made->input_bytes.back());
   }
   for (const ir::Value* v : graph().outputs()) {

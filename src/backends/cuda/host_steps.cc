@@ -1,7 +1,8 @@
 #include "backends/cuda/host_steps.h"
 
-#include <algorithm>
 #include <cstring>
+
+#include "ops/kernel.h"
 
 namespace vivace::cuda {
 
@@ -40,7 +41,7 @@ Status HostSteps::run_late(const Instance& instance, const Step& step, std::byte
     if (!v || step.inputs[k].base == Address::Base::run) continue;
     const Tensor* constant = at.value(v);
     const ir::Type& type = *at.type(v);
-    if (type.dtype == DType::string && !constant) continue;  // an input
+    if (are_objects(type.dtype) && !constant) continue;  // an input
     values_[id_of(v)] =
         constant ? *constant : Tensor::wrap(type.dtype, *type.shape(), address(step.inputs[k], mirror), nullptr);
   }
@@ -68,10 +69,7 @@ Status HostSteps::give(const Instance& instance, const ir::Value* output, Tensor
   }
   // An input or a constant, given back.
   VIVACE_ASSIGN(to, Tensor::allocate(made.type(), made.shape()));
-  if (made.type() == DType::string)
-    std::copy_n(made.as<std::string>(), made.count(), to.as<std::string>());
-  else if (made.bytes() > 0)
-    std::memcpy(to.data(), made.data(), made.bytes());
+  ops::copy_elements({to, 0}, {made, 0}, made.count());
   return {};
 }
 

@@ -60,7 +60,7 @@ struct Step {
 
 struct Instance final : backends::Instance {
   /// Whether a value of this type has a place in the session's memory.
-  static bool is_placed(const ir::Type* type) { return type && type->dtype != DType::string; }
+  static bool is_placed(const ir::Type* type) { return type && !are_objects(type->dtype); }
   bool is_placed(const ir::Value* v) const { return is_placed(at.type(v)); }
   struct Copy {
     size_t output;

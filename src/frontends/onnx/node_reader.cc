@@ -3,7 +3,7 @@
 
 #include "frontends/onnx/attribute_kinds.h"
 #include "frontends/onnx/graph_reader.h"
-#include "ops/operator.h"
+#include "ops/control.h"
 
 namespace vivace::onnx {
 
@@ -37,6 +37,7 @@ void type_subgraph_inputs(const std::string& op, const std::vector<ir::Value*>& 
     if (type.dtype != DType::undefined) continue;
     if (op == "Loop" && i < 2) type = ir::Type::tensor(i == 0 ? DType::i64 : DType::boolean, {});
     else if (i >= own.size() || !own[i]) continue;
+    else if (op == "SequenceMap" && own[i]->type.is_list()) type = ops::mapped_element(own[i]->type);
     else if (own[i]->type.is_list()) type = own[i]->type;
     else type.dtype = own[i]->type.dtype;
   }
