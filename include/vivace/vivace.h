@@ -285,6 +285,10 @@ VIVACE_API vivace_status vivace_config_set_dump(vivace_config* config, vivace_du
 
 /** Builds a plan for this machine; `config` may be NULL. The network stays as it is. */
 VIVACE_API vivace_status vivace_build(const vivace_network* network, const vivace_config* config, vivace_plan** plan);
+/** What would fall back to slow kernels, or from a GPU to the CPU, and why, without a build: VIVACE_TEXT or VIVACE_JSON.
+ * Errors are those of a build. */
+VIVACE_API vivace_status vivace_check(const vivace_network* network, const vivace_config* config, vivace_format format,
+                                      char** text);
 
 /* ---- Plans ---------------------------------------------------------------------------------------------------- */
 

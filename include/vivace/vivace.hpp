@@ -454,6 +454,13 @@ inline Plan build(const Network& network, const Config& config = Config()) {
   return Plan(made);
 }
 
+/// What would fall back to slow kernels, or from a GPU to the CPU, and why, without a build: text or JSON.
+inline std::string check(const Network& network, const Config& config = Config(), vivace_format format = VIVACE_TEXT) {
+  char* text = nullptr;
+  detail::check(vivace_check(network.get(), config.get(), format, &text));
+  return detail::take_text(text);
+}
+
 struct EngineOptions {
   int threads = 0;            // of one run; 0: what the plan was built for
   bool strict = false;        // refuse a plan of another version or machine

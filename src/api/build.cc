@@ -208,6 +208,23 @@ vivace_status vivace_build(const vivace_network* network, const vivace_config* c
   });
 }
 
+vivace_status vivace_check(const vivace_network* network, const vivace_config* config, vivace_format format,
+                           char** text) {
+  return api::guard([&]() -> Status {
+    VIVACE_NEED(network);
+    VIVACE_NEED(text);
+    if (format != VIVACE_TEXT && format != VIVACE_JSON)
+      return {Code::invalid_argument, "what a check found is text or JSON"};
+    api::start_log();
+    builder::BuildConfig build = config ? config->build : builder::BuildConfig();
+    VIVACE_ASSIGN(build.threads, api::resolve_threads(build.threads));
+    if (build.model_name.empty()) build.model_name = network->graph->name;
+    VIVACE_ASSIGN(const builder::Report report, builder::check(network->graph->clone(), build));
+    *text = api::copy_text(format == VIVACE_JSON ? builder::fallbacks_json(report) : builder::fallbacks_text(report));
+    return {};
+  });
+}
+
 vivace_status vivace_plan_load(const char* path, vivace_plan** plan) {
   return api::guard([&]() -> Status {
     VIVACE_NEED(path);

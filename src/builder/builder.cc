@@ -8,6 +8,7 @@
 #include "backends/cuda/vendor.h"
 #include "base/version.h"
 #include "builder/cuda_blocks.h"
+#include "builder/cuda_layers.h"
 #include "builder/tuner.h"
 #include "ops/operator.h"
 #include "passes/pipeline.h"
@@ -134,23 +135,22 @@ Result<plan::Program> lower_and_tune(const ir::Graph& portable, const std::vecto
   return program;
 }
 
-}  // namespace
+// Where a build is to run, and the shapes it is for.
+struct Setting {
+  cuda::Target target;
+  std::vector<plan::ShapeRange> ranges;
+};
 
-Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& config) {
-  BuildResult result;
-  Report& report = result.report;
-  VIVACE_ASSIGN(const cuda::Target target, cuda::find_target(config.device, config.threads));
+// Checks the config and runs the passes: what all builds begin with.
+Result<Setting> optimize(ir::Graph& graph, const BuildConfig& config, Report& report) {
+  Setting setting;
+  VIVACE_ASSIGN(setting.target, cuda::find_target(config.device, config.threads));
+  const cuda::Target& target = setting.target;
   const cpu::Machine& machine = target.host;
   report.model = config.model_name;
   report.device = target.device();
   report.machine = (target.gpu ? target.gpu->name : machine.processor) + ", " + std::to_string(machine.threads) +
                    (machine.threads == 1 ? " thread" : " threads");
-  auto phase_start = Clock::now();
-  const auto end_phase = [&](const std::string& name) {
-    const auto now = Clock::now();
-    report.phases.emplace_back(name, std::chrono::duration<double>(now - phase_start).count());
-    phase_start = now;
-  };
   if (config.effort < 0 || config.effort > 5)
     return Status(Code::invalid_argument, "effort is 0 to 5, not " + std::to_string(config.effort));
   if (storage_of(config.precision) != DType::f32 && !target.gpu)
@@ -169,9 +169,9 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
   if (!target.gpu && (!config.tactic_sources.empty() || config.compare_vendors))
     report.notes.push_back("libraries of the GPU's vendor do nothing for the CPU");
 
-  VIVACE_ASSIGN(const std::vector<plan::ShapeRange> ranges, ranges_of(*graph, config, report));
-  narrow_inputs(*graph, ranges);
-  VIVACE_TRY(ops::infer_graph(*graph));
+  VIVACE_ASSIGN(setting.ranges, ranges_of(graph, config, report));
+  narrow_inputs(graph, setting.ranges);
+  VIVACE_TRY(ops::infer_graph(graph));
 
   ThreadPool pool(machine.threads);
   passes::Options options;
@@ -179,10 +179,27 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
   options.pool = &pool;
   options.dump = config.dump;
   if (config.progress) options.cancelled = [&] { return !config.progress("optimize", 0); };
-  VIVACE_ASSIGN(const passes::PassReport passes, passes::optimize(*graph, options));
+  VIVACE_ASSIGN(const passes::PassReport passes, passes::optimize(graph, options));
   report.nodes_before = passes.nodes_before;
   report.nodes_after = passes.nodes_after;
   for (const passes::PassRecord& pass : passes.passes) report.passes.push_back({pass.name, pass.changes, pass.seconds});
+  return setting;
+}
+
+}  // namespace
+
+Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& config) {
+  BuildResult result;
+  Report& report = result.report;
+  auto phase_start = Clock::now();
+  const auto end_phase = [&](const std::string& name) {
+    const auto now = Clock::now();
+    report.phases.emplace_back(name, std::chrono::duration<double>(now - phase_start).count());
+    phase_start = now;
+  };
+  VIVACE_ASSIGN(const Setting setting, optimize(*graph, config, report));
+  const cuda::Target& target = setting.target;
+  const std::vector<plan::ShapeRange>& ranges = setting.ranges;
   end_phase("optimize");
 
   plan::Plan& plan = result.plan;
@@ -191,7 +208,7 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
   plan.portable = std::move(graph);
   plan.memory_limit = config.memory_limit;
   plan.origin = {version(), target.device(), report.machine};
-  plan.options["threads"] = std::to_string(machine.threads);
+  plan.options["threads"] = std::to_string(target.host.threads);
   plan.options["effort"] = std::to_string(config.effort);
   if (config.precision != Precision::f32) plan.options["precision"] = to_string(config.precision);
   plan.options["disabled_tactics"] = join(config.disabled_tactics);
@@ -220,6 +237,20 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
   if (!config.keep_portable) plan.portable.reset();
   end_phase("finish");
   return result;
+}
+
+Result<Report> check(std::unique_ptr<ir::Graph> graph, const BuildConfig& config) {
+  Report report;
+  BuildConfig untimed = config;
+  untimed.effort = 0;
+  VIVACE_ASSIGN(const Setting setting, optimize(*graph, untimed, report));
+  if (setting.target.gpu) {
+    VIVACE_TRY(
+        list_cuda_layers(*graph, shapes_at(setting.ranges, &plan::ShapeRange::opt), untimed, setting.target, report));
+  } else {
+    VIVACE_TRY(lower_and_tune(*graph, setting.ranges, untimed, setting.target, report).status());
+  }
+  return report;
 }
 
 Result<plan::Program> lower_again(const plan::Plan& plan, const cuda::Target& target) {

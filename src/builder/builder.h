@@ -53,6 +53,10 @@ struct BuildResult {
 /// out_of_memory with the bytes needed where the limit is too small, cancelled.
 Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& config);
 
+/// What would run each layer, by estimates, and which would fall back to slow kernels or to the CPU, and why: as a build
+/// would say it, but nothing is compiled for GPUs or timed. Errors as build().
+Result<Report> check(std::unique_ptr<ir::Graph> graph, const BuildConfig& config);
+
 /// Lowers a plan's portable graph for this machine, choosing by estimates: what a runtime does with a plan made
 /// elsewhere.
 Result<plan::Program> lower_again(const plan::Plan& plan, const cuda::Target& target);

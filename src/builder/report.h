@@ -56,6 +56,9 @@ struct Report {
 std::string to_json(const Report& report, bool stable = false);
 /// Tables for a terminal.
 std::string to_text(const Report& report, bool every_candidate = false);
+/// Which layers fall back to plain kernels, or from a GPU to the CPU, and why: a table, or JSON.
+std::string fallbacks_text(const Report& report);
+std::string fallbacks_json(const Report& report);
 /// Of all layers that were compared: who was faster, and both sums.
 struct ComparisonTotals {
   int ours = 0, vendor = 0, equal = 0;  // layers; equal: within 2 %

@@ -139,11 +139,15 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
   VIVACE_ASSIGN(std::vector<Option> options, options_of(node, problem, also, layer));
   const std::string key = problem.key();
 
-  // By estimate, but every tactic's best before anyone's second: tactics differ more than their configurations.
+  // By estimate, but every tactic's best before anyone's second: tactics differ more than their configurations. The
+  // reference kernel is what is left where nothing else runs: of operators it alone counts, its estimate says little.
+  const auto is_last = [](const Option* option) { return option->tactic->name == "reference"; };
   std::vector<Option*> order;
   for (Option& option : options) order.push_back(&option);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const Option* a, const Option* b) { return a->candidate.estimate < b->candidate.estimate; });
+  std::stable_sort(order.begin(), order.end(), [&](const Option* a, const Option* b) {
+    if (is_last(a) != is_last(b)) return is_last(b);
+    return a->candidate.estimate < b->candidate.estimate;
+  });
   std::map<const cpu::Tactic*, int> places;
   std::map<const Option*, int> place;
   for (const Option* option : order) place[option] = places[option->tactic]++;
@@ -189,12 +193,13 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
         report_.notes.push_back("the time budget ran out; layers from '" + node.name + "' on were chosen by estimate");
       }
     }
-    const auto better = [](const Option* a, const Option* b) {
-      const auto cost = [](const Option* o) {
+    const auto better = [&](const Option* a, const Option* b) {
+      const auto cost = [&](const Option* o) {
         if (!o->candidate.refused.empty()) return std::numeric_limits<double>::infinity();
         // Weights of a layout of their own are stored and loaded twice: that has to gain something.
         const double gain = o->tactic->prepare ? kLeastGainOfPacking : 1;
-        return o->candidate.seconds > 0 ? o->candidate.seconds * gain : 1e3 + o->candidate.estimate;
+        return o->candidate.seconds > 0 ? o->candidate.seconds * gain
+                                        : (is_last(o) ? 1e6 : 1e3) + o->candidate.estimate;
       };
       return cost(a) < cost(b);
     };

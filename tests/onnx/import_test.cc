@@ -121,6 +121,24 @@ TEST(Import, AllMissingOperatorsAreNamed) {
                                "acme.Magic (node 'b'). ")) << what;
 }
 
+TEST(Import, AllProblemsAreTold) {
+  const std::vector<Message> in = {value("x", DType::f32, {"3"})}, out = {value("y", DType::f32, {"3"})};
+  const Message sum = node("Add", {"x", "w"}, {"a"}, {}, "sum");  // shapes that do not fit
+  const std::string what = error_of(model(
+      graph({sum, node("Relu", {"a"}, {"b"}, {}, "behind"), node("Odd", {"x"}, {"c"}), node("Relu", {"c"}, {"d"}),
+             node("Relu", {"x", "x"}, {"e"}, {}, "twice"), node("Sum", {"b", "d", "e"}, {"y"})},
+            in, out, {tensor<float>("w", {2}, {1, 2})})));
+  EXPECT_TRUE(what.starts_with("3 problems:\n  Vivace does not know this operator of the model: Odd (node 'c'")) << what;
+  EXPECT_NE(what.find("\n  node 'sum' (Add, opset 21): "), std::string::npos) << what;
+  EXPECT_NE(what.find("\n  node 'twice' (Relu, opset 21): it has 2 inputs; Relu takes 1"), std::string::npos) << what;
+  EXPECT_EQ(what.find("'behind'"), std::string::npos) << what;
+  EXPECT_NE(what.find("need what these make: 3 nodes"), std::string::npos) << what;
+
+  std::vector<Message> many;
+  for (int i = 0; i < 30; ++i) many.push_back(node("Relu", {"x", "x"}, {"y" + std::to_string(i)}));
+  EXPECT_NE(error_of(model(graph(many, in, {value("y0", DType::f32, {"3"})}))).find("and 10 more"), std::string::npos);
+}
+
 TEST(Import, DamagedBytes) {
   const std::string good = chain({{"x", "a"}, {"w", "b"}, {"a", "y"}}, {"y", "b"}, {tensor<float>("w", {3}, {1, 2, 3})}).bytes;
   ASSERT_TRUE(import(Message{good}).ok());
@@ -194,6 +212,15 @@ Message function(const std::string& name, const std::vector<std::string>& inputs
   for (const std::string& s : inputs) m.text(4, s);
   for (const std::string& s : outputs) m.text(5, s);
   return m;
+}
+
+TEST(Import, ACallThatFailsLeavesTheOthers) {
+  Message m = model(graph({node("local.A", {"x"}, {"y"}), node("local.A", {"x"}, {"z"})}, {value("x", DType::f32, {"n"})},
+                          {value("y", DType::f32, {"n"}), value("z", DType::f32, {"n"})}));
+  m.add(8, opset(1, "local")).add(25, function("A", {"a"}, {"b"}, {node("Relu", {"a", "a"}, {"b"})}));
+  const std::string what = error_of(m);
+  EXPECT_TRUE(what.starts_with("2 problems:")) << what;
+  EXPECT_EQ(what.find("calls itself"), std::string::npos) << what;
 }
 
 TEST(Import, FunctionsAreInlined) {

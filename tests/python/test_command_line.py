@@ -264,3 +264,19 @@ def test_exit_codes(model, plan, tmp_path):
 def write_npy(folder, shape):
     np.save(folder / "wide.npy", np.zeros(shape, np.float32))
     return folder / "wide.npy"
+
+
+def test_check_before_a_build(tmp_path):
+    values = "float[2, 3] x, int64[k] i"
+    good = f"""<ir_version: 9, opset_import: ["" : 17]> g ({values}) => (int64[2, m] y)
+    {{ a = Relu(x)  b = Gather(a, i)  y = NonZero(b) }}"""
+    bad = f"""<ir_version: 9, opset_import: ["" : 17]> g ({values}) => (float[2, 3] y)
+    {{ a = Relu(x, x)  b = Odd(x)  c = Add(x, i)  y = Sum(a, b, c) }}"""
+    for name, text in [("good", good), ("bad", bad)]:
+        onnx.save(onnx.parser.parse_model(text), tmp_path / f"{name}.onnx")
+    found = json.loads(vivace("inspect", tmp_path / "good.onnx", "--check", "--json"))
+    assert found["can_build"] and "NonZero" in [layer["op"] for layer in found["fallbacks"]]
+    told = vivace("inspect", tmp_path / "good.onnx", "--check", "--device", "sm_90", "--precision", "fp16")
+    assert "fall back to the CPU" in told and "NonZero" in told
+    problems = vivace("inspect", tmp_path / "bad.onnx", "--check", code=2)
+    assert "3 problems" in problems and "Odd" in problems and "(Relu" in problems and "(Add" in problems

@@ -78,7 +78,8 @@ struct BenchCommand {
 struct InspectCommand {
   std::string model, graph;  // graph: text, dot, svg or empty
   std::string output;
-  bool json = false, report = false, strict = false;
+  bool json = false, report = false, strict = false, check = false;
+  BuildOptions build;  // for check
 };
 struct CompareCommand {
   std::string model, plan;

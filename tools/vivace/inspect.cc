@@ -20,7 +20,14 @@ Exit run(const InspectCommand& command) {
   if (!vivace::Plan::is_plan_file(command.model)) {
     if (command.report) throw UsageError("an ONNX model has no build report; `vivace build --report` makes one");
     const vivace::Network network = vivace::Network::from_onnx_file(command.model);
-    text = described(command, [&](vivace_format format) { return network.describe(format); });
+    if (command.check) {
+      vivace::Config config;
+      text = vivace::check(network, configure(config, command.build), command.json ? VIVACE_JSON : VIVACE_TEXT);
+    } else {
+      text = described(command, [&](vivace_format format) { return network.describe(format); });
+    }
+  } else if (command.check) {
+    throw UsageError(command.model + " is a plan, which was built already; --check is for ONNX models");
   } else {
     const vivace::Plan plan = vivace::Plan::load(command.model);
     if (command.report) {

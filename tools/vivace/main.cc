@@ -26,13 +26,21 @@ const char* const kFooter =
     "cache where --timing-cache is not given), VIVACE_LOG (error, warning, info or verbose; to standard error),\n"
     "VIVACE_NVRTC, VIVACE_CUDNN, VIVACE_CUBLASLT (NVIDIA's libraries, where they are not found), VIVACE_CUDA=off (no GPU).";
 
-void add_build_options(CLI::App& app, BuildOptions& options) {
+// What a build is for.
+void add_setting_options(CLI::App& app, BuildOptions& options) {
   const std::string group = "Building";
   app.add_option("--shape", options.shapes,
                  "Shape of an input that is not fixed: NAME=1x3x224x224, or a range NAME=MIN:OPT:MAX such as "
                  "x=1x64:8x64:anyx64 (any: no limit)")->group(group);
   app.add_option("--device", options.device,
                  "cpu, cuda or cuda:1; to build for a GPU that is not here sm_80, sm_86, sm_89, sm_90, sm_100, sm_120")->group(group);
+  app.add_option("--precision", options.precision, "What to compute in beside the model's own types")
+      ->check(CLI::IsMember({"fp32", "tf32", "fp16", "bf16", "int8"}))->group(group);
+}
+
+void add_build_options(CLI::App& app, BuildOptions& options) {
+  const std::string group = "Building";
+  add_setting_options(app, options);
   app.add_option("--threads", options.threads, "Threads of one run (0: all processors)")->group(group);
   CLI::Option* effort =
       app.add_option("--effort", options.effort, "0: estimates only, 3: the default, 5: every candidate is timed")
@@ -43,8 +51,6 @@ void add_build_options(CLI::App& app, BuildOptions& options) {
   app.add_option("--timing-cache", options.timing_cache, "File of measured times, read and added to")->group(group);
   app.add_option("--workspace-limit", options.workspace_limit, "Bytes one layer may use beside its tensors, as 64M")->group(group);
   app.add_option("--memory-limit", options.memory_limit, "Bytes of weights and activations, as 2G")->group(group);
-  app.add_option("--precision", options.precision, "What to compute in beside the model's own types")
-      ->check(CLI::IsMember({"fp32", "tf32", "fp16", "bf16", "int8"}))->group(group);
   app.add_option("--force-tactic", options.force_tactics, "NAME=TACTIC for a layer, an operator or *")->group(group);
   app.add_option("--disable-tactic", options.disable_tactics, "A tactic not to use")->group(group);
   app.add_option("--tactic-sources", options.tactic_sources,
@@ -121,7 +127,13 @@ int main(int argc, char** argv) {
   command->add_option("-o,--output", inspect.output, "Write to a file");
   command->add_flag("--json", inspect.json, "As JSON");
   command->add_flag("--strict", inspect.strict, "Refuse a plan of another version or machine");
-  command->footer("Example: vivace inspect model.onnx --graph svg -o model.svg");
+  command->add_flag("--check", inspect.check,
+                    "Of an ONNX model: every problem it has or, where it can be built, what would fall back to slow kernels, "
+                    "or from a GPU to the CPU, and why; nothing is built")
+      ->excludes("--graph", "--report");
+  add_setting_options(*command, inspect.build);
+  command->footer("Examples:\n  vivace inspect model.onnx --graph svg -o model.svg\n"
+                  "  vivace inspect model.onnx --check --device sm_90 --precision fp16");
   command->callback([&] { code = run(inspect); });
 
   CompareCommand compare;

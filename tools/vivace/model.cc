@@ -39,29 +39,6 @@ NamedRange parse_range(const std::string& text) {
           parse_shape(value.substr(second + 1))};
 }
 
-vivace::Config& configure(vivace::Config& config, const BuildOptions& options) {
-  config.threads(options.threads).effort(options.effort).time_budget(options.time_budget).portable(!options.not_portable);
-  if (!options.device.empty()) config.device(options.device);
-  for (const std::string& text : options.shapes) {
-    const NamedRange range = parse_range(text);
-    config.shape(range.input, range.min, range.opt, range.max);
-  }
-  if (!options.workspace_limit.empty()) config.workspace_limit(parse_bytes(options.workspace_limit));
-  if (!options.memory_limit.empty()) config.memory_limit(parse_bytes(options.memory_limit));
-  if (!options.timing_cache.empty()) config.timing_cache(options.timing_cache);
-  if (options.precision != "fp32")
-    config.precision(options.precision == "fp16"   ? VIVACE_PRECISION_FP16
-                     : options.precision == "bf16" ? VIVACE_PRECISION_BF16
-                     : options.precision == "tf32" ? VIVACE_PRECISION_TF32
-                                                   : VIVACE_PRECISION_INT8);
-  if (!options.tactic_sources.empty()) config.tactic_sources(options.tactic_sources);
-  if (options.compare_vendors) config.compare_vendors(true);
-  for (const std::string& rule : options.force_tactics) config.force_tactic(rule);
-  for (const std::string& name : options.disable_tactics) config.disable_tactic(name);
-  for (const std::string& name : options.disable_passes) config.disable_pass(name);
-  return config;
-}
-
 Tensor read_raw(const std::string& path, const TensorInfo& info, const Shape& shape) {
   const std::string bytes = read_file(path);
   Tensor tensor(info.dtype, shape);
@@ -116,6 +93,29 @@ std::vector<double> widened(const Tensor& tensor) {
 }
 
 }  // namespace
+
+vivace::Config& configure(vivace::Config& config, const BuildOptions& options) {
+  config.threads(options.threads).effort(options.effort).time_budget(options.time_budget).portable(!options.not_portable);
+  if (!options.device.empty()) config.device(options.device);
+  for (const std::string& text : options.shapes) {
+    const NamedRange range = parse_range(text);
+    config.shape(range.input, range.min, range.opt, range.max);
+  }
+  if (!options.workspace_limit.empty()) config.workspace_limit(parse_bytes(options.workspace_limit));
+  if (!options.memory_limit.empty()) config.memory_limit(parse_bytes(options.memory_limit));
+  if (!options.timing_cache.empty()) config.timing_cache(options.timing_cache);
+  if (options.precision != "fp32")
+    config.precision(options.precision == "fp16"   ? VIVACE_PRECISION_FP16
+                     : options.precision == "bf16" ? VIVACE_PRECISION_BF16
+                     : options.precision == "tf32" ? VIVACE_PRECISION_TF32
+                                                   : VIVACE_PRECISION_INT8);
+  if (!options.tactic_sources.empty()) config.tactic_sources(options.tactic_sources);
+  if (options.compare_vendors) config.compare_vendors(true);
+  for (const std::string& rule : options.force_tactics) config.force_tactic(rule);
+  for (const std::string& name : options.disable_tactics) config.disable_tactic(name);
+  for (const std::string& name : options.disable_passes) config.disable_pass(name);
+  return config;
+}
 
 Exit exit_code(vivace_status status) {
   switch (status) {

@@ -33,6 +33,8 @@ class Progress {
 vivace::Plan build(const vivace::Network& network, const BuildOptions& options, vivace::Config config = {});
 /// A plan from its file, or built where the file is an ONNX model.
 vivace::Plan open_plan(const std::string& path, const BuildOptions& options);
+/// What the options say, written into `config`, which comes back.
+vivace::Config& configure(vivace::Config& config, const BuildOptions& options);
 /// A network from an ONNX file.
 vivace::Network open_network(const std::string& path);
 /// Says on standard error where a plan was adapted to this machine.

@@ -75,13 +75,28 @@ Result<std::unique_ptr<ir::Graph>> GraphReader::read() {
   if (model_.ir_version < 3 && model_.opsets.empty()) opsets_[""] = 1;
   const proto::Graph proto = proto::decode_graph(model_.graph);
   VIVACE_TRY(index_functions());
-  VIVACE_TRY(check_operators(proto.nodes));
+  if (Status status = check_operators(proto.nodes); !status.ok()) {
+    if (missing_.empty()) return status;
+    problems_.push_back(std::move(status));  // the others' problems are told too
+  }
   auto graph = std::make_unique<ir::Graph>();
   Scope scope{*graph, opsets_};
   VIVACE_TRY(read_declared(proto.value_info, scope));
   VIVACE_TRY(read_inputs(proto, scope));
-  VIVACE_TRY(read_graph(proto, scope));
+  const Status status = read_graph(proto, scope);
+  if (!problems_.empty()) return all_problems();
+  VIVACE_TRY(status);
   return graph;
+}
+
+Status GraphReader::all_problems() const {
+  constexpr size_t kShown = 20;
+  std::string text;
+  for (size_t i = 0; i < problems_.size() && i < kShown; ++i) text += (i ? "\n  " : "") + problems_[i].message();
+  if (problems_.size() == 1) return {problems_[0].code(), text};
+  if (problems_.size() > kShown) text += "\n  and " + std::to_string(problems_.size() - kShown) + " more";
+  if (unread_ > 0) text += "\n  (not looked at, for they need what these make: " + std::to_string(unread_) + " nodes)";
+  return {problems_[0].code(), std::to_string(problems_.size()) + " problems:\n  " + text};
 }
 
 // Everything after the inputs.

@@ -48,6 +48,7 @@ class GraphReader {
     const std::map<Bytes, proto::Attribute>* arguments = nullptr;  // attributes of the inlined call
     std::unordered_map<Bytes, ir::Value*> values = {};             // nullptr: an input the call omits
     std::unordered_map<Bytes, ir::Type> declared = {};
+    std::unordered_set<Bytes> lost = {};  // what nodes that cannot be read would have made
   };
   struct PendingNode {
     proto::Node node;
@@ -61,6 +62,7 @@ class GraphReader {
   Status check_operators(const std::vector<Bytes>& nodes);
   Status find_missing(const std::vector<Bytes>& nodes, const Opsets& opsets, int depth);
   void note_missing(const std::vector<Bytes>& nodes);
+  Status all_problems() const;
   Status read_call(const PendingNode& pending, const proto::Function& function, Scope& scope, Step& step);
 
   // graph_reader.cc
@@ -74,6 +76,7 @@ class GraphReader {
   // node_reader.cc
   void note_bad_node(size_t index, const proto::Node& node, const Status& why);
   Status read_nodes(const std::vector<Bytes>& messages, Scope& scope);
+  Status read_or_lose(const PendingNode& pending, size_t index, Scope& scope);
   Result<PendingNode> read_pending(Bytes message, const Scope& scope);
   Result<std::vector<size_t>> order_of(const std::vector<PendingNode>& nodes, const Scope& scope) const;
   Status read_node(const PendingNode& pending, Scope& scope);
@@ -98,6 +101,9 @@ class GraphReader {
   std::unordered_set<const proto::Function*> checked_functions_;
   std::map<std::string, std::string> missing_;  // operator -> a node that needs it
   int64_t nodes_ = 0;
+  std::vector<Status> problems_;  // of the model's own nodes, so that all are told at once
+  bool told_ = false;             // the failure on its way up is of an operator that problems_ has already
+  int64_t unread_ = 0;            // nodes behind those with problems
 };
 
 }  // namespace vivace::onnx

@@ -20,7 +20,7 @@ struct ImportNotes {
     Status why;
   };
   int64_t nodes = 0;               // of the model's graph
-  std::vector<BadNode> bad_nodes;  // all whose operators are unknown; else the first that cannot be read
+  std::vector<BadNode> bad_nodes;  // all whose operators are unknown, then the others that cannot be read
 };
 
 /// Operators that Vivace lacks and that whoever imports supplies, as nodes of vivace.Extension. Thread-safe.
@@ -54,7 +54,7 @@ struct ImportOptions {
 
 /// Reads a model file: every node is converted to the newest form of its operator, functions of the model are inlined,
 /// and the types of all values are inferred. Weights share the mapped file where it holds them at a usable alignment.
-/// Errors: io_error; corrupt_file; invalid_model, and unsupported with the names of all operators that are missing.
+/// Errors: io_error; corrupt_file; invalid_model and unsupported with every problem of the model's nodes.
 /// Every message begins with the path.
 Result<std::unique_ptr<ir::Graph>> import_file(const std::string& path, const ImportOptions& options = {});
 

@@ -88,11 +88,35 @@ Status GraphReader::read_nodes(const std::vector<Bytes>& messages, Scope& scope)
     pending.push_back(std::move(node));
   }
   VIVACE_ASSIGN(const std::vector<size_t> order, order_of(pending, scope));
-  for (const size_t i : order) {
-    const Status status = read_node(pending[i], scope);
-    if (!status.ok() && scope.depth == 0 && scope.prefix.empty()) note_bad_node(i, pending[i].node, status);
-    VIVACE_TRY(status);
+  for (const size_t i : order) VIVACE_TRY(read_or_lose(pending[i], i, scope));
+  return {};
+}
+
+// A node of the model itself that cannot be read is noted, and the others are looked at nevertheless.
+Status GraphReader::read_or_lose(const PendingNode& pending, size_t index, Scope& scope) {
+  const bool own = scope.depth == 0 && scope.prefix.empty();
+  const auto is_lost = [&](Bytes name) { return scope.lost.contains(name); };
+  const auto& inputs = pending.node.inputs;
+  const bool behind = std::any_of(inputs.begin(), inputs.end(), is_lost) ||
+                      std::any_of(pending.captures.begin(), pending.captures.end(), is_lost);
+  if (behind) {
+    ++unread_;
+  } else if (!missing_.empty() && is_lacking(pending.node, scope.opsets) && !is_extension(pending, scope.opsets)) {
+    told_ = true;
+    if (!own) return {Code::unsupported, "Vivace does not know the operator " + qualified_name(pending.node)};
+  } else {
+    Status status = read_node(pending, scope);
+    if (status.ok()) return {};
+    if (!own || (status.code() != Code::invalid_model && status.code() != Code::unsupported)) return status;
+    if (!told_) {
+      note_bad_node(index, pending.node, status);
+      problems_.push_back(std::move(status));
+    }
   }
+  told_ = false;
+  active_calls_.clear();
+  scope.lost.insert(pending.node.outputs.begin(), pending.node.outputs.end());
+  scope.lost.erase(Bytes());  // an input left out is nothing that is lost
   return {};
 }
 
