@@ -140,7 +140,7 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
   const std::string key = problem.key();
 
   // By estimate, but every tactic's best before anyone's second: tactics differ more than their configurations. The
-  // reference kernel is what is left where nothing else runs: of operators it alone counts, its estimate says little.
+  // reference kernel comes last: its estimate knows the work of products alone.
   const auto is_last = [](const Option* option) { return option->tactic->name == "reference"; };
   std::vector<Option*> order;
   for (Option& option : options) order.push_back(&option);
