@@ -23,7 +23,8 @@ using Clock = std::chrono::steady_clock;
 // Where the user says nothing: one image, a sequence of moderate length.
 constexpr int64_t kGuessedFirst = 1, kGuessedOther = 128;
 
-Result<std::vector<plan::ShapeRange>> ranges_of(const ir::Graph& graph, const BuildConfig& config, Report& report) {
+Result<std::vector<plan::ShapeRange>> ranges_of(const ir::Graph& graph, const BuildConfig& config,
+                                                const cuda::Target& target, Report& report) {
   const auto bad = [](const std::string& what) { return Status(Code::invalid_argument, what); };
   for (const auto& [name, range] : config.shapes) {
     const auto& inputs = graph.inputs();
@@ -43,8 +44,14 @@ Result<std::vector<plan::ShapeRange>> ranges_of(const ir::Graph& graph, const Bu
       ranges.emplace_back();
       continue;
     }
-    if (!input->type.dims && given == config.shapes.end())
-      return bad("input '" + input->name + "' has no shape in the model; give one (--shape " + input->name + ":1x...)");
+    if (!input->type.dims && given == config.shapes.end()) {
+      if (target.gpu)
+        return bad("input '" + input->name + "' has no shape in the model; give one (--shape " + input->name +
+                   ":1x...)");
+      report.notes.push_back("input '" + input->name + "' has no shape in the model and none was given: any runs");
+      ranges.emplace_back();
+      continue;
+    }
     plan::ShapeRange range;
     if (given != config.shapes.end()) {
       range = given->second;
@@ -88,10 +95,10 @@ Result<std::vector<plan::ShapeRange>> ranges_of(const ir::Graph& graph, const Bu
 }
 
 // A shape the user fixed is a number from now on.
-void narrow_inputs(ir::Graph& graph, const std::vector<plan::ShapeRange>& ranges) {
+void narrow_inputs(ir::Graph& graph, const std::vector<plan::ShapeRange>& ranges, const BuildConfig& config) {
   for (size_t k = 0; k < ranges.size(); ++k) {
     ir::Type& type = graph.inputs()[k]->type;
-    if (type.is_list()) continue;
+    if (type.is_list() || (!type.dims && !config.shapes.contains(graph.inputs()[k]->name))) continue;
     if (!type.dims) type.dims = ir::Dims(ranges[k].opt.size());
     for (size_t i = 0; i < type.dims->size(); ++i)
       if (ranges[k].min[i] == ranges[k].max[i]) (*type.dims)[i] = ranges[k].opt[i];
@@ -115,6 +122,19 @@ std::string join(const std::vector<std::string>& list) {
   return text;
 }
 
+constexpr const char* kUntuned =
+    "the sizes guessed for dynamic shapes do not fit the model: nothing was tuned; give shapes for that";
+
+// Some dimension is neither in the model nor given.
+bool guessed(const ir::Graph& graph, const BuildConfig& config) {
+  const auto& inputs = graph.inputs();
+  return std::any_of(inputs.begin(), inputs.end(), [&](const ir::Value* input) {
+    const auto& dims = input->type.dims;
+    return !input->type.is_list() && !config.shapes.contains(input->name) &&
+           (!dims || std::any_of(dims->begin(), dims->end(), [](const ir::Dim& d) { return !d.known(); }));
+  });
+}
+
 Result<plan::Program> lower_and_tune(const ir::Graph& portable, const std::vector<plan::ShapeRange>& ranges,
                                      const BuildConfig& config, const cuda::Target& target, Report& report) {
   std::shared_ptr<ir::Graph> lowered = portable.clone();
@@ -129,6 +149,11 @@ Result<plan::Program> lower_and_tune(const ir::Graph& portable, const std::vecto
   const std::vector<Shape> optimum = shapes_at(ranges, &plan::ShapeRange::opt);
   for (const auto which : {&plan::ShapeRange::min, &plan::ShapeRange::max})
     if (const auto shapes = shapes_at(ranges, which); shapes != optimum && config.shapes.size()) also.push_back(shapes);
+  // Sizes that were only guessed may not fit each other: the graph then runs untuned, rather than not at all.
+  if (guessed(portable, config) && !cpu::concretize(*lowered, optimum).ok()) {
+    report.notes.push_back(kUntuned);
+    return reference_program(portable.clone());
+  }
   Tuner tuner(config, target.host, report);
   VIVACE_ASSIGN(plan::Program program, tuner.make_program(std::move(lowered), optimum, also));
   VIVACE_TRY(tuner.forced().check());
@@ -169,8 +194,8 @@ Result<Setting> optimize(ir::Graph& graph, const BuildConfig& config, Report& re
   if (!target.gpu && (!config.tactic_sources.empty() || config.compare_vendors))
     report.notes.push_back("libraries of the GPU's vendor do nothing for the CPU");
 
-  VIVACE_ASSIGN(setting.ranges, ranges_of(graph, config, report));
-  narrow_inputs(graph, setting.ranges);
+  VIVACE_ASSIGN(setting.ranges, ranges_of(graph, config, target, report));
+  narrow_inputs(graph, setting.ranges, config);
   VIVACE_TRY(ops::infer_graph(graph));
 
   ThreadPool pool(machine.threads);
@@ -222,7 +247,11 @@ Result<BuildResult> build(std::unique_ptr<ir::Graph> graph, const BuildConfig& c
     VIVACE_ASSIGN(const auto instance, executor->instance(shapes));
     return executor->memory_use(*instance);
   };
-  VIVACE_ASSIGN(report.memory, memory_at(shapes_at(ranges, &plan::ShapeRange::opt)));
+  if (std::find(report.notes.begin(), report.notes.end(), kUntuned) != report.notes.end()) {
+    plan.options["untuned"] = "yes";  // the engine makes nothing ready for the guessed shapes
+  } else {
+    VIVACE_ASSIGN(report.memory, memory_at(shapes_at(ranges, &plan::ShapeRange::opt)));
+  }
   if (config.memory_limit) {
     VIVACE_ASSIGN(const backends::MemoryUse most, memory_at(shapes_at(ranges, &plan::ShapeRange::max)));
     const uint64_t needed = most.constant_bytes + most.arena_bytes;

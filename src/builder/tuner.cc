@@ -30,20 +30,6 @@ plan::Choice reference_choice() {
   return choice;
 }
 
-// What runs a body whose shapes cannot even be guessed before it runs.
-plan::Program reference_program(std::shared_ptr<ir::Graph> graph) {
-  plan::Program program;
-  const std::vector<ir::Node*> nodes = graph->node_list();
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    program.choices.push_back(reference_choice());
-    for (const auto& [name, attribute] : nodes[i]->attributes)
-      if (const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&attribute))
-        program.bodies[{i, name}] = reference_program(*body);
-  }
-  program.graph = std::move(graph);
-  return program;
-}
-
 double constant_bytes(const ir::Graph& graph) {
   double bytes = 0;
   for (const ir::Value* v : graph.values())
@@ -227,6 +213,19 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
   layer.seconds = choice.seconds;
   layer.fallback = choice.tactic == "reference";
   return choice;
+}
+
+plan::Program reference_program(std::shared_ptr<ir::Graph> graph) {
+  plan::Program program;
+  const std::vector<ir::Node*> nodes = graph->node_list();
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    program.choices.push_back(reference_choice());
+    for (const auto& [name, attribute] : nodes[i]->attributes)
+      if (const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&attribute))
+        program.bodies[{i, name}] = reference_program(*body);
+  }
+  program.graph = std::move(graph);
+  return program;
 }
 
 Result<plan::Program> Tuner::make_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& inputs,

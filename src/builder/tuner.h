@@ -9,6 +9,9 @@
 
 namespace vivace::builder {
 
+/// Runs a graph whose shapes cannot even be guessed before it runs: by reference kernels alone.
+plan::Program reference_program(std::shared_ptr<ir::Graph> graph);
+
 class Tuner {
  public:
   Tuner(const BuildConfig& config, const cpu::Machine& machine, Report& report);

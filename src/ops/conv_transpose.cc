@@ -42,7 +42,9 @@ Result<Transposed> transposed(const ir::Node& node, const ir::Dims& in, const st
       t.out.push_back(full - ir::Dim(w.pads[i] + w.pads[n + i]));
     } else {
       if (!wanted.empty() && wanted[i] < 0) return bad("output_shape must not be negative");
-      t.out.push_back(wanted.empty() ? in[i] * ir::Dim(w.strides[i]) : ir::Dim(wanted[i]));
+      // SAME cuts off what exceeds in * stride; a window narrower than the stride makes less, and nothing is added.
+      const int64_t beyond = extra[i] + w.dilations[i] * (w.kernel[i] - 1) + 1 - w.strides[i];
+      t.out.push_back(wanted.empty() ? full - ir::Dim(std::max<int64_t>(0, beyond)) : ir::Dim(wanted[i]));
       const ir::Dim total = full - t.out.back();
       const int64_t cut = total.known() ? std::max<int64_t>(0, total.value()) : 0;
       w.pads[i] = mode == "SAME_UPPER" ? cut / 2 : cut - cut / 2;

@@ -24,7 +24,7 @@ Status infer_transpose(Inference& in) {
   if (!in.dims(0)) return in.set_unknown_rank(0, in.dtype(0)), Status();
   const ir::Dims& dims = *in.dims(0);
   const std::vector<int64_t> perm = permutation(in.attributes, dims.size());
-  if (perm.size() != dims.size())
+  if (perm.size() != dims.size() || in.attributes.integers("perm", perm).size() != dims.size())
     return in.error("perm is no permutation of the " + std::to_string(dims.size()) + " axes");
   ir::Dims out;
   for (const int64_t axis : perm) out.push_back(dims[static_cast<size_t>(axis)]);

@@ -59,7 +59,9 @@ std::optional<float> bound(const ir::Value* v, float fallback) {
   if (!v) return fallback;
   if (!v->is_constant() || v->constant().count() != 1) return std::nullopt;
   const std::vector<double> value = to_double(v->constant());
-  return value.size() == 1 ? std::optional(static_cast<float>(value[0])) : std::nullopt;
+  const bool exact =
+      value.size() == 1 && static_cast<double>(static_cast<float>(value[0])) == value[0];  // f64 may not be
+  return exact ? std::optional(static_cast<float>(value[0])) : std::nullopt;
 }
 
 std::optional<PointwiseProgram> fold(const ir::Node& node, PointwiseOp op) {

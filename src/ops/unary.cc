@@ -97,6 +97,10 @@ T sigmoid(T x) {
   return T(1) / (T(1) + std::exp(-x));
 }
 template <class T>
+T error_function(T x) {  // of an integer in f32, which rounds that of 4 to 1
+  return static_cast<T>(std::erf(static_cast<std::conditional_t<std::is_integral_v<T>, float, T>>(x)));
+}
+template <class T>
 T softplus(T x) {  // log(1 + exp(x)) without overflow
   return std::max(x, T(0)) + std::log1p(std::exp(-std::abs(x)));
 }
@@ -138,7 +142,7 @@ const std::unordered_map<std::string_view, Row>& formulas() {
       {"Asinh", {floats(FORMULA(std::asinh(x)))}},
       {"Acosh", {floats(FORMULA(std::acosh(x)))}},
       {"Atanh", {floats(FORMULA(std::atanh(x)))}},
-      {"Erf", {floats(FORMULA(std::erf(x)))}},
+      {"Erf", {numbers(FORMULA(error_function(x)))}},
       {"Floor", {floats(FORMULA(std::floor(x)))}},
       {"Ceil", {floats(FORMULA(std::ceil(x)))}},
       {"Round", {floats(FORMULA(std::nearbyint(x)))}},  // halves go to the even neighbour

@@ -73,6 +73,13 @@ std::optional<double> splat_of(const ir::Value* value) {
   return found;
 }
 
+std::optional<float> f32_splat_of(const ir::Value* value) {
+  const std::optional<double> exact = splat_of(value);
+  if (!exact || (std::isfinite(*exact) && static_cast<double>(static_cast<float>(*exact)) != *exact))
+    return std::nullopt;
+  return static_cast<float>(*exact);
+}
+
 std::optional<double> filled_with(const ir::Value* value) {
   const auto keeps_values = [](const ir::Node& n) {
     return n.op == "Expand" || n.op == "Slice" || n.op == "Reshape" || n.op == "Unsqueeze" || n.op == "Squeeze";

@@ -25,6 +25,9 @@ bool all_finite(const Tensor& x);
 /// The one value all elements of a float or integer constant have; empty for NaN too.
 std::optional<double> splat_of(const ir::Value* value);
 
+/// The same as f32, as attributes and parameters of fused operators are; empty where that is another number, as of f64.
+std::optional<float> f32_splat_of(const ir::Value* value);
+
 /// The one value all elements have, where that follows from constants even if the size does not.
 std::optional<double> filled_with(const ir::Value* value);
 

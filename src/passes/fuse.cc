@@ -186,9 +186,9 @@ Activation activation_of(const ir::Node& node) {
   if (node.op == "Swish" && a.real("alpha", 1) == 1) return {"silu"};
   if (node.op == "Gelu") return {a.text("approximate", "none") == "tanh" ? "gelu_tanh" : "gelu"};
   if (node.op == "Clip") {
-    const auto low = node.input(1) ? splat_of(node.input(1)) : -kInfinity;
-    const auto high = node.input(2) ? splat_of(node.input(2)) : kInfinity;
-    if (low && high) return {"clip", static_cast<float>(*low), static_cast<float>(*high)};
+    const auto low = node.input(1) ? f32_splat_of(node.input(1)) : -kInfinity;
+    const auto high = node.input(2) ? f32_splat_of(node.input(2)) : kInfinity;
+    if (low && high) return {"clip", *low, *high};
   }
   return {};
 }

@@ -86,11 +86,11 @@ struct Parameters {
 };
 // Parameters of the instruction; empty where the node has some that an instruction cannot say.
 std::optional<Parameters> parameters_of(const ir::Node& node) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const ir::Attributes& a = node.attributes;
   if (node.op == "Clip") {
-    const auto low = node.input(1) ? splat_of(node.input(1)) : -kInfinity,
-               high = node.input(2) ? splat_of(node.input(2)) : kInfinity;
+    const auto low = node.input(1) ? f32_splat_of(node.input(1)) : -kInfinity,
+               high = node.input(2) ? f32_splat_of(node.input(2)) : kInfinity;
     return low && high ? std::optional(Parameters{*low, *high}) : std::nullopt;
   }
   if (node.op == "LeakyRelu") return Parameters{a.real("alpha", 0.01f)};

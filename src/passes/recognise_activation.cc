@@ -66,7 +66,9 @@ const Rule recognise_leaky_relu{
     .pattern = op("PRelu", any("x").floating(), scalar("slope")),
     .build =
         [](const Match& m, Rewriter& to) {
-          const ir::Attributes attributes{{"alpha", static_cast<float>(*splat_of(m["slope"]))}};
+          const auto slope = f32_splat_of(m["slope"]);
+          if (!slope) return false;
+          const ir::Attributes attributes{{"alpha", *slope}};
           return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("LeakyRelu", {m["x"]}, attributes));
         },
 };
@@ -80,7 +82,9 @@ const Rule recognise_swish{
                    .commutative(),
     .build =
         [](const Match& m, Rewriter& to) {
-          const ir::Attributes attributes{{"alpha", m["alpha"] ? static_cast<float>(*splat_of(m["alpha"])) : 1.0f}};
+          const auto alpha = m["alpha"] ? f32_splat_of(m["alpha"]) : 1.0f;
+          if (!alpha) return false;
+          const ir::Attributes attributes{{"alpha", *alpha}};
           return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("Swish", {m["x"]}, attributes));
         },
 };
@@ -97,8 +101,9 @@ const Rule recognise_hard_sigmoid{
                     0, 1)),
     .build =
         [](const Match& m, Rewriter& to) {
-          const ir::Attributes attributes{{"alpha", m["a"] ? static_cast<float>(*splat_of(m["a"])) : 1.0f / 6},
-                                          {"beta", m["b"] ? static_cast<float>(*splat_of(m["b"])) : 0.5f}};
+          const auto alpha = m["a"] ? f32_splat_of(m["a"]) : 1.0f / 6, beta = m["b"] ? f32_splat_of(m["b"]) : 0.5f;
+          if (!alpha || !beta) return false;
+          const ir::Attributes attributes{{"alpha", *alpha}, {"beta", *beta}};
           return same_type(m["x"], m.root()) && to.replace(m.root(), to.add("HardSigmoid", {m["x"]}, attributes));
         },
 };

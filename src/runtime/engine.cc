@@ -150,6 +150,7 @@ Result<std::shared_ptr<Engine>> Engine::load(plan::Plan plan, EngineOptions opti
   std::vector<Shape> optimum;
   for (const plan::ShapeRange& range : engine->plan_.ranges) optimum.push_back(range.opt);
   Result<std::shared_ptr<const backends::Instance>> instance = engine->executor_->instance(optimum);
+  if (!instance.ok() && engine->plan_.options.contains("untuned")) return engine;  // they were guessed, and do not fit
   if (!instance.ok()) return instance.status();
   const double ready = laps.milliseconds();
   log(Severity::verbose, "loaded in " + std::to_string(ready) + " ms: finding the device " + std::to_string(found) +
@@ -188,7 +189,7 @@ Status Engine::check_count(size_t inputs) const {
 }
 
 Status Engine::check_shape(size_t i, const Shape& shape) const {
-  if (allows(plan_.ranges[i], shape)) return {};
+  if (!inputs_[i].dims || allows(plan_.ranges[i], shape)) return {};  // an input of any rank has no range
   return {Code::shape_mismatch, "input '" + inputs_[i].name + "' has shape " + to_string(shape) +
                                     ", the engine was built for " + range_text(plan_.ranges[i])};
 }

@@ -7,6 +7,7 @@ TEST(Movement, Transpose) {
       "Transpose(f32[2,3]{iota}) -> f32[3,2]{0,3,1,4,2,5}",
       "Transpose{perm=[1,0,2]}(i16[2,3,2]{iota}) -> i16[3,2,2]{0,1,6,7,2,3,8,9,4,5,10,11}",
       "Transpose{perm=[0,2,1]}(string[1,2,2]{'a','b','c','d'}) -> string[1,2,2]{'a','c','b','d'}",
+      "Transpose{perm=[1,0]}(f32[]{1}) -> error: permutation",
       "Transpose(u4[3,2]{1,2,3,4,5,6}) -> u4[2,3]{1,3,5,2,4,6}",
       "Transpose(i2[2,2]{0,1,-2,-1}) -> i2[2,2]{0,-2,1,-1}",
       "Transpose(f32[]{3}) -> f32[]{3}",

@@ -150,6 +150,7 @@ TEST(FusePointwise, LeavesOthersAlone) {
   expect_no_rewrite(fuse(), "graph (%x: i32[7]) { %y = Add(%x, %x) return %y }");
   expect_no_rewrite(fuse(), "graph (%x: f32[7]) { %y = Swish(%x) {alpha=1.5} return %y }");
   expect_no_rewrite(fuse(), "graph (%x: f32[7], %c: f32[]) { %y = Clip(%x, %c) return %y }");
+  expect_no_rewrite(fuse(), "graph (%x: f64[7]) { %y = Clip(%x, const f64[] {0.1}) return %y }");
   expect_no_rewrite(fuse(), "graph (%x: f32[7]) { %y = Less(%x, const f32[] {0}) return %y }");
   expect_no_rewrite(fuse(), "graph (%x: f32[7], %e: i32[7]) { %y = Pow(%x, %e) return %y }");
 }

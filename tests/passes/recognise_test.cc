@@ -34,6 +34,8 @@ TEST(Recognise, LeakyRelu) {
   expect_rewrite(recognise_leaky_relu, graph("%y = PRelu(%x, const f32[1] {0.25})"),
                  graph("%y = LeakyRelu(%x) {alpha=0.25}"));
   expect_no_rewrite(recognise_leaky_relu, graph("%y = PRelu(%x, const f32[3,1,1] {1, 2, 3})"));
+  // Attributes are f32: 0.1 is another number there.
+  expect_no_rewrite(recognise_leaky_relu, "graph (%x: f64[2]) { %y = PRelu(%x, const f64[] {0.1}) return %y }");
 }
 
 TEST(Recognise, Swish) {
