@@ -1,0 +1,164 @@
+"""What the tester knows of operators: those that do not round, and where the standard's evaluator cannot be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+
+# Operators that give elements of their inputs, or compare, or cut off: equal inputs give equal outputs in any formula.
+EXACT = set(
+    """
+    Abs Neg Sign Relu Max Min Clip Floor Ceil Round Not And Or Xor Equal Less LessOrEqual Greater GreaterOrEqual Where IsNaN
+    IsInf Cast CastLike BitCast BitShift BitwiseAnd BitwiseOr BitwiseXor BitwiseNot Identity Reshape Squeeze Unsqueeze
+    Flatten Expand Transpose Concat Split Slice Gather GatherElements GatherND Pad Tile DepthToSpace SpaceToDepth
+    ReverseSequence Trilu Compress NonZero Unique TopK ArgMax ArgMin ReduceMax ReduceMin Hardmax MaxPool GlobalMaxPool
+    Shape Size Constant ConstantOfShape EyeLike Range OneHot CenterCropPad Optional OptionalGetElement OptionalHasElement
+    SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength SplitToSequence
+    ConcatFromSequence TensorScatter MaxUnpool MaxRoiPool NonMaxSuppression Dropout StringConcat StringSplit
+    StringNormalizer RegexFullMatch Binarizer LabelEncoder CategoryMapper OneHotEncoder ArrayFeatureExtractor
+    Imputer FeatureVectorizer
+    """.split()
+)
+
+# Operators that round floats to integers by a division: one off is right where the quotient lies between two.
+ROUNDS_TO_INTEGERS = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"}
+
+# Operators whose result is a small difference of numbers up to 8: some roundings of those, absolutely.
+CANCELS = {
+    "Gelu", "Mish", "Sigmoid", "If", "Loop", "Scan", "HardSwish", "HannWindow", "HammingWindow", "BlackmanWindow", "STFT", "DFT", "LogSoftmax",
+    "SoftmaxCrossEntropyLoss", "Softplus", "ReduceLogSumExp", "ReduceLogSum", "Resize",
+}  # fmt: skip
+
+# Operators that are defined in f32, by attributes or by their function, whatever the type: doubles are only compared so far.
+SINGLE = {
+    "Erf", "Gelu", "HardSwish", "HardSigmoid", "Attention", "RotaryEmbedding", "MelWeightMatrix", "Selu", "LRN", "Resize",
+    "GroupNormalization", "LayerNormalization", "RMSNormalization", "HannWindow", "HammingWindow", "BlackmanWindow", "STFT",
+}  # fmt: skip
+
+# Operators that add up many elements: roundings grow with them, in another order each.
+ADDS = {
+    "ReduceSum", "ReduceMean", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp", "ReduceProd",
+    "CumSum", "CumProd", "MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum", "GlobalAveragePool", "GlobalLpPool",
+    "MeanVarianceNormalization", "LayerNormalization", "GroupNormalization", "InstanceNormalization", "RMSNormalization",
+}  # fmt: skip
+
+# ONNX Runtime adds the zero point after rounding, as the standard says; the evaluator before, which is one off at halves.
+ROUNDS_LATE = {"QLinearConv", "QLinearMatMul"}
+
+Fact = Callable[[onnx.NodeProto, int, dict[str, np.ndarray]], bool]
+
+
+def attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
+    found = next((a for a in node.attribute if a.name == name), None)
+    value = default if found is None else onnx.helper.get_attribute_value(found)
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def older_than(opset: int) -> Fact:
+    return lambda node, version, feeds: version < opset
+
+
+def always(node: onnx.NodeProto, version: int, feeds: dict[str, np.ndarray]) -> bool:
+    return True
+
+
+def of_type(*names: str) -> Fact:
+    return lambda node, version, feeds: any(getattr(x, "dtype", np.dtype(bool)).name in names for x in feeds.values())
+
+
+def has(name: str) -> Fact:
+    return lambda node, version, feeds: attribute(node, name) is not None
+
+
+def sets(name: str, *values: Any) -> Fact:
+    return lambda node, version, feeds: attribute(node, name) in values
+
+
+def shared_state(node: onnx.NodeProto, version: int, feeds: dict[str, np.ndarray]) -> bool:
+    body = attribute(node, "body")
+    inside = {name for n in body.node for name in n.input}
+    return any(name in inside for name in node.input)
+
+
+def beyond(indices: np.ndarray, depth: np.ndarray) -> bool:
+    most = int(depth.reshape(-1)[0])
+    return bool(((indices < -most) | (indices >= most)).any())
+
+
+# (operators, when, why): where the evaluator is not the truth but ONNX Runtime; a node that it does not run is left out.
+WRONG_IN_EVALUATOR: list[tuple[str, Fact, str]] = [
+    (
+        "RNN|GRU|LSTM",
+        always,
+        "knows neither clip, lengths, directions, activations nor input_forget, and says nothing of it",
+    ),
+    (
+        "RoiAlign",
+        sets("mode", "max"),
+        "takes the maximum of samples, not of weighted neighbours as the standard's cases do",
+    ),
+    ("RoiAlign", older_than(16), "shifts by half a pixel, as from opset 16 on"),
+    ("Loop", lambda node, version, feeds: not node.input[1], "does not run at all without a condition"),
+    ("Loop", shared_state, "a captured value that is a state, too, changes with it"),
+    (
+        "OneHot",
+        lambda node, version, feeds: beyond(feeds[node.input[0]], feeds[node.input[1]]),
+        "wraps indices that are out of range, which give off everywhere",
+    ),
+    ("Unique", sets("sorted", 0), "takes along the first axis"),
+    (
+        "GridSample",
+        lambda node, version, feeds: (
+            str(attribute(node, "mode")).endswith("cubic") and attribute(node, "padding_mode", "zeros") != "zeros"
+        ),
+        "wraps the point rather than each of its neighbours",
+    ),
+    ("Attention", sets("is_causal", 1), "makes NaN of a mask of booleans"),
+    (
+        "QuantizeLinear",
+        lambda node, version, feeds: (
+            feeds[node.input[0]].dtype == np.int32 and (np.abs(feeds[node.input[0]].astype(float)) > 1e8).any()
+        ),
+        "overflows",
+    ),
+    ("TensorScatter", sets("mode", "circular"), "takes the position in the batch modulo the length, too"),
+    ("BatchNormalization", older_than(14), "trains where momentum is given"),
+    ("Softmax|LogSoftmax|Hardmax", older_than(13), "works on one axis as from opset 13 on"),
+    ("MaxPool|AveragePool|LpPool", sets("auto_pad", "SAME_UPPER", "SAME_LOWER"), "pads by other amounts"),
+    (
+        "MaxPool",
+        lambda node, version, feeds: len(node.output) > 1,
+        "indices of dilated, padded and column-major windows",
+    ),
+    ("LpNormalization", always, "adds without absolute values where p is 1"),
+    ("QLinearConv", always, "knows no zero point for each channel, nor more than two dimensions"),
+    ("DynamicQuantizeLinear", always, "has another scale for nothing but zeros"),
+    ("MaxPool|AveragePool|LpPool", sets("ceil_mode", 1), "pads by other amounts"),
+    (
+        "Conv|ConvInteger",
+        sets("auto_pad", "SAME_UPPER", "SAME_LOWER"),
+        "pads by other amounts where strides do not divide",
+    ),
+    (
+        "ConvTranspose",
+        lambda node, version, feeds: attribute(node, "group", 1) > 1 or attribute(node, "auto_pad") is not None,
+        "mixes groups",
+    ),
+    ("GridSample", of_type("float16", "bfloat16", "float64"), "computes positions in the type of the image, or in f32"),
+    ("DeformConv", of_type("float64"), "computes positions in f32"),
+    ("LRN", always, "takes windows of an even size, and of few channels, elsewhere"),
+    (
+        "Resize",
+        has("keep_aspect_ratio_policy"),
+        "works with the factors asked for, not with those of the size that it made",
+    ),
+    (
+        "Resize",
+        sets("coordinate_transformation_mode", "pytorch_half_pixel", "align_corners"),
+        "takes sizes before they are rounded down",
+    ),
+    ("Pad|CenterCropPad|Trilu", of_type("object"), "fills with the number 0 rather than with empty texts"),
+]
