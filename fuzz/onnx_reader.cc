@@ -14,9 +14,33 @@ namespace {
 
 // Operators, attributes, and what attributes hold.
 std::vector<std::string> make_words() {
-  std::vector<std::string> words = {"", "x", "y", "w", "ai.onnx", "NOTSET", "SAME_UPPER", "VALID", "constant", "linear", "cubic", "nearest",
-                                    "bidirectional", "reverse", "Tanh", "ij,jk->ik", "...i,i", "half_pixel", "align_corners",
-                                    "tf_crop_and_resize", "asymmetric", "floor", "not_larger", "add", "mul", "max", "none"};
+  std::vector<std::string> words = {"",
+                                    "x",
+                                    "y",
+                                    "w",
+                                    "ai.onnx",
+                                    "NOTSET",
+                                    "SAME_UPPER",
+                                    "VALID",
+                                    "constant",
+                                    "linear",
+                                    "cubic",
+                                    "nearest",
+                                    "bidirectional",
+                                    "reverse",
+                                    "Tanh",
+                                    "ij,jk->ik",
+                                    "...i,i",
+                                    "half_pixel",
+                                    "align_corners",
+                                    "tf_crop_and_resize",
+                                    "asymmetric",
+                                    "floor",
+                                    "not_larger",
+                                    "add",
+                                    "mul",
+                                    "max",
+                                    "none"};
   for (const auto& row : vivace::ops::all_operators()) words.emplace_back(row.name);
   for (const char* old : {"Upsample", "Scatter", "Crop", "Affine", "ImageScaler", "Constant"}) words.emplace_back(old);
   for (const std::string_view name : vivace::onnx::attribute_names()) words.emplace_back(name);
