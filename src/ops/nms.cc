@@ -1,8 +1,8 @@
 // NonMaxSuppression: of boxes that overlap, the one with the best score.
 #include <algorithm>
-#include <numeric>
+#include <cmath>
 
-#include "ops/kernel.h"
+#include "ops/reference.h"
 
 namespace vivace::ops {
 
@@ -54,12 +54,15 @@ Status reference_nms(Call& call) {
   const int64_t most = call.has(2) ? *call.input(2).as<int64_t>() : 0;
   const float overlap_limit = call.has(3) ? *call.input(3).as<float>() : 0;
   const bool center = call.attributes.integer("center_point_box") != 0;
-  std::vector<int64_t> selected;  // batch, class, box
-  for (int64_t row = 0; row < batches * classes && most > 0; ++row) {
+  const float least = call.has(4) ? *call.input(4).as<float>() : -INFINITY;
+  const auto counts = [&](float score) { return call.has(4) ? score > least : score == score; };
+  std::vector<std::vector<int64_t>> chosen(static_cast<size_t>(most > 0 ? batches * classes : 0));  // of each class
+  in_parallel(call.pool, static_cast<int64_t>(chosen.size()), [&](int64_t row) {
     const float* score = scores.as<float>() + row * count;
+    std::vector<int64_t>& selected = chosen[static_cast<size_t>(row)];
     std::vector<int64_t> order;
     for (int64_t i = 0; i < count; ++i)
-      if (call.has(4) ? score[i] > *call.input(4).as<float>() : score[i] == score[i]) order.push_back(i);
+      if (counts(score[i])) order.push_back(i);
     std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return score[a] > score[b]; });
     std::vector<Box> kept;
     for (const int64_t i : order) {
@@ -68,9 +71,13 @@ Status reference_nms(Call& call) {
       if (std::any_of(kept.begin(), kept.end(), [&](const Box& other) { return overlap(box, other) > overlap_limit; }))
         continue;
       kept.push_back(box);
-      selected.insert(selected.end(), {row / classes, row % classes, i});
+      selected.push_back(i);
     }
-  }
+  });
+  std::vector<int64_t> selected;  // batch, class, box
+  for (size_t row = 0; row < chosen.size(); ++row)
+    for (const int64_t i : chosen[row])
+      selected.insert(selected.end(), {static_cast<int64_t>(row) / classes, static_cast<int64_t>(row) % classes, i});
   VIVACE_TRY(make_output(call, 0, DType::i64, {static_cast<int64_t>(selected.size() / 3), 3}));
   std::copy(selected.begin(), selected.end(), call.output().as<int64_t>());
   return {};

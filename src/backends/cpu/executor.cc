@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/recycle.h"
 #include "ops/kernel.h"
 
 namespace vivace::cpu {
@@ -254,7 +255,7 @@ Status Executor::run(const Instance& instance, const std::vector<TensorView>& in
     const ir::Type* type = at.type(graph().outputs()[k]);
     if (!type) continue;  // made while running
     if (!outputs[k].valid() || outputs[k].type() != type->dtype || outputs[k].shape() != concrete_shape(*type)) {
-      VIVACE_ASSIGN(outputs[k], Tensor::allocate(type->dtype, concrete_shape(*type)));
+      VIVACE_ASSIGN(outputs[k], allocate_unset(type->dtype, concrete_shape(*type)));
     }
   }
   // Values that only this run knows the size of.

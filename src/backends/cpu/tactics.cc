@@ -17,16 +17,36 @@ namespace vivace::cpu {
   ROW(pool)                 \
   ROW(matmul_packed)        \
   ROW(matmul)               \
+  ROW(int8_matmul)          \
+  ROW(int8_conv)            \
+  ROW(conv_transpose)       \
+  ROW(deform_conv)          \
   ROW(pointwise)            \
+  ROW(quantize)             \
+  ROW(dynamic_quantize)     \
+  ROW(cast)                 \
   ROW(softmax)              \
   ROW(layer_norm)           \
   ROW(group_norm)           \
   ROW(reduce)               \
+  ROW(reduce_groups)        \
   ROW(attention)            \
+  ROW(rotary)               \
   ROW(lstm)                 \
+  ROW(gru)                  \
+  ROW(rnn)                  \
   ROW(copy)                 \
   ROW(gather)               \
+  ROW(gather_elements)      \
+  ROW(scatter)              \
+  ROW(pad)                  \
   ROW(resize)               \
+  ROW(grid_sample)          \
+  ROW(roi_align)            \
+  ROW(arg)                  \
+  ROW(top_k)                \
+  ROW(running_sum)          \
+  ROW(where)                \
   ROW(concat)               \
   ROW(reorder)              \
   ROW(reference)

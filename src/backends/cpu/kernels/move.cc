@@ -59,6 +59,23 @@ struct Walk {
     }
     return at;
   }
+  // The place of one index, moved on to the next without divisions.
+  struct Cursor {
+    const Walk& walk;
+    At at;
+    int64_t index[kMoveRank];
+    Cursor(const Walk& w, int64_t first) : walk(w), at(w.at(first)) {
+      for (int d = w.rank - 1; d >= 0; --d) index[d] = first % w.size[d], first /= w.size[d];
+    }
+    void next() {
+      for (int d = walk.rank - 1; d >= 0; --d) {
+        at.from += walk.from[d], at.to += walk.to[d];
+        if (++index[d] < walk.size[d]) return;
+        at.from -= walk.size[d] * walk.from[d], at.to -= walk.size[d] * walk.to[d];
+        index[d] = 0;
+      }
+    }
+  };
 };
 
 template <class T>
@@ -80,6 +97,12 @@ void copy_rows(const CopyPlan& plan, const T* from, T* to, ThreadPool& pool) {
   // Long rows are cut in pieces.
   const int64_t n = plan.dims[last], most = kTaskBytes / static_cast<int64_t>(sizeof(T));
   const int64_t pieces = larger<int64_t>(1, n / most);
+  if (pieces == 1)
+    return for_units(pool, rows.count, n * static_cast<int64_t>(sizeof(T)), [&](int64_t first, int64_t count) {
+      Walk::Cursor cursor(rows, first);
+      for (int64_t i = 0; i < count; ++i, cursor.next())
+        copy_row(from + cursor.at.from, plan.from[last], to + cursor.at.to, plan.to[last], n);
+    });
   for_units(pool, rows.count * pieces, n / pieces * static_cast<int64_t>(sizeof(T)), [&](int64_t first, int64_t count) {
     for (int64_t unit = first; unit < first + count; ++unit) {
       const Walk::At at = rows.at(unit / pieces);
@@ -181,6 +204,22 @@ bool gather(const void* from, const void* indices, int index_bytes, void* to, in
   return true;
 }
 
+// ---- selection
+
+void select_row(const uint8_t* condition, int64_t condition_step, const uint32_t* a, int64_t a_step, const uint32_t* b,
+                int64_t b_step, uint32_t* to, int64_t n) {
+  if (condition_step == 0) return copy_row(*condition ? a : b, *condition ? a_step : b_step, to, 1, n);
+  const uint32_t one_a = *a, one_b = *b;
+  if (a_step && b_step)
+    for (int64_t i = 0; i < n; ++i) to[i] = condition[i] ? a[i] : b[i];
+  else if (a_step)
+    for (int64_t i = 0; i < n; ++i) to[i] = condition[i] ? a[i] : one_b;
+  else if (b_step)
+    for (int64_t i = 0; i < n; ++i) to[i] = condition[i] ? one_a : b[i];
+  else
+    for (int64_t i = 0; i < n; ++i) to[i] = condition[i] ? one_a : one_b;
+}
+
 // ---- padding
 
 template <class T>
@@ -226,6 +265,8 @@ void pad(const PadProblem& p, const void* from, void* to, ThreadPool& pool) {
 
 void resize_nearest(const float* x, float* y, int64_t planes, int64_t in_rows, int64_t in_columns, int64_t out_rows,
                     int64_t out_columns, const int32_t* rows, const int32_t* columns, ThreadPool& pool) {
+  bool twice = out_columns == 2 * in_columns;  // each column twice, the usual case
+  for (int64_t i = 0; twice && i < out_columns; ++i) twice = columns[i] == i / 2;
   for_units(pool, planes * out_rows, out_columns * 4, [&](int64_t first, int64_t count) {
     for (int64_t r = first; r < first + count; ++r) {
       float* to = y + r * out_columns;
@@ -235,7 +276,14 @@ void resize_nearest(const float* x, float* y, int64_t planes, int64_t in_rows, i
         continue;
       }
       const float* from = x + (r / out_rows * in_rows + rows[row]) * in_columns;
-      for (int64_t i = 0; i < out_columns; ++i) to[i] = from[columns[i]];
+      int64_t i = 0;
+      if (twice)
+        for (int64_t j = 0; j + kLanes <= in_columns; j += kLanes, i += 2 * kLanes) {
+          const Vec v = load(from + j);
+          store(to + i, interleave_low(v, v));
+          store(to + i + kLanes, interleave_high(v, v));
+        }
+      for (; i < out_columns; ++i) to[i] = from[columns[i]];
     }
   });
 }
@@ -276,8 +324,12 @@ void resize(const float* x, float* y, int64_t planes, const ResizeAxis& rows, co
 }  // namespace
 
 const MoveKernels& move_kernels() {
-  static constexpr MoveKernels table{
-      .copy = copy, .gather = gather, .pad = pad, .resize_nearest = resize_nearest, .resize = resize};
+  static constexpr MoveKernels table{.copy = copy,
+                                     .gather = gather,
+                                     .select_row = select_row,
+                                     .pad = pad,
+                                     .resize_nearest = resize_nearest,
+                                     .resize = resize};
   return table;
 }
 

@@ -50,6 +50,9 @@ struct MoveKernels {
   /// indices count from the end. Returns false, and copies nothing, where an index is out of range.
   bool (*gather)(const void* from, const void* indices, int index_bytes, void* to, int64_t outer, int64_t size,
                  int64_t count, int64_t row_bytes, ThreadPool& pool);
+  /// to[i] = condition ? a : b for n elements of four bytes; steps are 0 (one for all) or 1.
+  void (*select_row)(const uint8_t* condition, int64_t condition_step, const uint32_t* a, int64_t a_step,
+                     const uint32_t* b, int64_t b_step, uint32_t* to, int64_t n);
   void (*pad)(const PadProblem& problem, const void* from, void* to, ThreadPool& pool);
   /// f32 planes [planes, in rows, in columns] to [planes, out rows, out columns]; one index per output row and column.
   void (*resize_nearest)(const float* x, float* y, int64_t planes, int64_t in_rows, int64_t in_columns,

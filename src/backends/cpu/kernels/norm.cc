@@ -259,6 +259,19 @@ void reduce(Reduction reduction, const float* x, float* y, int64_t outer, int64_
   }
 }
 
+// ---- rotation
+
+void rotate(const float* x, const float* cosines, const float* sines, float* y, int64_t half, int64_t size) {
+  for (int64_t i = 0; i < half; i += kLanes) {
+    const int lanes = static_cast<int>(smaller<int64_t>(kLanes, half - i));
+    const Vec a = load_first(x + i, lanes), b = load_first(x + half + i, lanes);
+    const Vec c = load_first(cosines + i, lanes), s = load_first(sines + i, lanes);
+    store_first(y + i, c * a - s * b, lanes);
+    store_first(y + half + i, s * a + c * b, lanes);
+  }
+  std::memcpy(y + 2 * half, x + 2 * half, static_cast<size_t>(size - 2 * half) * sizeof(float));
+}
+
 }  // namespace
 
 const NormKernels& norm_kernels() {
@@ -268,6 +281,7 @@ const NormKernels& norm_kernels() {
                                      .group_norm = group_norm,
                                      .scale_shift = scale_shift,
                                      .scale_shift_blocked = scale_shift_blocked,
+                                     .rotate = rotate,
                                      .reduce = reduce};
   return table;
 }

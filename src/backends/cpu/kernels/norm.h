@@ -36,6 +36,8 @@ struct NormKernels {
   /// instruction set.
   void (*scale_shift_blocked)(const float* x, const float* scale, const float* shift, float* y, int64_t outer,
                               int64_t blocks, int64_t inner, ThreadPool& pool);
+  /// y = x with the pairs (i, half + i) turned by angles of these cosines and sines; elements from 2 * half on stay.
+  void (*rotate)(const float* x, const float* cosines, const float* sines, float* y, int64_t half, int64_t size);
   /// [outer, n, inner] to [outer, inner]. Nothing reduces to 0, 1 (prod), -inf (max), inf (min), NaN (mean).
   void (*reduce)(Reduction reduction, const float* x, float* y, int64_t outer, int64_t n, int64_t inner,
                  ThreadPool& pool);

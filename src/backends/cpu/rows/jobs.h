@@ -33,7 +33,8 @@ struct Lstm {
 };
 Verdict lstm_of(const Problem& p, Lstm& lstm);
 
-/// Transpose, Slice, Split, Expand: for each output a copy of a strided part of input 0. Strides count elements.
+/// Transpose, Slice, Split, Expand, Tile, DepthToSpace, SpaceToDepth: for each output a copy of a strided part of input
+/// 0. Strides count elements.
 struct StridedCopy {
   Shape dims, from;
   int64_t begin = 0;  // first element of the input

@@ -1,4 +1,4 @@
-// Transpositions, slices, splits, broadcasts, gathers, padding: data moved, nothing computed.
+// Transpositions, slices, splits, broadcasts, repetitions, gathers: data moved, nothing computed.
 #include "backends/cpu/kernels/move.h"
 
 #include <cstring>
@@ -52,6 +52,31 @@ Verdict strided_copies(const Problem& p, std::vector<StridedCopy>& copies) {
     Shape from;
     for (const int64_t axis : order) from.push_back(strides[static_cast<size_t>(axis)]);
     copies.push_back({p.outputs[0].shape, from, 0});
+    return yes();
+  }
+  if (op == "Tile") {
+    if (!p.inputs[1].constant) return no("the repeats are known only while running");
+    const std::vector<int64_t> repeats = to_int64(*p.inputs[1].constant);
+    StridedCopy tile;
+    for (size_t d = 0; d < in.size(); ++d) {
+      tile.dims.insert(tile.dims.end(), {repeats[d], in[d]});
+      tile.from.insert(tile.from.end(), {0, strides[d]});
+    }
+    copies.push_back(std::move(tile));
+    return yes();
+  }
+  if (op == "DepthToSpace" || op == "SpaceToDepth") {
+    const int64_t block = p.attributes().integer("blocksize"), width = in[3], plane = in[2] * width;
+    const Shape& out = p.outputs[0].shape;
+    if (op == "SpaceToDepth") {
+      copies.push_back(
+          {{in[0], block, block, in[1], out[2], out[3]}, {in[1] * plane, width, 1, plane, block * width, block}, 0});
+      return yes();
+    }
+    const bool depth_first = p.attributes().text("mode", "DCR") == "DCR";
+    const int64_t step = depth_first ? out[1] * plane : plane, channel = depth_first ? plane : block * block * plane;
+    copies.push_back(
+        {{in[0], out[1], in[2], block, width, block}, {in[1] * plane, channel, width, block * step, 1, step}, 0});
     return yes();
   }
   const auto axis =
@@ -127,7 +152,7 @@ Result<Bound> gather_bind(const Problem& p, const std::string&, const std::vecto
 extern const Tactic copy_tactic{
     .name = "copy",
     .version = 1,
-    .operators = {"Transpose", "Slice", "Split", "Expand"},
+    .operators = {"Transpose", "Slice", "Split", "Expand", "Tile", "DepthToSpace", "SpaceToDepth"},
     .supports = supports_job<copies_of>,
     .estimate = estimate_bytes<200>,
     .bind = copy_bind,
