@@ -28,8 +28,10 @@ ROUNDS_TO_INTEGERS = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", 
 
 # Operators whose result is a small difference of numbers up to 8: some roundings of those, absolutely.
 CANCELS = {
-    "Gelu", "Mish", "Sigmoid", "If", "Loop", "Scan", "HardSwish", "HannWindow", "HammingWindow", "BlackmanWindow", "STFT", "DFT", "LogSoftmax",
+    "AffineGrid", "Gelu", "Mish", "Sigmoid", "If", "Loop", "Scan", "HardSwish", "HannWindow",
+    "HammingWindow", "BlackmanWindow", "STFT", "DFT", "LogSoftmax",
     "SoftmaxCrossEntropyLoss", "Softplus", "ReduceLogSumExp", "ReduceLogSum", "Resize",
+    "Celu", "Elu", "Selu", "GroupNormalization", "LayerNormalization", "InstanceNormalization",
 }  # fmt: skip
 
 # Operators that are defined in f32, by attributes or by their function, whatever the type: doubles are only compared so far.
@@ -90,6 +92,7 @@ def beyond(indices: np.ndarray, depth: np.ndarray) -> bool:
 
 # (operators, when, why): where the evaluator is not the truth but ONNX Runtime; a node that it does not run is left out.
 WRONG_IN_EVALUATOR: list[tuple[str, Fact, str]] = [
+    ("SequenceInsert", always, "counts negative positions from another end"),
     (
         "RNN|GRU|LSTM",
         always,
@@ -116,7 +119,6 @@ WRONG_IN_EVALUATOR: list[tuple[str, Fact, str]] = [
         ),
         "wraps the point rather than each of its neighbours",
     ),
-    ("Attention", sets("is_causal", 1), "makes NaN of a mask of booleans"),
     (
         "QuantizeLinear",
         lambda node, version, feeds: (

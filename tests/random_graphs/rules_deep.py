@@ -65,12 +65,12 @@ def attention(m: Maker) -> Call:
     ]
     past = m.integer(1, 3) if m.chance(0.3) else 0
     total = keys + past
-    mask = None
+    mask, causal = None, m.maybe(m.integer(0, 1))
     if m.chance(0.4):
         shape = m.pick(
             [(steps, total), (batch, 1, steps, total), (batch, heads * group, steps, total), (1, steps, total)]
         )
-        mask = m.leaf(m.data(m.pick(["bool", kind]), shape, -1, 1))
+        mask = m.leaf(m.data(kind if causal else m.pick(["bool", kind]), shape, -1, 1))
         if m.array(mask).dtype == bool:
             m.array(mask)[..., 0] = True  # a row without any key has no sum to divide by
     inputs = [*names, mask]
@@ -85,7 +85,7 @@ def attention(m: Maker) -> Call:
         "Attention",
         inputs,
         outputs,
-        is_causal=m.maybe(m.integer(0, 1)),
+        is_causal=causal,
         scale=m.maybe(0.5),
         softcap=m.maybe(2.0, 0.2),
         **attributes,

@@ -171,6 +171,8 @@ def windows(m: Maker, spatial: tuple[int, ...], dilations: bool, kernel: list[in
         attributes["pads"] = pads
     if mode not in ("none", "pads"):
         attributes["auto_pad"] = mode
+    if mode.startswith("SAME"):
+        attributes["dilations"] = None  # ONNX Runtime pads for a window without them, the evaluator for another
     if not mode.startswith("SAME") and any(s + pads[i] + pads[i + n] < extent[i] for i, s in enumerate(spatial)):
         raise Unfit("the image is smaller than the window")
     return attributes
