@@ -55,6 +55,26 @@ inline constexpr const char* kBackendCases[] = {
     "(%x: f32[11,20], %r: f32[11,31]) { %y = vivace.FusedMatMul(%x, const f32[31,20] random(1), const f32[31] "
     "random(2), %r) {trans_b=1, scale=0.25, activation=\"gelu\"} return %y }",
     "(%x: f32[4,0], %z: f32[0,3]) { %y = MatMul(%x, %z) return %y }",
+    "(%x: f32[1,72]) { %y = com.microsoft.MatMulNBits(%x, const u8[37,3,16] random(1), const f32[37,3] random(2), "
+    "const u8[37,2] random(3), _, const f32[37] random(4)) "
+    "{K=72, N=37, bits=4, block_size=32} return %y }",
+    "(%x: f32[5,72]) { %y = com.microsoft.MatMulNBits(%x, const u8[37,3,16] random(1), const f32[37,3] random(2), "
+    "const f32[37,3] random(3)) "
+    "{K=72, N=37, bits=4, block_size=32} return %y }",
+    "(%x: f32[51,72]) { %y = com.microsoft.MatMulNBits(%x, const u8[37,3,16] random(1), const f32[37,3] random(2), "
+    "const u8[37,2] random(3), _, const f32[37] random(4)) "
+    "{K=72, N=37, bits=4, block_size=32} return %y }",
+    "(%x: f32[3,130]) { %y = com.microsoft.MatMulNBits(%x, const u8[9,9,16] random(1), const f32[9,9] random(2), const "
+    "u8[9,9] random(3)) "
+    "{K=130, N=9, bits=8, block_size=16} return %y }",
+    "(%x: f32[2,130]) { %y = com.microsoft.MatMulNBits(%x, const u8[9,2,128] random(1), const f32[9,2] random(2), _, "
+    "_, const f32[9] random(4)) "
+    "{K=130, N=9, bits=8, block_size=128} return %y }",
+    "(%x: f32[4,200]) { %y = com.microsoft.MatMulNBits(%x, const u8[9,4,16] random(1), const f32[9,4] random(2), const "
+    "u8[9,1] random(3)) "
+    "{K=200, N=9, bits=2, block_size=64} return %y }",
+    "(%x: f32[2,40]) { %y = com.microsoft.MatMulNBits(%x, const u8[9,3,8] random(1), const f32[9,3] random(2)) "
+    "{K=40, N=9, bits=4, block_size=16} return %y }",
     // Norms and reductions.
     "(%x: f32[3,5,7]) { %y = Softmax(%x) {axis=1} return %y }",
     "(%x: f32[4,129]) { %y = LogSoftmax(%x) return %y }",

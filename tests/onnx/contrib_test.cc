@@ -37,6 +37,10 @@ TEST(Contrib, BecomesOperatorsOfTheStandard) {
   EXPECT_EQ(operators_of(**heads), "Attention");
 }
 
+std::vector<Message> few_bits(int64_t k, int64_t bits, int64_t block) {
+  return {attribute("K", k), attribute("N", 16), attribute("bits", bits), attribute("block_size", block)};
+}
+
 struct Refused {
   const char* op;
   std::vector<std::string> inputs;
@@ -48,6 +52,7 @@ struct Refused {
 TEST(Contrib, SaysWhatItCannotRead) {
   const Message scale = f32("g", {"16"}),
                 rankless = Message().text(1, "x").add(2, Message().add(1, Message().number(1, 1)));
+  const Message bytes = value("q", DType::u8, {"16", "1", "8"});
   const Refused cases[] = {
       {"NoSuchOperator", {"x"}, {}, {tokens}, "Vivace does not know"},
       {"BiasGelu", {"x"}, {}, {tokens}, "node 'n' (com.microsoft.BiasGelu): input 1 is required"},
@@ -62,6 +67,15 @@ TEST(Contrib, SaysWhatItCannotRead) {
        {tokens, scale},
        "output 1 is not supported",
        {"y", "m", "", "z"}},
+      {"MatMulNBits", {"x", "q", "g"}, few_bits(16, 3, 16), {tokens, bytes, scale}, "bits must be 2, 4 or 8"},
+      {"MatMulNBits",
+       {"x", "q", "g"},
+       few_bits(16, 4, 20),
+       {tokens, bytes, scale},
+       "block_size must be a power of two"},
+      {"MatMulNBits", {"x", "q", "g"}, few_bits(17, 4, 16), {tokens, bytes, scale}, "K is 17"},
+      {"MatMulNBits", {"x", "q", "g"}, few_bits(16, 8, 16), {tokens, bytes, scale}, "ask for 256 elements"},
+      {"MatMulNBits", {"x", "q", "g"}, few_bits(int64_t{1} << 40, 4, 16), {tokens, bytes, scale}, "not too large"},
       {"GroupNorm", {"x", "g", "g"}, {attribute("groups", 0)}, {image, scale}, "GroupNormalization"},
   };
   for (const Refused& c : cases) {

@@ -146,7 +146,52 @@ def gathers():
         yield Case("GatherBlockQuantized", [data, indices, scales], attributes, constants=(0, 2))
 
 
-CASES = [*pointwise(), *images(), *products(), *lines(), *recurrent(), *gathers()]
+def few_bits():
+    """Weights of 2, 4 and 8 bits in blocks; rows of A by ones, some and many; a last block that is not full."""
+    for bits, block in ((4, 16), (4, 32), (4, 128), (8, 32), (2, 64)):
+        for m, k, n in ((1, 256, 40), (3, 200, 33), (50, 144, 64)):
+            blocks, fields = -(-k // block), 8 // bits
+            q = integers(0, 256, (n, blocks, block * bits // 8), np.uint8)
+            scales = (normal(n, blocks) / 16).astype(np.float32)
+            a, bias = normal(1, m, k), normal(n)
+            attributes = {"K": k, "N": n, "bits": bits, "block_size": block}
+            weights = {"constants": (1, 2), "tolerance": 1e-4}
+
+            def product(zeros, q=q, scales=scales, a=a, bits=bits, block=block, k=k, fields=fields):
+                numbers = np.stack([q >> (i * bits) & (2**bits - 1) for i in range(fields)], -1).reshape(
+                    *q.shape[:2], block
+                )
+                w = ((numbers - zeros.astype(np.float64)[..., None]) * scales[..., None].astype(np.float64)).reshape(
+                    len(q), -1
+                )[:, :k]
+                return (a @ w.T).astype(np.float32)
+
+            middle = np.full((n, blocks), 2 ** (bits - 1), np.float64)
+            yield Case("MatMulNBits", [a, q, scales], attributes, expected=[product(middle)], **weights)
+            packed = integers(0, 256, (n, -(-blocks * bits // 8)), np.uint8)
+            zeros = np.stack([packed >> (i * bits) & (2**bits - 1) for i in range(fields)], -1).reshape(n, -1)[
+                :, :blocks
+            ]
+            want = product(zeros) + bias
+            given = [a, q, scales, packed, None, bias]
+            yield Case("MatMulNBits", given, attributes, expected=[want], constants=(1, 2, 3, 5), tolerance=1e-4)
+            if bits == 4 and block >= 32:  # its kernels and ours mean the same
+                yield Case("MatMulNBits", given, attributes, constants=(1, 2, 3, 5), tolerance=1e-4)
+                real = normal(n, blocks) + 8
+                given = [a, q, scales, real]
+                yield Case(
+                    "MatMulNBits", given, attributes, expected=[product(real)], constants=(1, 2, 3), tolerance=1e-4
+                )
+                same = (np.arange(k) // block).astype(np.int32)
+                given = [a, q, scales, packed, same, bias]
+                yield Case("MatMulNBits", given, attributes, expected=[want], constants=(1, 2, 3, 4, 5), tolerance=1e-4)
+                groups = np.sort(integers(0, blocks, (k,), np.int32))
+                yield Case("MatMulNBits", [a, q, scales, None, groups], attributes, constants=(1, 2, 4), tolerance=1e-4)
+    half = [a.astype(np.float16), q, scales.astype(np.float16)]
+    yield Case("MatMulNBits", half, attributes, expected=[product(middle).astype(np.float16)], tolerance=1e-2)
+
+
+CASES = [*pointwise(), *images(), *products(), *lines(), *recurrent(), *gathers(), *few_bits()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=map(str, CASES))

@@ -6,6 +6,7 @@
 #include "backends/cpu/kernels/int8.h"
 #include "backends/cpu/kernels/math_probe.h"
 #include "backends/cpu/kernels/move.h"
+#include "backends/cpu/kernels/nbits.h"
 #include "backends/cpu/kernels/norm.h"
 #include "backends/cpu/kernels/pointwise.h"
 #include "backends/cpu/kernels/quantize.h"
@@ -41,6 +42,7 @@ VIVACE_KERNELS(GemmKernels, gemm_kernels)
 VIVACE_KERNELS(Int8Kernels, int8_kernels)
 VIVACE_KERNELS(MathProbe, math_probe)
 VIVACE_KERNELS(MoveKernels, move_kernels)
+VIVACE_KERNELS(NbitsKernels, nbits_kernels)
 VIVACE_KERNELS(NormKernels, norm_kernels)
 VIVACE_KERNELS(PointwiseKernels, pointwise_kernels)
 VIVACE_KERNELS(QuantizeKernels, quantize_kernels)

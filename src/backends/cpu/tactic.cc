@@ -91,6 +91,7 @@ double flops_of(const Problem& p) {
       return 2 * out * window;
     }
     const Shape& a = p.inputs[0].shape;
+    if (op == "com.microsoft.MatMulNBits") return 2 * out * static_cast<double>(p.attributes().integer("K"));
     if ((op == "MatMul" || op == "Gemm" || op == "vivace.FusedMatMul") && !a.empty()) {
       const bool transposed = p.attributes().integer("trans_a", p.attributes().integer("transA")) != 0 && a.size() >= 2;
       return 2 * out * static_cast<double>(transposed ? a[a.size() - 2] : a.back());

@@ -16,6 +16,7 @@ namespace vivace::cpu {
   ROW(onednn_conv)          \
   ROW(pool)                 \
   ROW(matmul_packed)        \
+  ROW(matmul_nbits)         \
   ROW(matmul)               \
   ROW(int8_matmul)          \
   ROW(int8_conv)            \
