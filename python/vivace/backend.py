@@ -1,13 +1,19 @@
-"""Vivace as a backend of the ONNX standard's tests and tools (onnx.backend.base)."""
+"""Vivace as a backend of the ONNX standard's tests and tools (onnx.backend.base).
+
+The environment variable VIVACE_BACKEND_OPTIONS holds, as JSON, keyword arguments of vivace.build for every model, such as
+{"disable_passes": ["fuse_pointwise"]}; "through_plan": true runs what comes back from the plan's bytes.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 from typing import Any
 
 import onnx
 from onnx.backend.base import Backend, BackendRep, Device, DeviceType, namedtupledict
 
-from .engine import Engine, build
+from .engine import Engine, build, load
 from .lists import devices
 
 
@@ -42,8 +48,10 @@ class VivaceBackend(Backend):
             raise ValueError(f"Vivace has no device {device!r}; it has CPU, and CUDA where vivace.devices() lists a GPU")
         if Device(device).type == DeviceType.CUDA:
             kwargs.setdefault("device", _name_of(device))
-        kwargs.setdefault("effort", 0)
-        return VivaceRep(build(model, **kwargs))
+        options = {"effort": 0, **json.loads(os.environ.get("VIVACE_BACKEND_OPTIONS", "{}")), **kwargs}
+        through_plan = options.pop("through_plan", False)
+        engine = build(model, **options)
+        return VivaceRep(load(engine.to_bytes()) if through_plan else engine)
 
     @classmethod
     def run_model(cls, model: onnx.ModelProto, inputs: Any, device: str = "CPU", **kwargs: Any) -> Any:

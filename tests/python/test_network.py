@@ -61,7 +61,7 @@ def test_onnx_models_in_every_form(tmp_path):
         vivace.build(path)
 
 
-def test_backend():
+def test_backend(monkeypatch):
     from vivace import backend
 
     assert backend.supports_device("CPU") and not backend.supports_device("CUDA")
@@ -74,3 +74,6 @@ def test_backend():
     rep = backend.prepare(model, "CPU")
     assert (rep.run([a])[0] == -a).all() and (rep.run(a).y == -a).all()
     assert backend.is_compatible(model)
+    monkeypatch.setenv("VIVACE_BACKEND_OPTIONS", '{"disable_passes": ["fuse_pointwise"], "through_plan": true}')
+    rep = backend.prepare(model, "CPU")
+    assert (rep.run([a])[0] == -a).all() and rep.engine.report["nodes_before"] == rep.engine.report["nodes_after"]
