@@ -92,6 +92,11 @@ def beyond(indices: np.ndarray, depth: np.ndarray) -> bool:
 
 # (operators, when, why): where the evaluator is not the truth but ONNX Runtime; a node that it does not run is left out.
 WRONG_IN_EVALUATOR: list[tuple[str, Fact, str]] = [
+    ("Normalizer", always, "divides by sums, not by those of absolute values"),
+    ("LinearRegressor|LinearClassifier", always, "reads what is left out, and classes of two labels, in its own way"),
+    ("TreeEnsemble|TreeEnsembleRegressor|TreeEnsembleClassifier", always, "has its own minimum of nothing, and of ties"),
+    ("TfIdfVectorizer", always, "counts grams that skip twice"),
+    ("StringNormalizer", always, "drops accents, and empty texts"),
     ("SequenceInsert", always, "counts negative positions from another end"),
     (
         "RNN|GRU|LSTM",

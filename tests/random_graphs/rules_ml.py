@@ -104,7 +104,7 @@ def linear_regressor(m: Maker) -> Call:
 
 @rule(ML + ".LinearClassifier")
 def linear_classifier(m: Maker) -> Call:
-    x = m.tensor("float", rank=2, zero=False)
+    x = m.tensor("float", lambda v: v.array.size and abs(v.array).max() < 5, rank=2, zero=False)
     n, classes = m.array(x).shape[1], m.integer(3, 4)
     return ml(m, "LinearClassifier", [x], 2, coefficients=floats(m, n * classes), intercepts=floats(m, classes), classlabels_ints=list(range(classes)),
               multi_class=m.maybe(m.integer(0, 1)), post_transform=m.pick(["NONE", "SOFTMAX", "LOGISTIC"]))  # fmt: skip
@@ -173,7 +173,7 @@ def tree_regressor(m: Maker) -> Call:
     targets = m.integer(1, 2)
     return ml(m, "TreeEnsembleRegressor", [x], n_targets=targets, target_treeids=[t for t, _ in leaves], target_nodeids=[n for _, n in leaves],
               target_ids=[m.integer(0, targets - 1) for _ in leaves], target_weights=floats(m, len(leaves)),
-              aggregate_function=m.pick(["SUM", "AVERAGE"]), base_values=m.maybe(floats(m, targets)), **nodes)  # fmt: skip
+              aggregate_function=m.pick(["SUM", "AVERAGE"]), base_values=m.maybe(floats(m, 1)) if targets == 1 else None, **nodes)  # fmt: skip
 
 
 @rule(ML + ".TreeEnsembleClassifier")
