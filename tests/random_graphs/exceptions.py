@@ -146,7 +146,7 @@ WRONG_IN_EVALUATOR: list[tuple[str, Fact, str]] = [
     ("MaxPool|AveragePool|LpPool", sets("ceil_mode", 1), "pads by other amounts"),
     (
         "Conv|ConvInteger",
-        sets("auto_pad", "SAME_UPPER", "SAME_LOWER"),
+        sets("auto_pad", "SAME_UPPER", "SAME_LOWER", "VALID"),
         "pads by other amounts where strides do not divide",
     ),
     (
