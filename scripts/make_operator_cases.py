@@ -34,6 +34,14 @@ def element_type(array):
     return helper.np_dtype_to_tensor_dtype(array.dtype)
 
 
+def quoted(text):
+    """As std::quoted reads it, where it needs quotes; the cases have no line breaks."""
+    text = str(text)
+    if text and not any(c in ' "\\\t' for c in text):
+        return text
+    return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def number(value, name):
     if name in ("f32", "f16", "bf16"):
         return f"{float(value):.7g}"
@@ -42,7 +50,7 @@ def number(value, name):
     if name == "bool":
         return str(int(value))
     if name == "string":
-        return str(value)
+        return quoted(value)
     return str(int(value))
 
 
@@ -60,25 +68,28 @@ def line(word, array):
 
 
 def attribute_line(name, value):
+    if isinstance(value, onnx.TensorProto):
+        return f"attr {name} " + line("t", onnx.numpy_helper.to_array(value))
     if isinstance(value, str):
-        return f"attr {name} s {value}"
+        return f"attr {name} s {quoted(value)}"
     if isinstance(value, int):
         return f"attr {name} i {value}"
     if isinstance(value, float):
         return f"attr {name} f {value!r}"
     kind = "ss" if isinstance(value[0], str) else "fs" if isinstance(value[0], float) else "is"
-    return f"attr {name} {kind} " + " ".join(map(str, value))
+    return f"attr {name} {kind} " + " ".join(quoted(v) if kind == "ss" else str(v) for v in value)
 
 
 def model_of(op, inputs, outputs, attributes, opset):
     names = [f"x{i}" if x is not None else "" for i, x in enumerate(inputs)]
     results = [f"y{i}" if wanted else "" for i, wanted in enumerate(outputs)]
-    node = helper.make_node(op, names, results, **attributes)
+    domain, _, name = op.rpartition(".")
+    node = helper.make_node(name, names, results, domain=domain, **attributes)
     graph = helper.make_graph(
         [node], "g",
         [helper.make_tensor_value_info(n, element_type(x), x.shape) for n, x in zip(names, inputs) if n],
         [helper.make_value_info(n, onnx.TypeProto()) for n in results if n])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid(domain, opset)], ir_version=10)
 
 
 def evaluate(op, inputs, outputs, attributes, how, opset):
@@ -526,11 +537,11 @@ def image(file, count):
 GROUPS = {"image": image, "quantize": quantize, "attention": attention, "conv": conv, "pool": pool, "matmul": matmul, "norm": norm, "resize": resize, "rnn": rnn}
 
 
-def main():
+def main(groups=GROUPS):
     global random
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file")
-    parser.add_argument("--only", default=",".join(GROUPS), help="groups: " + ", ".join(GROUPS))
+    parser.add_argument("--only", default=",".join(groups), help="groups: " + ", ".join(groups))
     parser.add_argument("--count", type=int, default=2, help="how many of each kind")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--verbose", action="store_true", help="say where ONNX Runtime could not be asked")
@@ -538,7 +549,7 @@ def main():
     random = np.random.default_rng(arguments.seed)
     with open(arguments.file, "w") as file:
         for name in arguments.only.split(","):
-            GROUPS[name](file, arguments.count)
+            groups[name](file, arguments.count)
 
 
 if __name__ == "__main__":

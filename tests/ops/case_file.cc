@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iomanip>
 #include <sstream>
 
 namespace vivace::ops {
@@ -27,7 +28,7 @@ Tensor parse_tensor(std::istringstream& in) {
   Result<Tensor> made = Tensor::allocate(dtype, parse_shape(shape));
   EXPECT_TRUE(made.ok());
   Tensor tensor = std::move(made).value();
-  for (int64_t i = 0; i < tensor.count() && in >> word; ++i) {
+  for (int64_t i = 0; i < tensor.count() && in >> std::quoted(word); ++i) {
     if (dtype == DType::string) {
       tensor.as<std::string>()[i] = word;
     } else if (bits_of(dtype) < 8) {
@@ -55,6 +56,18 @@ std::vector<T> rest(std::istringstream& in) {
   for (T value; in >> value;) all.push_back(value);
   return all;
 }
+template <>
+std::vector<float> rest(std::istringstream& in) {  // which may be nan or inf
+  std::vector<float> all;
+  for (std::string word; in >> word;) all.push_back(std::strtof(word.c_str(), nullptr));
+  return all;
+}
+template <>
+std::vector<std::string> rest(std::istringstream& in) {
+  std::vector<std::string> all;
+  for (std::string value; in >> std::quoted(value);) all.push_back(value);
+  return all;
+}
 
 void parse_attribute(std::istringstream& in, ir::Attributes& attributes) {
   std::string name, kind;
@@ -69,6 +82,8 @@ void parse_attribute(std::istringstream& in, ir::Attributes& attributes) {
     attributes[name] = rest<int64_t>(in);
   else if (kind == "fs")
     attributes[name] = rest<float>(in);
+  else if (kind == "t")
+    attributes[name] = parse_tensor(in);
   else
     attributes[name] = rest<std::string>(in);
 }

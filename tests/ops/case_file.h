@@ -8,7 +8,7 @@
 //   in -
 //   out f32 1,2,1 : 0.5 1
 //
-// Attribute kinds: i is f fs s ss. Elements of f8 types are their bits.
+// Attribute kinds: i is f fs s ss, and t: a tensor as after "in". Strings may stand in quotes. Elements of f8 types are their bits.
 #pragma once
 
 #include <functional>

@@ -25,6 +25,11 @@ std::vector<double> numbers(const Tensor& t) {
 void expect_close(const Tensor& actual, const Tensor& expected, double tolerance, const std::string& what) {
   ASSERT_EQ(actual.type(), expected.type()) << what;
   ASSERT_EQ(actual.shape(), expected.shape()) << what;
+  if (actual.type() == DType::string) {
+    for (int64_t i = 0; i < actual.count(); ++i)
+      ASSERT_EQ(actual.as<std::string>()[i], expected.as<std::string>()[i]) << what << ", element " << i;
+    return;
+  }
   const std::vector<double> a = numbers(actual), e = numbers(expected);
   for (size_t i = 0; i < a.size(); ++i) {
     if (std::isnan(e[i]) && std::isnan(a[i])) continue;

@@ -97,6 +97,7 @@ Result<std::shared_ptr<const Executor>> Executor::create(plan::Program program, 
   made->program_ = std::move(program);
   made->machine_ = machine;
   made->nodes_ = made->program_.graph->node_list();
+  made->kept_ = std::make_unique<ops::Kept[]>(made->nodes_.size());
   if (made->program_.choices.size() != made->nodes_.size())
     return Status(Code::corrupt_file, "the program has " + std::to_string(made->nodes_.size()) + " nodes but " +
                                           std::to_string(made->program_.choices.size()) + " tactics");
@@ -336,6 +337,7 @@ Status Executor::run(const Instance& instance, const std::vector<TensorView>& in
 
 Status Executor::run_when_known(size_t i, std::vector<Tensor>& values, ThreadPool& pool) const {
   const ir::Node& node = *nodes_[i];
+  const ops::Kept::Scope scope(kept_[i], node);
   ops::Inference in(node);
   ops::Call call(node);
   call.pool = &pool;

@@ -8,6 +8,7 @@
 
 #include "backends/cpu/placement.h"
 #include "backends/cpu/weights.h"
+#include "ops/prepared.h"
 #include "plan/plan.h"
 
 namespace vivace::cpu {
@@ -81,6 +82,7 @@ class Executor final : public backends::Executor {
   plan::Program program_;
   Machine machine_;
   std::vector<ir::Node*> nodes_;
+  std::unique_ptr<ops::Kept[]> kept_;  // of each node, for those that run_when_known() runs
   std::map<std::pair<size_t, std::string>, std::shared_ptr<const Executor>> bodies_;
   mutable std::mutex mutex_;
   mutable std::map<std::vector<Shape>, std::shared_ptr<const Instance>> instances_;

@@ -57,6 +57,10 @@ void hann_window(Step&);
 void negative_log_likelihood_loss(Step&);
 void softmax_cross_entropy_loss(Step&);
 
+// converters_labels.cc: encoders of labels before they had lists of keys and values.
+void category_mapper(Step&);
+void label_encoder_keys(Step&);
+
 // converters_signals.cc: so are these, which are products with waves.
 void dft(Step&);
 void mel_weight_matrix(Step&);

@@ -93,6 +93,8 @@ constexpr Change kChanges[] = {
     {"Upsample", 9, upsample_scales_to_input},
     {"Upsample", 10, upsample_to_resize, "Resize"},
     {"Xor", 7, binary_broadcast},
+    {"ai.onnx.ml.CategoryMapper", kAlways, category_mapper, "ai.onnx.ml.LabelEncoder"},
+    {"ai.onnx.ml.LabelEncoder", 2, label_encoder_keys},
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The reference kernel of any operator, on row-major tensors: what every node can fall back to.
 #include "backends/cpu/rows/rows.h"
 #include "ops/operator.h"
+#include "ops/prepared.h"
 
 namespace vivace::cpu {
 
@@ -23,7 +24,9 @@ Result<Bound> bind(const Problem& p, const std::string&, const std::vector<Tenso
     return list;
   };
   Bound bound;
-  bound.run = [node = p.node, inputs = views(p.inputs), outputs = views(p.outputs)](const Launch& launch) {
+  bound.run = [node = p.node, inputs = views(p.inputs), outputs = views(p.outputs),
+               kept = std::make_shared<ops::Kept>()](const Launch& launch) {
+    const ops::Kept::Scope scope(*kept, *node);
     ops::Call call(*node);
     call.inputs = inputs;
     call.outputs = outputs;
