@@ -169,14 +169,22 @@ Status infer_split_to_sequence(Inference& in) {
 }
 
 namespace {
+// Parts may be empty, and be more than any memory holds without a single element in them.
+constexpr int64_t kMostParts = int64_t{1} << 24;
+
 // Sizes of the parts along an axis of `size`.
 Result<std::vector<int64_t>> parts_of(const Call& call, int64_t size) {
-  if (!call.has(1)) return std::vector<int64_t>(static_cast<size_t>(size), 1);
+  const auto too_many = [&](int64_t count) { return call.error("it would make " + std::to_string(count) + " parts"); };
+  if (!call.has(1)) {
+    if (size > kMostParts) return too_many(size);
+    return std::vector<int64_t>(static_cast<size_t>(size), 1);
+  }
   const TensorView& split = call.input(1);
   std::vector<int64_t> parts = to_int64(split);
   if (split.rank() == 0) {
     const int64_t each = parts[0];
     if (each <= 0) return call.error("it cannot split into parts of " + std::to_string(each));
+    if (size / each > kMostParts) return too_many(size / each);
     parts.assign(static_cast<size_t>(size / each), each);
     if (size % each) parts.push_back(size % each);
     return parts;

@@ -50,7 +50,8 @@ Result<int> fold_constants(ir::Graph& graph, PassContext& context) {
     Result<std::vector<Tensor>> made = ops::run_reference(*node, inputs, context.options.pool);
     if (!made.ok()) continue;  // the model fails there when it runs, if it comes there
     bool all = true;
-    for (size_t i = 0; i < made->size(); ++i) all = all && (node->outputs()[i]->unused() || (*made)[i].valid());
+    for (size_t i = 0; i < made->size(); ++i)  // lists are no constants
+      all = all && (node->outputs()[i]->unused() || ((*made)[i].valid() && (*made)[i].type() != DType::list));
     if (!all) continue;
     for (size_t i = 0; i < made->size(); ++i) {
       ir::Value* output = node->outputs()[i];

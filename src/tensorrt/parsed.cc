@@ -362,7 +362,7 @@ Status Network::add_graph(std::unique_ptr<ir::Graph> graph) {
       for (const auto& output : layers_[i]->outputs)
         if (output->name == input->name) made = output.get();
     if (!made) {
-      if (!input->type.dims)
+      if (!input->type.dims && !input->type.is_list())
         return {Code::unsupported, "input '" + input->name + "' has no number of dimensions; the model must say it"};
       bool known = false;
       const DataType type = to_data_type(input->type.dtype, &known);

@@ -51,6 +51,13 @@ std::vector<Tensor> one(Tensor tensor) {
   return list;
 }
 
+template <class... T>
+std::vector<Tensor> several(T... tensors) {
+  std::vector<Tensor> list;
+  (list.push_back(std::move(tensors)), ...);
+  return list;
+}
+
 vivace_status status_of(const std::function<void()>& call, const std::string& said = "") {
   try {
     call();
@@ -179,6 +186,39 @@ TEST(Api, StringsGoThrough) {
   EXPECT_EQ(outputs[0].string(0), std::string("a\0b", 3));
   EXPECT_EQ(outputs[0].string(1), "");
   EXPECT_EQ(status_of([&] { outputs[0].string(2); }), VIVACE_INVALID_ARGUMENT);
+}
+
+TEST(Api, ListsGoThrough) {
+  const Network network = Network::from_text(
+      "graph (%s: seq(f32[?]), %o: optional(i64[])) { %y = SequenceErase(%s, const i64[] {0}) return %y, %o }");
+  Engine engine(vivace::build(network, Config().effort(0)));
+  const vivace::TensorInfo& input = engine.inputs()[0];
+  EXPECT_EQ(input.kind, VIVACE_SEQUENCE);
+  EXPECT_EQ(input.dtype, VIVACE_LIST);
+  EXPECT_FALSE(input.has_rank);
+  EXPECT_EQ(input.type, "seq(f32[?])");
+  ASSERT_EQ(input.element.size(), 1u);
+  EXPECT_EQ(input.element[0].dtype, VIVACE_F32);
+  EXPECT_EQ(engine.outputs()[1].kind, VIVACE_OPTIONAL);
+  std::vector<Tensor> outputs;
+  {
+    std::vector<float> borrowed{3, 4};
+    const std::vector<Tensor> elements =
+        several(Tensor::copy_of<float>({1}, {1}), Tensor::wrap<float>({2}, borrowed));
+    outputs = engine.run(several(Tensor::list(elements), Tensor::list({})));
+  }
+  ASSERT_EQ(outputs[0].count(), 1);
+  EXPECT_EQ(outputs[0].elements()[0].values<float>(), (std::vector<float>{3, 4}));  // the list had a copy
+  EXPECT_EQ(outputs[0].data(), nullptr);
+  EXPECT_EQ(outputs[1].count(), 0);
+  const std::vector<Tensor> wrong = several(Tensor::list({}), Tensor::copy_of<float>({1}, {1}));
+  EXPECT_EQ(status_of([&] { engine.run(wrong); }, "input 'o'"), VIVACE_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([] { Tensor(VIVACE_LIST, {2}); }), VIVACE_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([] { Tensor::list(one(Tensor())); }), VIVACE_INVALID_ARGUMENT);
+  vivace_tensor* element = nullptr;
+  EXPECT_EQ(vivace_list_element(outputs[0].get(), 1, &element), VIVACE_INVALID_ARGUMENT);
+  EXPECT_EQ(vivace_list_element(wrong[1].get(), 0, &element), VIVACE_INVALID_ARGUMENT);
+  EXPECT_EQ(vivace_list_create(nullptr, 1, &element), VIVACE_INVALID_ARGUMENT);
 }
 
 TEST(Api, ProgressCancels) {

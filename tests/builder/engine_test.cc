@@ -47,6 +47,10 @@ std::vector<TensorView> views(const std::vector<Tensor>& tensors) { return {tens
 void expect_close(const Tensor& got, const Tensor& want) {
   ASSERT_EQ(got.type(), want.type());
   ASSERT_EQ(got.shape(), want.shape());
+  if (want.type() == DType::list) {
+    for (int64_t i = 0; i < want.count(); ++i) expect_close(got.as<Tensor>()[i], want.as<Tensor>()[i]);
+    return;
+  }
   if (want.type() != DType::f32) {
     if (want.type() == DType::string) {
       for (int64_t i = 0; i < want.count(); ++i) EXPECT_EQ(got.as<std::string>()[i], want.as<std::string>()[i]);
@@ -61,12 +65,11 @@ void expect_close(const Tensor& got, const Tensor& want) {
     ASSERT_NEAR(got.as<float>()[i], want.as<float>()[i], 1e-5 * largest) << "at " << i;
 }
 
-void expect_meaning(const std::string& text, const std::vector<Shape>& shapes, BuildConfig config = quick()) {
+void expect_meaning_of(const std::string& text, const std::vector<Tensor>& arguments, BuildConfig config = quick()) {
   SCOPED_TRACE(text);
   const std::unique_ptr<ir::Graph> graph = parsed(text);
   ASSERT_TRUE(graph);
   ASSERT_TRUE(ops::infer_graph(*graph).ok());
-  const std::vector<Tensor> arguments = arguments_for(*graph, shapes);
   const auto want = ops::run_graph_reference(*graph, arguments);
   ASSERT_TRUE(want.ok()) << want.status().message();
   const auto engine = engine_of(text, config);
@@ -78,6 +81,12 @@ void expect_meaning(const std::string& text, const std::vector<Shape>& shapes, B
     ASSERT_EQ(got.size(), want->size());
     for (size_t i = 0; i < got.size(); ++i) expect_close(got[i], (*want)[i]);
   }
+}
+
+void expect_meaning(const std::string& text, const std::vector<Shape>& shapes, BuildConfig config = quick()) {
+  const std::unique_ptr<ir::Graph> graph = parsed(text);
+  ASSERT_TRUE(graph);
+  expect_meaning_of(text, arguments_for(*graph, shapes), std::move(config));
 }
 
 constexpr const char* kResidual = R"((%x: f32[1,3,17,15]) {
@@ -171,6 +180,59 @@ TEST(Engine, RunsControlFlow) {
     return %y, %s
   })",
                  {{2}});
+}
+
+// Grows a sequence by a row of an image in each iteration, maps what it became, and gives it back in an optional.
+constexpr const char* kLists = R"((%s: optional(seq(f32[*])), %x: f32[4,3], %n: i64[]) {
+  %h = OptionalHasElement(%s)
+  %start = If(%h, %s) {captures=1, then_branch=graph (%o: optional(seq(f32[*]))) { %a = OptionalGetElement(%o) return %a },
+    else_branch=graph (%o: optional(seq(f32[*]))) { %b = SequenceEmpty() return %b }}
+  %a = Conv(const f32[1,1,4,3] random(1), const f32[8,1,3,3] random(2)) {pads=[1,1,1,1]}
+  %all = Loop(%n, _, %start, %x) {captures=1, body=graph (%i: i64[], %c: bool[], %t: seq(f32[*]), %image: f32[4,3]) {
+    %row = Gather(%image, %i) %grown = SequenceInsert(%t, %row) return %c, %grown }}
+  %exp = SequenceMap(%all, %a) {captures=1, body=graph (%e: f32[*], %image: f32[1,8,4,3]) {
+    %f = Exp(%e) %sum = ReduceSum(%image) {keepdims=0} %g = Add(%f, %sum) return %g }}
+  %y = ConcatFromSequence(%exp) {axis=0, new_axis=1}
+  %z = Relu(%y)
+  %m = SequenceLength(%all)
+  %o = Optional(%all)
+  return %z, %exp, %m, %o, %s
+})";
+
+TEST(Engine, RunsSequencesAndOptionals) {
+  const Tensor x = ir::random_tensor(DType::f32, {4, 3}, 1);
+  const auto list = [](int n) {
+    std::vector<Tensor> rows;
+    for (int i = 0; i < n; ++i) rows.push_back(ir::random_tensor(DType::f32, {3}, static_cast<uint64_t>(i)));
+    return Tensor::list({Tensor::list(std::move(rows))});
+  };
+  for (const Tensor& s : {Tensor::list({}), list(0), list(5)})
+    expect_meaning_of(kLists, {s, x, Tensor::scalar<int64_t>(3)});
+}
+
+TEST(Engine, ChecksTheElementsOfLists) {
+  const auto engine =
+      engine_of("(%s: seq(f32[?,2]), %o: optional(i64[]), %m: map(i64, f32[])) { return %s, %o, %m }", quick());
+  ASSERT_TRUE(engine.ok()) << engine.status().message();
+  const Tensor row = ir::random_tensor(DType::f32, {3, 2}, 1), keys = Tensor::of<int64_t>({1, 2});
+  const Tensor map = Tensor::list({keys, Tensor::of<float>({3, 4})});
+  const auto run = [&](const Tensor& s, const Tensor& o, const Tensor& m) {
+    std::vector<Tensor> outputs;
+    const Status status = (*engine)->run({s, o, m}, outputs);
+    return status.ok() ? std::to_string(outputs[0].count()) : status.message();
+  };
+  const Tensor some = Tensor::list({Tensor::scalar<int64_t>(1)});
+  EXPECT_EQ(run(Tensor::list({row, row}), some, map), "2");
+  EXPECT_EQ(run(Tensor::list({row}), Tensor::list({}), map), "1");
+  EXPECT_EQ(run(row, some, map), "input 's' is seq(f32[?,2]), not f32");
+  EXPECT_EQ(run(Tensor::list({keys}), some, map), "an element of input 's' is f32[?,2], not i64");
+  EXPECT_EQ(run(Tensor::list({ir::random_tensor(DType::f32, {3}, 1)}), some, map),
+            "an element of input 's' is f32[?,2], not of shape 3");
+  EXPECT_EQ(run(Tensor::list({row, Tensor()}), some, map), "an element of input 's' is f32[?,2], not empty");
+  EXPECT_NE(run(Tensor::list({}), Tensor::list({*some.as<Tensor>(), *some.as<Tensor>()}), map), "0");
+  EXPECT_NE(run(Tensor::list({}), some, Tensor::list({keys})), "0");
+  EXPECT_NE(run(Tensor::list({}), some, Tensor::list({keys, Tensor::of<float>({3})})), "0");
+  EXPECT_NE(run(Tensor::list({}), some, Tensor::list({*map.as<Tensor>(), keys.reshaped({2, 1})})), "0");
 }
 
 TEST(Engine, TunesTheBodiesOfControlFlow) {

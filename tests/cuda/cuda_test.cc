@@ -540,7 +540,7 @@ Result<std::vector<Tensor>> run(plan::Program program, const std::vector<Tensor>
   std::vector<Tensor> again;
   VIVACE_TRY(session->run(*instance, views, again, [&](size_t, double) { ++observed; }));
   for (size_t i = 0; i < outputs.size(); ++i) {
-    if (outputs[i].type() == DType::string || outputs[i].bytes() == 0) continue;
+    if (are_objects(outputs[i].type()) || outputs[i].bytes() == 0) continue;
     EXPECT_EQ(std::memcmp(outputs[i].data(), again[i].data(), outputs[i].bytes()), 0);
   }
   return outputs;
@@ -548,8 +548,13 @@ Result<std::vector<Tensor>> run(plan::Program program, const std::vector<Tensor>
 
 std::vector<Tensor> random_arguments(const ir::Graph& graph) {
   std::vector<Tensor> arguments;
-  for (const ir::Value* v : graph.inputs())
-    arguments.push_back(ir::random_tensor(v->type.dtype, *v->type.shape(), static_cast<uint64_t>(v->id()) + 10));
+  for (const ir::Value* v : graph.inputs()) {
+    const auto seed = static_cast<uint64_t>(v->id()) + 10;
+    if (v->type.is_list())
+      arguments.push_back(Tensor::list({ir::random_tensor(DType::f32, {2}, seed), ir::random_tensor(DType::f32, {}, 1)}));
+    else
+      arguments.push_back(ir::random_tensor(v->type.dtype, *v->type.shape(), seed));
+  }
   return arguments;
 }
 
@@ -593,6 +598,10 @@ INSTANTIATE_TEST_SUITE_P(
         // Sizes that follow from data, among nodes whose sizes do not; an output of each kind, and an input given back.
         "(%x: f32[3,4]) { %a = Relu(%x) %i = NonZero(%a) %t = Transpose(%i) %g = GatherND(%a, %t) %s = ReduceSum(%g, "
         "const i64[1] {0}) {keepdims=0} %r = Reshape(%s, const i64[2] {1, 1}) %y = Add(%a, %r) return %g, %y, %x, %t }",
+        // Sequences, which stay on the CPU: one that is given, one that is made, and both given back.
+        "(%s: seq(f32[*]), %x: f32[2,3]) { %a = Relu(%x) %t = SequenceInsert(%s, %a) %b = SequenceAt(%t, const i64[] "
+        "{-1}) %y = Exp(%b) %p = SplitToSequence(%a) {axis=1} %z = ConcatFromSequence(%p) {axis=1} %w = Add(%z, %y) "
+        "return %w, %t, %s }",
         // Control flow.
         "(%c: bool[], %x: f32[2,3]) { %a = Relu(%x) %b = If(%c, %a) {captures=1, then_branch=graph (%i: f32[2,3]) { %o "
         "= Neg(%i) return %o }, else_branch=graph (%i: f32[2,3]) { %o = MatMul(%i, const f32[3,3] random(1)) return %o "

@@ -48,6 +48,36 @@ TEST(Subgraphs, BothBranchesTakeAllCaptures) {
   EXPECT_EQ(run(**g, {Tensor::scalar(false), x}), (std::vector<float>{-1, -2}));
 }
 
+TEST(Types, SequencesOptionalsAndMapsAreRead) {
+  const Message number = tensor_type(DType::f32, {"n", "2"});
+  const auto sequence_of = [](const Message& element) { return Message().add(4, Message().add(1, element)); };
+  const auto optional_of = [](const Message& element) { return Message().add(9, Message().add(1, element)); };
+  const Message map = Message().add(5, Message().number(1, static_cast<int64_t>(DType::i64)).add(2, number));
+  const auto named = [](const std::string& name, const Message& type) { return Message().text(1, name).add(2, type); };
+  const std::vector<Message> inputs{named("a", sequence_of(number)), named("b", optional_of(sequence_of(number))),
+                                    named("c", map), named("d", sequence_of(Message()))};
+  // The types of the body's inputs are not said, nor is the shape of the sequence it makes.
+  const Message body = graph({node("Add", {"e", "w"}, {"f"})}, {out("e")}, {out("f")});
+  const Message mapped = node("SequenceMap", {"a"}, {"y"}, {graph_attribute("body", body)});
+  const Message none = node("Optional", {}, {"z"},
+                            {Message().text(1, "type").number(20, 13).add(14, sequence_of(number))});
+  const auto g = import(model(graph({mapped, none, node("OptionalGetElement", {"b"}, {"u"})}, inputs,
+                                    {named("y", sequence_of(tensor_type(DType::f32, {}))), out("z"), out("u"), out("c")},
+                                    {tensor<float>("w", {2}, {1, 2})})));
+  ASSERT_TRUE(g.ok()) << g.status().message();
+  std::string types;
+  for (const ir::Value* v : (*g)->inputs()) types += v->type.to_string() + " ";
+  EXPECT_EQ(types, "seq(f32[n,2]) optional(seq(f32[n,2])) map(i64, f32[n,2]) seq(?) ");
+  types.clear();
+  for (const ir::Value* v : (*g)->outputs()) types += v->type.to_string() + " ";
+  EXPECT_EQ(types, "seq(f32[n,2]) optional(seq(f32[n,2])) seq(f32[n,2]) map(i64, f32[n,2]) ");
+  Message deep = number;
+  for (int i = 0; i < 40; ++i) deep = sequence_of(deep);
+  const auto refused = import(model(graph({}, {named("a", deep)}, {out("a")})));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("deep"), std::string::npos);
+}
+
 TEST(Subgraphs, NestedCapturesPropagate) {
   const Message inner = graph({node("Add", {"x", "a"}, {"i"})}, {}, {out("i")});
   const Message outer = graph({node("Neg", {"x"}, {"a"}), if_node("c", inner, graph({}, {}, {out("x")}), "o")}, {}, {out("o")});

@@ -96,6 +96,7 @@ TEST(Sequence, SplitsAndConcatenates) {
   expect_error(run(x + ", const i64[2] {4, -1}) {axis=1}\n return %y }"), "do not add up");
   expect_error(run(x + ", const i64[] {0}) {axis=1}\n return %y }"), "parts of 0");
   expect_error(run(x + ") {axis=2}\n return %y }"), "axis");
+  expect_error(run("graph () { %y = SplitToSequence(const f32[0,1099511627776] {}) {axis=1}\n return %y }"), "parts");
   expect(on_sequence("%y = ConcatFromSequence(%s) {axis=0}\n return %y"), "f32[?]", "f32[5]{1, 2, 3, 4, 5}");
   expect_error(on_sequence("%y = ConcatFromSequence(%s) {axis=0, new_axis=1}\n return %y"), "cannot be concatenated");
   const std::string words =

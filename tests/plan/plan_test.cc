@@ -271,6 +271,13 @@ TEST(Plan, SemanticDefectsAreFound) {
     EXPECT_EQ(from_bytes(*bytes, nullptr).status().code(), Code::corrupt_file);
   };
   refuse([](Plan& p) { p.ranges.pop_back(); });
+  const auto list_of = [](Plan& p) -> ir::Type& { return p.program.graph->node_list()[0]->output(1)->type; };
+  refuse([&](Plan& p) {
+    for (int i = 0; i < 2 * ir::kMaxTypeDepth; ++i) list_of(p) = ir::Type::sequence(list_of(p));
+  });
+  refuse([&](Plan& p) { list_of(p).dims = ir::Dims{3}; });
+  refuse([&](Plan& p) { list_of(p).key = DType::i64; });
+  refuse([&](Plan& p) { list_of(p).kind = ir::Kind::tensor; });
   refuse([](Plan& p) { p.ranges[0].min[0] = 5; });
   refuse([](Plan& p) { p.ranges[0].opt.pop_back(); });
   refuse([](Plan& p) { p.program.choices[0].seconds = -1; });
