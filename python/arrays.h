@@ -20,5 +20,6 @@ vivace::Tensor to_tensor(nb::handle object, nb::list& keep);
 nb::object to_python(vivace::Tensor tensor);
 
 void bind_network(nb::module_& m);
+void bind_plugins(nb::module_& m);
 
 }  // namespace vivace_python

@@ -255,6 +255,7 @@ NB_MODULE(_core, m) {
   }, nb::arg("logger").none(), nb::arg("most_verbose"));
 
   bind_network(m);
+  bind_plugins(m);
 
   nb::class_<Config>(m, "Config")
       .def(nb::init<>())

@@ -277,6 +277,8 @@ VIVACE_API vivace_status vivace_config_disable_tactic(vivace_config* config, con
 VIVACE_API vivace_status vivace_config_set_tactic_sources(vivace_config* config, const char* sources);
 /** Not 0: the build's report says for each layer how long the vendor's libraries that are here take, and who is faster. */
 VIVACE_API vivace_status vivace_config_set_compare_vendors(vivace_config* config, int compare);
+/** Loads a library of plugins, as vivace_load_plugins() does. */
+VIVACE_API vivace_status vivace_config_load_plugins(vivace_config* config, const char* path);
 VIVACE_API vivace_status vivace_config_disable_pass(vivace_config* config, const char* pass);
 /** Whether the plan holds what another machine needs to run it (default: 1); 0 makes it smaller. */
 VIVACE_API vivace_status vivace_config_set_portable(vivace_config* config, int portable);
@@ -316,8 +318,10 @@ typedef struct vivace_engine_options {
   int32_t strict;        /* not 0: refuse a plan of another version or machine instead of adapting it */
   uint64_t memory_limit; /* bytes of weights and of activations of all concurrent runs; 0: what the plan says */
   const char* device;    /* "cpu", "cuda", "cuda:1"; NULL: what the plan was made for, or the CPU where that is not here */
+  const char* const* plugins; /* paths of libraries to load first, as by vivace_load_plugins() */
+  size_t plugin_count;
 } vivace_engine_options;
-#define VIVACE_ENGINE_OPTIONS_INIT {sizeof(vivace_engine_options), 0, 0, 0, 0}
+#define VIVACE_ENGINE_OPTIONS_INIT {sizeof(vivace_engine_options), 0, 0, 0, 0, 0, 0}
 
 typedef struct vivace_memory {
   size_t weight_bytes;       /* shared by all runs */
@@ -417,6 +421,15 @@ VIVACE_API vivace_status vivace_context_set_profiling(vivace_context* context, i
 /** Layers in the order they run; valid until the next call on the context. */
 VIVACE_API vivace_status vivace_context_profile(vivace_context* context, const vivace_layer_time** layers,
                                                 size_t* count);
+
+/* ---- Plugins: operators from shared libraries (vivace/plugin.h) ------------------------------------------------- */
+
+/** Loads a library of plugins into the process, for good; again does nothing. Models and plans find their plugins from then
+ * on. VIVACE_IO_ERROR: there is no such library, or it cannot be opened; VIVACE_INVALID_ARGUMENT: it has no plugins;
+ * VIVACE_VERSION_MISMATCH: they are for another Vivace. */
+VIVACE_API vivace_status vivace_load_plugins(const char* path);
+/** The plugins that are registered: VIVACE_TEXT or VIVACE_JSON. */
+VIVACE_API vivace_status vivace_list_plugins(vivace_format format, char** text);
 
 /* ---- Lists ---------------------------------------------------------------------------------------------------- */
 

@@ -379,6 +379,8 @@ class Config {
   }
   Config& compare_vendors(bool compare) { return done(vivace_config_set_compare_vendors(get(), compare)); }
   Config& disable_tactic(const std::string& name) { return done(vivace_config_disable_tactic(get(), name.c_str())); }
+  /// As vivace::load_plugins().
+  Config& load_plugins(const std::string& path) { return done(vivace_config_load_plugins(get(), path.c_str())); }
   Config& disable_pass(const std::string& name) { return done(vivace_config_disable_pass(get(), name.c_str())); }
   Config& portable(bool on) { return done(vivace_config_set_portable(get(), on)); }
   /// Return false to cancel. Must not throw.
@@ -466,6 +468,7 @@ struct EngineOptions {
   bool strict = false;        // refuse a plan of another version or machine
   uint64_t memory_limit = 0;  // bytes; 0: what the plan says
   std::string device;         // "cpu", "cuda", "cuda:1"; empty: what the plan was made for
+  std::vector<std::string> plugins;  // libraries to load first
 };
 
 /// A plan ready to run, from any number of threads.
@@ -478,6 +481,10 @@ class Engine {
     given.strict = options.strict;
     given.memory_limit = options.memory_limit;
     if (!options.device.empty()) given.device = options.device.c_str();
+    std::vector<const char*> plugins;
+    for (const std::string& path : options.plugins) plugins.push_back(path.c_str());
+    given.plugins = plugins.data();
+    given.plugin_count = plugins.size();
     vivace_engine* made = nullptr;
     detail::check(vivace_engine_create(plan.get(), &given, &made));
     take(made);
@@ -610,6 +617,13 @@ class Context {
   size_t output_count_;
 };
 
+/// Loads a library of plugins (vivace/plugin.hpp) into the process.
+inline void load_plugins(const std::string& path) { detail::check(vivace_load_plugins(path.c_str())); }
+inline std::string list_plugins(vivace_format format = VIVACE_TEXT) {
+  char* text = nullptr;
+  detail::check(vivace_list_plugins(format, &text));
+  return detail::take_text(text);
+}
 inline std::string list_operators(vivace_format format = VIVACE_TEXT) {
   char* text = nullptr;
   detail::check(vivace_list_operators(format, &text));

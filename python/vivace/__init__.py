@@ -13,6 +13,7 @@ from .engine import Engine, Layer, TensorInfo, build, load
 from .gpu import DeviceArray
 from .lists import devices, operators, set_logger, tactics
 from .network import Network
+from .plugins import GpuTensor, Node, TensorType, list_plugins, load_plugins, plugin, remove_plugin
 
 from . import _core  # isort: skip
 
@@ -21,14 +22,21 @@ __all__ = [
     "DeviceArray",
     "Engine",
     "Error",
+    "GpuTensor",
     "Layer",
     "Network",
+    "Node",
     "TensorInfo",
+    "TensorType",
     "Value",
     "build",
     "devices",
+    "list_plugins",
     "load",
+    "load_plugins",
     "operators",
+    "plugin",
+    "remove_plugin",
     "set_logger",
     "tactics",
 ]

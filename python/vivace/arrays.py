@@ -52,6 +52,11 @@ def type_number(dtype: Any) -> int:
     return number
 
 
+def bits_below_byte(number: int) -> int:
+    """Bits of an element that is packed; 0 for types of whole bytes."""
+    return _BITS.get(_core.dtype_name(number), 0)
+
+
 def _pack(array: np.ndarray, bits: int) -> np.ndarray:
     per_byte = 8 // bits
     flat = array.reshape(-1).view(np.uint8) & ((1 << bits) - 1)

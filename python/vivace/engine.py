@@ -15,6 +15,7 @@ import numpy as np
 
 from . import _core, arrays, gpu
 from .network import Network
+from .plugins import load_plugins
 
 _PRECISIONS = {"fp32": 0, "fp16": 1, "bf16": 2, "int8": 4, "tf32": 8}
 _FORMS = {"text": 0, "json": 1, "html": 2, "graph": 3, "dot": 4, "summary": 5, "svg": 6}
@@ -223,11 +224,15 @@ def load(
     strict: bool = False,
     memory_limit: int = 0,
     device: str | None = None,
+    plugins: Sequence[str | os.PathLike[str]] = (),
 ) -> Engine:
     """Loads a plan from its file or bytes. `strict` refuses one of another version or machine.
 
     device: "cpu", "cuda" or "cuda:1"; without it what the plan was made for, or the CPU where that is not here.
+    plugins: libraries with operators that Vivace lacks, to load first.
     """
+    for path in plugins:
+        load_plugins(path)
     if isinstance(plan, (bytes, bytearray, memoryview)):
         core = _core.Plan.from_memory(np.frombuffer(plan, dtype=np.uint8))
     else:
@@ -254,6 +259,7 @@ def build(
     tactic_sources: Sequence[str] = (),
     compare_vendors: bool = False,
     portable: bool = True,
+    plugins: Sequence[str | os.PathLike[str]] = (),
     progress: bool | Callable[[str, float], Any] = False,
 ) -> Engine:
     """Builds an engine for this machine.
@@ -269,8 +275,11 @@ def build(
     timing_cache  a file of measured times, read and added to
     tactic_sources   "cudnn", "cublaslt": libraries that may run layers of a GPU where they are fastest; the plan needs them
     compare_vendors  times those libraries for the report, which says for each layer who is faster
+    plugins       libraries with operators that Vivace lacks, to load first
     progress      True shows a bar on a terminal; a callable gets (phase, fraction), and False from it cancels
     """
+    for path in plugins:
+        load_plugins(path)
     network = model if isinstance(model, Network) else Network.from_onnx(model)
     config = _core.Config()
     for setting, value in (

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "api/handles.h"
+#include "api/plugins.h"
 #include "backends/cuda/vendor.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -165,6 +166,13 @@ vivace_status vivace_config_set_tactic_sources(vivace_config* config, const char
 
 vivace_status vivace_config_set_compare_vendors(vivace_config* config, int compare) {
   return set(config, [&](vivace_config& to) { return to.build.compare_vendors = compare != 0, Status(); });
+}
+
+vivace_status vivace_config_load_plugins(vivace_config* config, const char* path) {
+  return set(config, [&](vivace_config&) -> Status {
+    VIVACE_NEED(path);
+    return api::load_plugins(path);
+  });
 }
 
 vivace_status vivace_config_disable_pass(vivace_config* config, const char* pass) {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "api/handles.h"
+#include "api/plugins.h"
 #include "base/version.h"
 #include "builder/layer_outputs.h"
 
@@ -73,6 +74,11 @@ vivace_status vivace_engine_create(const vivace_plan* plan, const vivace_engine_
     if (options) {  // of an older caller perhaps, who knows fewer options
       if (options->size < sizeof(size_t)) return {Code::invalid_argument, "the options do not say their size"};
       std::memcpy(&given, options, std::min(options->size, sizeof(given)));
+    }
+    if (given.plugin_count) VIVACE_NEED(given.plugins);
+    for (size_t i = 0; i < given.plugin_count; ++i) {
+      VIVACE_NEED(given.plugins[i]);
+      VIVACE_TRY(api::load_plugins(given.plugins[i]));
     }
     runtime::EngineOptions made;
     VIVACE_ASSIGN(made.threads, api::resolve_threads(given.threads));

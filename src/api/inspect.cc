@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/handles.h"
+#include "api/plugins.h"
 #include "backends/cpu/shapes.h"
 #include "backends/cuda/compiler.h"
 #include "backends/cuda/driver.h"
@@ -208,6 +209,21 @@ Json operators_json() {
   for (const ops::Operator& op : ops::all_operators())
     list.push_back({{"name", op.name}, {"since", op.since}, {"min_inputs", op.min_inputs}, {"max_inputs", op.max_inputs},
                     {"max_outputs", op.max_outputs}});
+  for (const PluginInfo& p : list_plugins())
+    list.push_back({{"name", p.op}, {"since", {p.version}}, {"min_inputs", 0}, {"max_inputs", -1}, {"max_outputs", -1},
+                    {"plugin", p.library}});
+  return list;
+}
+
+Json plugins_json() {
+  Json list = Json::array();
+  for (const PluginInfo& p : list_plugins()) {
+    Json runs_on = Json::array();
+    if (p.on_cpu) runs_on.push_back("cpu");
+    if (p.on_gpu) runs_on.push_back("cuda");
+    list.push_back({{"name", p.name}, {"domain", p.domain}, {"version", p.version}, {"runs_on", runs_on},
+                    {"library", p.library}});
+  }
   return list;
 }
 
@@ -257,7 +273,7 @@ std::string table(const Json& list, const std::vector<std::string>& columns) {
   for (const Json& item : list) {
     std::vector<std::string>& row = rows.emplace_back();
     for (const std::string& column : columns) {
-      const Json& cell = item[column];
+      const Json cell = item.value(column, Json(""));
       std::string text;
       if (cell.is_array())
         for (const Json& part : cell) text += (text.empty() ? "" : ",") + (part.is_string() ? part.get<std::string>() : part.dump());
@@ -323,7 +339,10 @@ Result<std::string> describe(const runtime::Engine& engine, vivace_format format
 using namespace vivace;
 
 vivace_status vivace_list_operators(vivace_format format, char** text) {
-  return api::list(format, text, api::operators_json, {"name", "since"});
+  return api::list(format, text, api::operators_json, {"name", "since", "plugin"});
+}
+vivace_status vivace_list_plugins(vivace_format format, char** text) {
+  return api::list(format, text, api::plugins_json, {"name", "domain", "version", "runs_on", "library"});
 }
 vivace_status vivace_list_tactics(vivace_format format, char** text) {
   return api::list(format, text, api::tactics_json, {"name", "version", "operators"});

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "ops/extension.h"
+#include "ops/extension_rows.h"
+
 namespace vivace::ops {
 
 // Every function named in the manifest, declared.
@@ -97,7 +100,7 @@ const Operator* find_operator(std::string_view name) {
     return map;
   }();
   const auto at = index.find(name);
-  return at == index.end() ? nullptr : at->second;
+  return at == index.end() ? find_extension_row(name) : at->second;
 }
 
 std::vector<std::string> similar_operators(std::string_view name) {
@@ -200,17 +203,13 @@ Status check_against_manifest(const Operator& row, const Inference& in) {
 Status infer(Inference& in) {
   const ir::Node& node = in.node;
   const Operator* row = find_operator(node.op);
-  if (!row) {
-    std::string message = node.describe() + ": Vivace does not know this operator";
-    const std::vector<std::string> near = similar_operators(node.op);
-    for (size_t i = 0; i < near.size(); ++i) message += (i ? ", " : "; similar: ") + near[i];
-    return {Code::unsupported, message + ". `vivace list-operators` shows all"};
-  }
+  if (!row) return unknown_operator(node);
   VIVACE_TRY(check_against_manifest(*row, in));
   return row->infer(in);
 }
 
 Status infer_node(ir::Node& node) {
+  if (const auto extension = find_extension(node.op)) VIVACE_TRY(extension->settle(node));
   Inference in(node);
   VIVACE_TRY(infer(in));
   for (size_t i = 0; i < node.outputs().size(); ++i) {
@@ -228,7 +227,8 @@ Status infer_graph(ir::Graph& graph) {
 Status compute(Call& call) {
   const auto empty = [](const TensorView& t) { return t.type != DType::undefined && t.count() == 0; };
   if (!call.outputs.empty() && std::all_of(call.outputs.begin(), call.outputs.end(), empty)) return {};
-  return find_operator(call.node.op)->reference(call);
+  const Operator* row = find_operator(call.node.op);
+  return row ? row->reference(call) : unknown_operator(call.node);
 }
 
 Result<std::vector<Tensor>> run_reference(const ir::Node& node, const std::vector<Tensor>& inputs, ThreadPool* pool) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "ops/extension.h"
 #include "ops/kernel.h"
 #include "ops/small_types.h"
 
@@ -43,7 +44,8 @@ uint32_t seed_of(const ir::Attributes& attributes) {
 
 bool draws_numbers(const ir::Node& node) {
   if (node.op == "Dropout") return node.input(2) != nullptr;  // in training mode
-  return node.op.starts_with("Random") || node.op == "Bernoulli" || node.op == "Multinomial";
+  return node.op.starts_with("Random") || node.op == "Bernoulli" || node.op == "Multinomial" ||
+         !is_repeatable_extension(node);
 }
 
 RandomNumbers::RandomNumbers(const ir::Attributes& attributes) : engine_(seed_of(attributes)) {}

@@ -5,16 +5,27 @@
 #include <set>
 #include <unordered_map>
 
-#include "ops/operator.h"
+#include "ops/extension.h"
 #include "ops/pointwise_nodes.h"
 
 namespace vivace::passes {
 
 namespace {
 
+// A plugin that says it runs on a GPU with 16 bits in place of f32.
+bool plugin_takes(const ir::Node& node, DType type) {
+  const Result<std::shared_ptr<const ops::Operation>> opened = ops::open_extension(node);
+  if (!opened.ok() || !*opened || !(*opened)->checks_types()) return false;
+  ops::PlacedTensors tensors = ops::placed_tensors(node);
+  for (auto* list : {&tensors.inputs, &tensors.outputs})
+    for (ops::PlacedTensor& t : *list)
+      if (t.view.type == DType::f32) t.view.type = type;
+  return (*opened)->supports(ops::Where::gpu, tensors);
+}
+
 // Operators whose kernels keep sums in f32 and round once, and those that only move values. Recurrences, selections by
 // value (TopK, NMS) and whatever is not listed stay in f32.
-bool takes_half(const ir::Node& node) {
+bool takes_half(const ir::Node& node, DType type) {
   static const std::set<std::string, std::less<>> names = {"Attention",
                                                            "AveragePool",
                                                            "BatchNormalization",
@@ -64,6 +75,7 @@ bool takes_half(const ir::Node& node) {
                                                            "vivace.Pointwise",
                                                            "vivace.InvertedResidual",
                                                            "vivace.SqueezeExcite"};
+  if (ops::find_extension(node.op)) return plugin_takes(node, type);
   if (!names.contains(node.op) && !ops::pointwise_program_of(node)) return false;
   // Second outputs (statistics, indices) have types of their own.
   if (node.op == "Split") return true;
@@ -93,7 +105,7 @@ class Lowering {
     // Asked before any type changes: pointwise operators are known by their inputs and outputs being of one type.
     std::set<const ir::Node*> halves;
     for (const ir::Node* node : graph_.node_list())
-      if (takes_half(*node)) halves.insert(node);
+      if (takes_half(*node, type_)) halves.insert(node);
     for (ir::Node* node : graph_.node_list()) {
       const bool half = halves.contains(node);
       bool any = false;

@@ -21,8 +21,6 @@ using nvinfer1::PluginField;
 using nvinfer1::PluginFieldCollection;
 using nvinfer1::PluginFieldType;
 
-constexpr const char* kKind = "tensorrt.plugin";
-
 std::string text(const char* s) { return s ? s : ""; }
 
 size_t field_bytes(const PluginField& field) {
@@ -219,16 +217,17 @@ class Pool {
   std::map<std::string, std::shared_ptr<PluginInstance>> prototypes_;
 };
 
-Status infer(ops::Inference& in) {
-  return Pool::get().use(in.node, [&](PluginInstance& instance) { return instance.infer(in); });
-}
-
-Status run(ops::Call& call) {
-  return Pool::get().use(call.node, [&](PluginInstance& instance) { return instance.run(call); });
-}
+class Plugins final : public ops::Extension {
+  Status infer(ops::Inference& in) const override {
+    return Pool::get().use(in.node, [&](PluginInstance& instance) { return instance.infer(in); });
+  }
+  Status run(ops::Call& call) const override {
+    return Pool::get().use(call.node, [&](PluginInstance& instance) { return instance.run(call); });
+  }
+};
 
 [[maybe_unused]] const bool registered = [] {
-  ops::register_extension(kKind, {infer, run});
+  ops::register_extension(kPluginNode, std::make_shared<Plugins>());
   return true;
 }();
 
@@ -239,7 +238,6 @@ Result<ir::Attributes> attributes_of(int64_t generation, const char* name, const
   const std::string identity =
       std::to_string(generation) + '\n' + text(name) + '\n' + text(version) + '\n' + text(space);
   ir::Attributes made;
-  made["kind"] = std::string(kKind);
   made["generation"] = generation;
   made["name"] = text(name);
   made["version"] = text(version);
@@ -339,7 +337,7 @@ Result<ir::Attributes> plugin_attributes(OwnedV3 plugin, const std::vector<ir::T
 void ask_creators_again(const ir::Graph& graph) {
   for (const std::unique_ptr<ir::Node>& node : graph.nodes()) {
     const ir::Attributes& of = node->attributes;
-    if (of.text("kind") != kKind || !find_creator(of.text("name"), of.text("version"), of.text("namespace"))) continue;
+    if (node->op != kPluginNode || !find_creator(of.text("name"), of.text("version"), of.text("namespace"))) continue;
     Pool::get().set_prototype(of.text("id"), nullptr);
   }
 }

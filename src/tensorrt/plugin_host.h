@@ -1,4 +1,4 @@
-// Plugins as nodes of a graph (vivace.Extension of kind "tensorrt.plugin"): which plugin a node is, and its running on
+// Plugins as nodes of a graph: which plugin a node is, and its running on
 // the host.
 #pragma once
 
@@ -10,6 +10,9 @@
 #include "ops/operator.h"
 
 namespace vivace::tensorrt {
+
+/// The operator of such nodes.
+constexpr const char* kPluginNode = "vivace.tensorrt.Plugin";
 
 struct FreePlugin {
   void operator()(nvinfer1::IPluginV2* plugin) const { plugin->destroy(); }

@@ -75,6 +75,7 @@ class PluginNodes final : public onnx::Extensions {
  public:
   explicit PluginNodes(bool override) : override_(override) {}
   bool overrides() const override { return override_; }
+  std::string node() const override { return kPluginNode; }
   bool knows(const std::string& op, const ir::Attributes& attributes) const override {
     return creator_of(op, attributes) != nullptr;
   }

@@ -21,7 +21,7 @@ std::vector<std::byte> plan_of(ir::Attributes attributes, const ir::Type& input,
   ir::Value* x = graph->add_input("x", input);
   ir::Node* relu = graph->add_node("Relu", {x});
   ir::Node* plugin =
-      graph->add_node("vivace.Extension", {relu->output()}, outputs, std::move(attributes), "the plugin");
+      graph->add_node(kPluginNode, {relu->output()}, outputs, std::move(attributes), "the plugin");
   ir::Node* neg = graph->add_node("Neg", {plugin->output()});
   graph->mark_output(neg->output(), "y");
   builder::BuildConfig config;
@@ -155,7 +155,7 @@ TEST_F(Plugins, ThatNobodyKnowsAreAnError) {
   Result<plan::Plan> plan = plan::from_bytes(bytes, nullptr);
   ASSERT_TRUE(plan.ok());
   for (ir::Node* node : plan->program.graph->node_list())
-    if (node->op == "vivace.Extension")
+    if (node->op == kPluginNode)
       node->attributes["name"] = std::string("Other"), node->attributes["id"] = std::string("other");
   const auto changed = plan::to_bytes(*plan);
   EXPECT_EQ(context_of(*changed), nullptr);

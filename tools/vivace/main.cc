@@ -68,6 +68,10 @@ void add_input_options(CLI::App& app, InputOptions& options) {
   app.add_option("--seed", options.seed, "Of the random inputs");
 }
 
+void load_plugins(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) vivace::load_plugins(path);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -78,6 +82,16 @@ int main(int argc, char** argv) {
   app.get_formatter()->column_width(34);
   Exit code = kOk;
 
+  std::vector<std::string> plugins;
+  // Each command loads its plugins first.
+  const auto on = [&](CLI::App* command, auto& options) {
+    command->add_option("--plugins", plugins, "Libraries with operators that Vivace lacks (docs/plugins.md)");
+    command->callback([&] {
+      load_plugins(plugins);
+      code = run(options);
+    });
+  };
+
   BuildCommand build;
   CLI::App* command = app.add_subcommand("build", "Build a plan from an ONNX model");
   command->add_option("model", build.model, "The ONNX model")->required();
@@ -87,7 +101,7 @@ int main(int argc, char** argv) {
   command->add_flag("--json", build.json, "Print the report as JSON");
   add_build_options(*command, build.build);
   command->footer("Example: vivace build bert.onnx -o bert.plan --shape ids=1x8:1x128:4x512 --report bert.html");
-  command->callback([&] { code = run(build); });
+  on(command, build);
 
   RunCommand run_command;
   command = app.add_subcommand("run", "Run a plan or an ONNX model once");
@@ -98,7 +112,7 @@ int main(int argc, char** argv) {
   command->add_flag("--strict", run_command.strict, "Refuse a plan of another version or machine");
   add_build_options(*command, run_command.build);
   command->footer("Example: vivace run model.plan -i pixels=cat.npy -o scores=scores.npy");
-  command->callback([&] { code = run(run_command); });
+  on(command, run_command);
 
   BenchCommand bench;
   command = app.add_subcommand("bench", "Measure latency and throughput of a plan or an ONNX model");
@@ -117,7 +131,7 @@ int main(int argc, char** argv) {
   add_build_options(*command, bench.build);
   command->footer("Example: vivace bench model.plan --streams 4 --threads 1 --duration 10\n"
                   "A soak:  vivace bench model.plan --streams 8 --runs 10000 --check");
-  command->callback([&] { code = run(bench); });
+  on(command, bench);
 
   InspectCommand inspect;
   command = app.add_subcommand("inspect", "Show what is in a plan or an ONNX model");
@@ -134,7 +148,7 @@ int main(int argc, char** argv) {
   add_setting_options(*command, inspect.build);
   command->footer("Examples:\n  vivace inspect model.onnx --graph svg -o model.svg\n"
                   "  vivace inspect model.onnx --check --device sm_90 --precision fp16");
-  command->callback([&] { code = run(inspect); });
+  on(command, inspect);
 
   CompareCommand compare;
   command = app.add_subcommand("compare", "Compare a model's outputs with the reference kernels and ONNX Runtime");
@@ -149,15 +163,20 @@ int main(int argc, char** argv) {
   add_input_options(*command, compare.input);
   add_build_options(*command, compare.build);
   command->footer("Example: vivace compare model.onnx --against onnxruntime --python .venv/bin/python");
-  command->callback([&] { code = run(compare); });
+  on(command, compare);
 
   bool json = false;
   const auto add_list = [&](const char* name, const char* about, std::string (*list)(vivace_format)) {
     CLI::App* made = app.add_subcommand(name, about);
     made->add_flag("--json", json, "As JSON");
-    made->callback([&json, list] { print(list(json ? VIVACE_JSON : VIVACE_TEXT)); });
+    made->add_option("--plugins", plugins, "Libraries of plugins to load first");
+    made->callback([&json, &plugins, list] {
+      load_plugins(plugins);
+      print(list(json ? VIVACE_JSON : VIVACE_TEXT));
+    });
   };
   add_list("list-operators", "The operators that Vivace knows", vivace::list_operators);
+  add_list("list-plugins", "The plugins of --plugins", vivace::list_plugins);
   add_list("list-tactics", "The ways it has to run them", vivace::list_tactics);
   add_list("devices", "The devices it can use", vivace::list_devices);
 

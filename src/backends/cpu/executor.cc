@@ -7,6 +7,7 @@
 #include <new>
 
 #include "base/recycle.h"
+#include "ops/extension.h"
 #include "ops/kernel.h"
 
 namespace vivace::cpu {
@@ -112,6 +113,8 @@ Result<std::shared_ptr<const Executor>> Executor::create(plan::Program program, 
                           std::to_string(choice.version) + ", this library has " +
                           (tactic ? "version " + std::to_string(tactic->version) : "no such tactic"));
     }
+    VIVACE_ASSIGN(std::shared_ptr<const ops::Operation> operation, ops::open_extension(node));
+    if (operation) made->operations_.push_back(std::move(operation));
     for (const auto& [name, attribute] : node.attributes) {
       if (!std::holds_alternative<std::shared_ptr<ir::Graph>>(attribute)) continue;
       const auto body = made->program_.bodies.find({i, name});

@@ -11,6 +11,10 @@
 #include "ops/prepared.h"
 #include "plan/plan.h"
 
+namespace vivace::ops {
+class Operation;
+}
+
 namespace vivace::cpu {
 
 using backends::MemorySource;
@@ -83,6 +87,7 @@ class Executor final : public backends::Executor {
   Machine machine_;
   std::vector<ir::Node*> nodes_;
   std::unique_ptr<ops::Kept[]> kept_;  // of each node, for those that run_when_known() runs
+  std::vector<std::shared_ptr<const ops::Operation>> operations_;  // of plugins, kept for what runs them when known
   std::map<std::pair<size_t, std::string>, std::shared_ptr<const Executor>> bodies_;
   mutable std::mutex mutex_;
   mutable std::map<std::vector<Shape>, std::shared_ptr<const Instance>> instances_;

@@ -1,6 +1,6 @@
 #include "backends/cpu/lower.h"
 
-#include "backends/cpu/layouts.h"
+#include "backends/cpu/rows/plugin.h"
 
 namespace vivace::cpu {
 
@@ -9,6 +9,7 @@ Status lower(ir::Graph& graph, const Machine& machine) {
   LayoutPolicy policy;
   policy.block = [block](int64_t) { return block; };
   policy.joins = [block](int64_t channels) { return channels % block == 0; };
+  policy.follows = [&policy](const ir::Node& node) { return plugin_takes_blocks(node, policy, ops::Where::cpu); };
   return assign_layouts(graph, policy);
 }
 

@@ -50,6 +50,7 @@ namespace vivace::cpu {
   ROW(where)                \
   ROW(concat)               \
   ROW(reorder)              \
+  ROW(plugin)               \
   ROW(reference)
 
 #define DECLARE(row) extern const Tactic row##_tactic;

@@ -4,7 +4,7 @@
 #include <set>
 #include <unordered_map>
 
-#include "backends/cpu/layouts.h"
+#include "backends/cpu/rows/plugin.h"
 #include "backends/cuda/channels.h"
 #include "backends/cuda/groups.h"
 #include "backends/cuda/pack_attention.h"
@@ -237,7 +237,8 @@ Status lower(ir::Graph& graph, DType type, bool tf32) {
     return static_cast<int>((channels + kChannelUnit - 1) / kChannelUnit * kChannelUnit);
   };
   policy.joins = [](int64_t) { return true; };
-  policy.follows = [type](const ir::Node& node) {
+  policy.follows = [type, &policy](const ir::Node& node) {
+    if (cpu::plugin_takes_blocks(node, policy, ops::Where::gpu)) return true;
     const auto image = [&](const ir::Value* v) { return cpu::is_image(v, type); };
     if (image(node.input(0)) && reduces_pixels(node)) return true;
     if (!image(node.input(0)) || !std::all_of(node.outputs().begin(), node.outputs().end(), image)) return false;

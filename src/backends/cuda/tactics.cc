@@ -57,7 +57,8 @@ namespace vivace::cuda {
   T(pointwise_tactic)       \
   T(quantize_tactic)        \
   T(cublaslt_matmul_tactic) \
-  T(cudnn_conv_tactic)
+  T(cudnn_conv_tactic)      \
+  T(plugin_tactic)
 
 #define VIVACE_DECLARE(name) extern const Tactic name;
 VIVACE_TACTICS(VIVACE_DECLARE)

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "frontends/onnx/graph_reader.h"
-#include "ops/operator.h"
+#include "ops/extension.h"
 
 namespace vivace::onnx {
 
@@ -30,7 +30,8 @@ Status GraphReader::index_functions() {
 }
 
 const proto::Function* GraphReader::function_of(const proto::Node& node) const {
-  if (functions_.empty()) return nullptr;
+  // A plugin is what somebody gave beside the model, to run the function faster.
+  if (functions_.empty() || ops::find_extension(qualified_name(node))) return nullptr;
   const auto at = functions_.find(function_key(node.domain, node.op_type, node.overload));
   return at == functions_.end() ? nullptr : &at->second;
 }
@@ -51,8 +52,9 @@ Status GraphReader::check_operators(const std::vector<Bytes>& nodes) {
     for (size_t i = 0; i < near.size(); ++i) message += (i ? ", " : "; similar: ") + near[i];
     message += ")";
   }
-  return {Code::unsupported, message + ". `vivace list-operators` shows those it knows; a function in the model may "
-                                       "define others"};
+  return {Code::unsupported, message + ". `vivace list-operators` shows those it knows; a function in the model or a "
+                                       "plugin may define others (--plugins FILE, vivace_load_plugins(), "
+                                       "vivace.load_plugins() load libraries of plugins)"};
 }
 
 // Asks of each node by itself whether something is missing in it.

@@ -23,7 +23,10 @@ struct ImportNotes {
   std::vector<BadNode> bad_nodes;  // all whose operators are unknown, then the others that cannot be read
 };
 
-/// Operators that Vivace lacks and that whoever imports supplies, as nodes of vivace.Extension. Thread-safe.
+/// Whether nodes of this operator (qualified) are read as something of Vivace's own, plugins not counted.
+bool knows_operator(const std::string& op);
+
+/// Operators that Vivace lacks and that whoever imports supplies, as nodes of another one. Thread-safe.
 class Extensions {
  public:
   virtual ~Extensions() = default;
@@ -31,7 +34,9 @@ class Extensions {
   virtual bool overrides() const = 0;
   /// @param op without its domain; `attributes` are the node's
   virtual bool knows(const std::string& op, const ir::Attributes& attributes) const = 0;
-  /// The attributes of a vivace.Extension in the place of a node of an operator that is known.
+  /// The operator of the nodes in their place.
+  virtual std::string node() const = 0;
+  /// The attributes of such a node in the place of one of an operator that is known.
   virtual Result<ir::Attributes> read(const std::string& op, const std::string& name, const ir::Attributes& attributes,
                                       const std::vector<ir::Type>& inputs) const = 0;
 };

@@ -4,6 +4,7 @@
 #include "frontends/onnx/attribute_kinds.h"
 #include "frontends/onnx/graph_reader.h"
 #include "ops/control.h"
+#include "ops/extension.h"
 
 namespace vivace::onnx {
 
@@ -142,7 +143,8 @@ Result<GraphReader::PendingNode> GraphReader::read_pending(Bytes message, const 
     if (is_graph(a)) VIVACE_TRY(find_free_names(proto::decode_graph(a.graph), pending.captures, scope.depth + 1));
     pending.attributes.push_back(std::move(a));
   }
-  if (is_lacking(pending.node, scope.opsets)) return pending;  // its attributes are not the standard's
+  if (is_lacking(pending.node, scope.opsets) || ops::find_extension(qualified_name(pending.node)))
+    return pending;  // its attributes are not the standard's
   for (proto::Attribute& a : pending.attributes) VIVACE_TRY(check_kind(pending.node, a));
   return pending;
 }
@@ -279,7 +281,7 @@ Status GraphReader::read_extension(const PendingNode& pending, Step& step) {
   }
   VIVACE_ASSIGN(step.attributes, options_.extensions->read(std::string(pending.node.op_type), step.name,
                                                            step.attributes, types));
-  step.op = "vivace.Extension";
+  step.op = options_.extensions->node();
   step.emit();
   return step.status;
 }

@@ -1,7 +1,10 @@
 #include "frontends/onnx/upgrade.h"
 
+#include <algorithm>
+
 #include "frontends/onnx/contrib.h"
 #include "frontends/onnx/converters.h"
+#include "frontends/onnx/import.h"
 #include "ops/operator.h"
 
 namespace vivace::onnx {
@@ -140,6 +143,13 @@ std::string_view newest_name(std::string_view op, int64_t version) {
   for (const Change& change : kChanges)
     if (change.op == op && version < change.since && !change.becomes.empty()) return change.becomes;
   return op;
+}
+
+bool knows_operator(const std::string& op) {
+  const auto all = ops::all_operators();
+  return find_composition(op) ||
+         std::any_of(all.begin(), all.end(), [&](const ops::Operator& row) { return row.name == op; }) ||
+         std::any_of(std::begin(kChanges), std::end(kChanges), [&](const Change& change) { return change.op == op; });
 }
 
 Status convert(Step& step) {

@@ -17,7 +17,7 @@ void emit_plugin(Build& b, F&& attributes) {
   Result<ir::Attributes> made = attributes(types);
   if (!made.ok()) return b.fail(made.status());
   const size_t outputs = b.layer.outputs.size();
-  b.add("vivace.Extension", std::move(inputs), *std::move(made), static_cast<int>(outputs));
+  b.add(kPluginNode, std::move(inputs), *std::move(made), static_cast<int>(outputs));
   for (size_t i = 0; i < outputs; ++i) b.out(b.output(static_cast<int>(i)), i);
 }
 

@@ -1,4 +1,5 @@
 // The reference kernel of any operator, on row-major tensors: what every node can fall back to.
+#include "backends/cpu/rows/plugin.h"
 #include "backends/cpu/rows/rows.h"
 #include "ops/operator.h"
 #include "ops/prepared.h"
@@ -9,6 +10,7 @@ namespace {
 
 Verdict supports(const Problem& p, const Machine&) {
   if (!ops::find_operator(p.node->op)) return no("unknown operator");
+  if (open_plugin(p, ops::Where::cpu).verdict) return no("tactic 'plugin' runs it");
   return all_row_major(p) ? yes() : no("reads and writes row-major tensors only");
 }
 
