@@ -73,7 +73,7 @@ TEST(Contrib, SaysWhatItCannotRead) {
        few_bits(16, 4, 20),
        {tokens, bytes, scale},
        "block_size must be a power of two"},
-      {"MatMulNBits", {"x", "q", "g"}, few_bits(17, 4, 16), {tokens, bytes, scale}, "K is 17"},
+      {"MatMulNBits", {"x", "q", "g"}, few_bits(15, 4, 16), {tokens, bytes, scale}, "K is 15"},
       {"MatMulNBits", {"x", "q", "g"}, few_bits(16, 8, 16), {tokens, bytes, scale}, "ask for 256 elements"},
       {"MatMulNBits", {"x", "q", "g"}, few_bits(int64_t{1} << 40, 4, 16), {tokens, bytes, scale}, "not too large"},
       {"GroupNorm", {"x", "g", "g"}, {attribute("groups", 0)}, {image, scale}, "GroupNormalization"},
