@@ -16,7 +16,8 @@ namespace {
 
 constexpr int kHasClusters = 9;                  // compute capability; their blocks share what one would do alone
 constexpr size_t kLeastSharedBytes = 200 << 10;  // what the largest blocks' weights were sized for
-constexpr std::string_view kBlocks[] = {"vivace.SqueezeExcite", "vivace.InvertedResidual"};
+constexpr std::string_view kPooled = "vivace.PooledConv";  // needs no cluster
+constexpr std::string_view kBlocks[] = {"vivace.SqueezeExcite", "vivace.InvertedResidual", kPooled};
 constexpr int kTrialEffort = 2;                   // of builds that only compare
 constexpr double kTrialShare = 0.25;              // of the time for tuning, each
 constexpr std::string_view kAlways = kBlocks[0];  // took less time than its parts wherever it was measured
@@ -73,7 +74,9 @@ Result<plan::Program> make_blocks_and_program(std::shared_ptr<ir::Graph> graph, 
   const bool forced = !config.forced_tactics.empty(), timed = config.effort > 0 && gpu.ordinal >= 0;
   const RecordedTimes recorded = RecordedTimes::of(gpu);
   const auto has_kernel = [&](std::string_view op) {
-    if (!small || gpu.major < kHasClusters || (op != kAlways && gpu.shared_bytes < kLeastSharedBytes)) return false;
+    if (!small) return false;
+    if (op != kPooled && (gpu.major < kHasClusters || (op != kAlways && gpu.shared_bytes < kLeastSharedBytes)))
+      return false;
     const auto rows = cuda::all_tactics();
     return std::any_of(rows.begin(), rows.end(), [&](const cuda::Tactic* row) {
       const auto& disabled = config.disabled_tactics;

@@ -123,9 +123,14 @@ Status reference_scaled_conv(Call& call) {
   return reference_fused_conv(plain);
 }
 
+// The result has another floating-point type where `to` names one.
 Status infer_fused_matmul(Inference& in) {
   VIVACE_TRY(same_types(in, {1, 2, 3}));
-  VIVACE_TRY(infer_matrix_product(in, 0, 1, in.dtype(0), in.attributes.integer("trans_a") != 0,
+  const int64_t to = in.attributes.integer("to", static_cast<int64_t>(in.dtype(0)));
+  if (to < 0 || to >= kDTypeCount || (in.attributes.has("to") && !is_float(static_cast<DType>(to))))
+    return in.error("'to' is not a floating-point type: " + std::to_string(to));
+  if (in.has(3) && static_cast<DType>(to) != in.dtype(0)) return in.error("a residual and a result of another type");
+  VIVACE_TRY(infer_matrix_product(in, 0, 1, static_cast<DType>(to), in.attributes.integer("trans_a") != 0,
                                   in.attributes.integer("trans_b") != 0));
   const std::optional<ir::Dims>& y = in.outputs[0].dims;
   if (in.has(2)) VIVACE_TRY(is_vector(in, 2, y && !y->empty() ? y->back() : ir::Dim()));
@@ -186,16 +191,35 @@ Result<std::unique_ptr<ir::Graph>> parts_of(const ir::Node& node, const std::vec
   return graph;
 }
 
-}  // namespace
+// A vivace.FusedConv and the MaxPool of what it makes, whose attributes begin with "pool_".
+Result<std::unique_ptr<ir::Graph>> pooled_parts(const ir::Node& node, const std::vector<ir::Type>& types,
+                                                const std::vector<bool>& present) {
+  auto graph = std::make_unique<ir::Graph>();
+  std::vector<ir::Value*> inputs(3);
+  for (size_t i = 0; i < std::min(inputs.size(), present.size()); ++i)
+    if (present[i]) inputs[i] = graph->add_input("x" + std::to_string(i), types[i]);
+  ir::Attributes convolution;
+  for (const auto& [name, value] : node.attributes)
+    if (!name.starts_with("pool_")) convolution[name] = value;
+  ir::Node* conv = graph->add_node("vivace.FusedConv", inputs, 1, std::move(convolution), node.name);
+  VIVACE_TRY(infer_node(*conv));
+  ir::Node* pool =
+      graph->add_node("MaxPool", {conv->output()}, 1, attributes_of_part(node.attributes, "pool_"), node.name);
+  VIVACE_TRY(infer_node(*pool));
+  graph->mark_output(pool->output(), "y");
+  return graph;
+}
 
-Status infer_inverted_residual(Inference& in) {
-  VIVACE_TRY(same_types(in, {1, 2, 3, 4, 5, 6, 7}));
-  VIVACE_ASSIGN(const std::unique_ptr<ir::Graph> parts, parts_of(in.node, in.types, in.present));
+using Parts = Result<std::unique_ptr<ir::Graph>>(const ir::Node&, const std::vector<ir::Type>&,
+                                                 const std::vector<bool>&);
+
+Status infer_parts(Inference& in, Parts* parts_of_node) {
+  VIVACE_ASSIGN(const std::unique_ptr<ir::Graph> parts, parts_of_node(in.node, in.types, in.present));
   in.outputs[0] = parts->outputs()[0]->type;
   return {};
 }
 
-Status reference_inverted_residual(Call& call) {
+Status run_parts(Call& call, Parts* parts_of_node) {
   std::vector<ir::Type> types;
   std::vector<bool> present;
   std::vector<Tensor> inputs;
@@ -205,10 +229,23 @@ Status reference_inverted_residual(Call& call) {
     types.push_back(ir::Type::tensor(view.type, ir::to_dims(view.shape)));
     if (call.has(i)) inputs.push_back(Tensor::wrap(view.type, view.shape, view.data, nullptr));
   }
-  VIVACE_ASSIGN(const std::unique_ptr<ir::Graph> parts, parts_of(call.node, types, present));
+  VIVACE_ASSIGN(const std::unique_ptr<ir::Graph> parts, parts_of_node(call.node, types, present));
   VIVACE_ASSIGN(const std::vector<Tensor> made, run_graph_reference(*parts, inputs, nullptr, call.pool));
   return convert(made[0], call.output());
 }
+
+}  // namespace
+
+Status infer_inverted_residual(Inference& in) {
+  VIVACE_TRY(same_types(in, {1, 2, 3, 4, 5, 6, 7}));
+  return infer_parts(in, parts_of);
+}
+
+Status reference_inverted_residual(Call& call) { return run_parts(call, parts_of); }
+
+Status infer_pooled_conv(Inference& in) { return infer_parts(in, pooled_parts); }
+
+Status reference_pooled_conv(Call& call) { return run_parts(call, pooled_parts); }
 
 // x; weights that make the hidden vector of the mean of its pixels, and the gate of that; the biases of both.
 Status infer_squeeze_excite(Inference& in) {

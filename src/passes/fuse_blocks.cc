@@ -61,6 +61,27 @@ bool is_depthwise(const ir::Node& node) {
          w[3] <= kMostKernel && at_most("dilations", 1) && at_most("strides", 2) && is_image_of(*node.input(0));
 }
 
+// Of few channels, so that it reads them row-major; its activation keeps the order of what it is given.
+bool is_first_convolution(const ir::Node& node) {
+  constexpr int64_t kMostFirstChannels = 4;
+  const std::string activation = node.attributes.text("activation", "none");
+  return node.input(1)->type.rank() == 4 && node.input(1)->constant().shape()[1] <= kMostFirstChannels &&
+         node.attributes.integer("group", 1) == 1 && !node.input(3) && is_image_of(*node.output()) &&
+         (activation == "none" || activation == "relu" || activation == "clip");
+}
+
+// Windows that overlap little: what they share is computed again at the edges of tiles.
+bool is_small_window(const ir::Node& pool) {
+  const ir::Attributes& a = pool.attributes;
+  const auto within = [&](const char* name, int64_t least, int64_t most) {
+    const std::vector<int64_t> list = a.integers(name);
+    return std::all_of(list.begin(), list.end(), [=](int64_t v) { return v >= least && v <= most; });
+  };
+  return (pool.outputs().size() == 1 || pool.output(1)->unused()) && a.text("auto_pad", "NOTSET") == "NOTSET" &&
+         !a.integers("strides").empty() && within("kernel_shape", 1, 4) && within("strides", 2, 4) &&
+         within("dilations", 1, 1) && within("pads", 0, 3);
+}
+
 // The convolution before a depthwise one that makes its many channels for it alone; nullptr where there is none.
 const ir::Node* expansion_of(const ir::Node& depthwise) {
   const ir::Value* many = depthwise.input(0);
@@ -159,6 +180,26 @@ const Rule fuse_squeeze_excite{
         },
 };
 
+const Rule fuse_pooled_conv{
+    .name = "fuse_pooled_conv",
+    .purpose = "a network's first convolution and the maxima of windows of what it makes are one operator",
+    .pattern = op("MaxPool", op("vivace.FusedConv", any(), constant(), optional(constant()))
+                                 .single_use()
+                                 .where(is_first_convolution)
+                                 .named("conv"))
+                   .where(is_small_window),
+    .build =
+        [](const Match& m, Rewriter& to) {
+          if (stays_apart(to, m.root())) return false;
+          const ir::Node& conv = *m.node("conv");
+          ir::Attributes attributes = conv.attributes;
+          for (const char* name : {"kernel_shape", "strides", "pads", "ceil_mode"})
+            if (const auto at = m.root_node()->attributes.find(name); at != m.root_node()->attributes.end())
+              attributes[std::string("pool_") + name] = at->second;
+          return to.replace(m.root(), to.add("vivace.PooledConv", conv.inputs(), std::move(attributes)));
+        },
+};
+
 Result<int> fuse_blocks(ir::Graph& graph, const std::function<bool(std::string_view op)>& has_kernel,
                         const std::set<std::string, std::less<>>& apart) {
   struct Block {
@@ -167,7 +208,8 @@ Result<int> fuse_blocks(ir::Graph& graph, const std::function<bool(std::string_v
   };
   const Block blocks[] = {{"vivace.SqueezeExcite", fuse_squeeze_excite},
                           {"vivace.InvertedResidual", fuse_inverted_residual},
-                          {"vivace.InvertedResidual", fuse_expanded_depthwise}};
+                          {"vivace.InvertedResidual", fuse_expanded_depthwise},
+                          {"vivace.PooledConv", fuse_pooled_conv}};
   Options options;
   options.disabled = apart;  // which the rules ask
   PassContext context{options};

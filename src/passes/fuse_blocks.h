@@ -11,7 +11,7 @@
 namespace vivace::passes {
 
 /// Puts one operator in the place of each block of which `has_kernel` says that the backend runs it:
-/// vivace.SqueezeExcite, vivace.InvertedResidual. The graph has been optimized. Gives the number of blocks.
+/// vivace.SqueezeExcite, vivace.InvertedResidual, vivace.PooledConv. The graph has been optimized. Gives the number of blocks.
 /// @param apart  names of outputs of blocks to leave alone
 Result<int> fuse_blocks(ir::Graph& graph, const std::function<bool(std::string_view op)>& has_kernel,
                         const std::set<std::string, std::less<>>& apart = {});

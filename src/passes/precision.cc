@@ -74,6 +74,7 @@ bool takes_half(const ir::Node& node, DType type) {
                                                            "vivace.FusedMatMul",
                                                            "vivace.Pointwise",
                                                            "vivace.InvertedResidual",
+                                                           "vivace.PooledConv",
                                                            "vivace.SqueezeExcite"};
   if (ops::find_extension(node.op)) return plugin_takes(node, type);
   if (!names.contains(node.op) && !ops::pointwise_program_of(node)) return false;

@@ -50,7 +50,7 @@ extern const Rule conv_to_fused, matmul_to_fused, gemm_to_fused, fuse_bias, fuse
     fuse_residual, fuse_activation, hoist_reshape_over_matmul;
 
 // fuse_blocks.cc: not of the pipeline, see fuse_blocks.h
-extern const Rule fuse_squeeze_excite, fuse_inverted_residual, fuse_expanded_depthwise;
+extern const Rule fuse_squeeze_excite, fuse_inverted_residual, fuse_expanded_depthwise, fuse_pooled_conv;
 
 // merge_siblings.cc
 Result<int> merge_sibling_convolutions(ir::Graph& graph, PassContext& context);

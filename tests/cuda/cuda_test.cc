@@ -126,6 +126,11 @@ INSTANTIATE_TEST_SUITE_P(
             "(%x: f32[1,20,14,14]) { %y = Conv(%x, const f32[20,1,5,5] random(1), const f32[20] random(2)) {group=20, "
             "pads=[2,2,2,2], strides=[2,2]} return %y }",
             DType::bf16},
+        Golden{"conv_stem_pooled.cu", "cuda_conv_stem", "tiles 2x4 warps 2x1x2 shifted",
+               "(%x: f32[2,3,37,30]) { %y = vivace.PooledConv(%x, const f32[20,3,7,7] random(1), const f32[20] "
+               "random(2)) {pads=[3,3,3,3], strides=[2,2], activation=\"relu\", pool_kernel_shape=[3,3], "
+               "pool_strides=[2,2], pool_pads=[1,1,1,1]} return %y }",
+               DType::f16},
         Golden{"conv_stem.cu", "cuda_conv_stem", "tiles 2x4 warps 2x1x2 shifted",
                "(%x: f32[1,3,20,22]) { %y = Conv(%x, const f32[32,3,7,7] random(1), const f32[32] random(2)) "
                "{pads=[3,3,3,3], strides=[2,2]} return %y }",

@@ -63,7 +63,17 @@ constexpr const char* kMoreCases[] = {
     "{group=2, pads=[1,1,1,1], strides=[2,2], activation=\"relu\"} return %y }",
     "(%x: f32[1,128,7,7]) { %y = Conv(%x, const f32[128,64,3,3] random(1)) {group=2, pads=[1,1,1,1]} return %y }",
     "(%x: f32[1,33,5,6]) { %y = Conv(%x, const f32[66,11,1,1] random(1)) {group=3} return %y }",
-    // Few channels: odd and even strides, sizes and pads.
+    // Few channels: odd and even strides, sizes and pads; then maxima of windows of what they make.
+    "(%x: f32[2,3,37,30]) { %y = vivace.PooledConv(%x, const f32[20,3,7,7] random(1), const f32[20] random(2)) "
+    "{pads=[3,3,3,3], strides=[2,2], activation=\"relu\", pool_kernel_shape=[3,3], pool_strides=[2,2], "
+    "pool_pads=[1,1,1,1]} return %y }",
+    "(%x: f32[1,3,224,224]) { %y = vivace.PooledConv(%x, const f32[64,3,7,7] random(1), const f32[64] random(2)) "
+    "{pads=[3,3,3,3], strides=[2,2], activation=\"relu\", pool_kernel_shape=[3,3], pool_strides=[2,2], "
+    "pool_pads=[1,1,1,1]} return %y }",
+    "(%x: f32[1,1,23,41]) { %y = vivace.PooledConv(%x, const f32[9,1,3,3] random(1)) {strides=[1,1], "
+    "pool_kernel_shape=[3,2], pool_strides=[2,3], pool_ceil_mode=1, pool_pads=[0,1,1,0]} return %y }",
+    "(%x: f32[1,3,13,5]) { %y = vivace.PooledConv(%x, const f32[24,3,2,5] random(1), const f32[24] random(2)) "
+    "{pads=[1,2,0,2], strides=[3,1], activation=\"clip\", activation_beta=0.5, pool_kernel_shape=[2,2]} return %y }",
     "(%x: f32[2,3,34,30]) { %y = vivace.FusedConv(%x, const f32[64,3,7,7] random(1), const f32[64] random(2)) "
     "{pads=[3,3,3,3], strides=[2,2], activation=\"relu\"} return %y }",
     "(%x: f32[1,3,18,21], %r: f32[1,20,18,21]) { %y = vivace.FusedConv(%x, const f32[20,3,3,3] random(1), const "

@@ -33,8 +33,10 @@ Tensor converted(const Tensor& from, DType type) {
   return *std::move(made);
 }
 
-bool rounds_image(const std::unique_ptr<ir::Node>& node) {
-  return node->op == "vivace.FusedConv" && node->input(0)->type.dtype != node->output()->type.dtype;
+// Rounds its image, or does not round its result.
+bool converts(const std::unique_ptr<ir::Node>& node) {
+  return (node->op == "vivace.FusedConv" || node->op == "vivace.PooledConv" || node->op == "vivace.FusedMatMul") &&
+         node->input(0)->type.dtype != node->output()->type.dtype;
 }
 
 int padded(int64_t channels) { return static_cast<int>((channels + kChannelUnit - 1) / kChannelUnit * kChannelUnit); }
@@ -112,11 +114,11 @@ Result<std::vector<TestProblem>> problems_of(const char* text) {
     if (!changes.ok() || *changes == 0) continue;  // its operators stay in f32
     VIVACE_TRY(all.add(small, name, type));
     VIVACE_TRY(all.add_last(*small, name, type, false));
-    // As a network's first convolution, which takes f32.
+    // As a network's first convolution, which takes f32, or its last product, which makes it.
     const std::shared_ptr<ir::Graph> first = plain->clone();
     VIVACE_TRY(passes::lower_precision(*first, type).status());
     VIVACE_TRY(lower(*first, type));
-    if (std::any_of(first->nodes().begin(), first->nodes().end(), rounds_image))
+    if (std::any_of(first->nodes().begin(), first->nodes().end(), converts))
       VIVACE_TRY(all.add(first, name + " last", type));
   }
   return std::move(all.problems);

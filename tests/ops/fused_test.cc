@@ -139,6 +139,31 @@ TEST(InvertedResidual, IsItsConvolutionsOneAfterTheOther) {
   EXPECT_FALSE(run("vivace.InvertedResidual", {x, w2, w3}, attributes).ok());
 }
 
+TEST(PooledConv, IsItsConvolutionAndMaxima) {
+  const Tensor x = tensor({2, 3, 7, 8}, 0), w = tensor({5, 3, 3, 3}, 1), b = tensor({5}, 2);
+  const std::vector<int64_t> window{3, 2}, steps{2, 1}, margins{1, 0, 1, 1};
+  const ir::Attributes conv{{"activation", std::string("relu")}, {"strides", std::vector<int64_t>{1, 2}}};
+  ir::Attributes both = conv;
+  both["pool_kernel_shape"] = window, both["pool_strides"] = steps, both["pool_pads"] = margins;
+  const Tensor made = run("vivace.FusedConv", {x, w, b}, conv).value()[0];
+  const Tensor expected =
+      run("MaxPool", {made}, {{"kernel_shape", window}, {"strides", steps}, {"pads", margins}}).value()[0];
+  const auto fused = run("vivace.PooledConv", {x, w, b}, both);
+  ASSERT_TRUE(fused.ok()) << fused.status().message();
+  EXPECT_EQ(to_double((*fused)[0]), to_double(expected));
+  EXPECT_FALSE(run("vivace.PooledConv", {x, w, b}, conv).ok()) << "no window";
+}
+
+TEST(FusedMatMul, MakesAnotherTypeWhereAsked) {
+  const Tensor a = tensor({2, 3}, 0), b = tensor({3, 4}, 1);
+  const auto half = run("vivace.FusedMatMul", {a, b}, {{"to", static_cast<int64_t>(DType::f16)}});
+  ASSERT_TRUE(half.ok()) << half.status().message();
+  EXPECT_EQ((*half)[0].type(), DType::f16);
+  EXPECT_NEAR(to_double((*half)[0])[5], to_double(run("vivace.FusedMatMul", {a, b}, {}).value()[0])[5], 1e-2);
+  EXPECT_FALSE(run("vivace.FusedMatMul", {a, b}, {{"to", static_cast<int64_t>(DType::i64)}}).ok());
+  EXPECT_FALSE(run("vivace.FusedMatMul", {a, b}, {{"to", int64_t{1000}}}).ok());
+}
+
 TEST(Fused, RefusesWhatDoesNotFit) {
   const Tensor x = tensor({1, 2, 4, 4}, 0), w = tensor({3, 2, 1, 1}, 1);
   EXPECT_FALSE(run("vivace.FusedConv", {x, w}, {{"activation", std::string("softmax")}}).ok());

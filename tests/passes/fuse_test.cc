@@ -225,6 +225,23 @@ std::string inverted(const std::string& first, const std::string& middle, const 
          ", const f32[" + (first.empty() ? "8" : "16") + ",1,3,3] random(2)) {" + middle + "} " + last + " }";
 }
 
+TEST(FusePooledConv, MaximaOfAFirstConvolution) {
+  const auto network = [](const std::string& conv, const std::string& pool, const std::string& result = "%y") {
+    return "graph (%x: f32[1,3,16,16]) { %c = vivace.FusedConv(%x, const f32[8,3,3,3] random(1), const f32[8] "
+           "random(2)) {" +
+           conv + "} %y = MaxPool(%c) {" + pool + "} return " + result + " }";
+  };
+  const std::string conv = "activation=\"relu\", pads=[1, 1, 1, 1]",
+                    pool = "kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2]";
+  expect_rewrite(fuse_pooled_conv, network(conv, "ceil_mode=1, " + pool),
+                 "graph (%x: f32[1,3,16,16]) { %y = vivace.PooledConv(%x, const f32[8,3,3,3] random(1), const f32[8] "
+                 "random(2)) {activation=\"relu\", pads=[1, 1, 1, 1], pool_ceil_mode=1, pool_kernel_shape=[3, 3], "
+                 "pool_pads=[1, 1, 1, 1], pool_strides=[2, 2]} return %y }");
+  expect_no_rewrite(fuse_pooled_conv, network(conv, pool, "%y, %c"));
+  expect_no_rewrite(fuse_pooled_conv, network("activation=\"silu\"", pool));
+  expect_no_rewrite(fuse_pooled_conv, network(conv, "kernel_shape=[7, 7], strides=[2, 2]"));
+}
+
 TEST(FuseInvertedResidual, DepthwiseBetweenConvolutionsOfPixels) {
   const std::string expand = "%e = vivace.FusedConv(%x, const f32[16,8,1,1] random(1)) {activation=\"relu\"}",
                     depthwise = "activation=\"relu\", group=16, pads=[1, 1, 1, 1]",

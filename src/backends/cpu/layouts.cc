@@ -22,7 +22,7 @@ int64_t channels(const ir::Value* v) { return (*v->type.dims)[1].value(); }
 
 bool is_convolution(const ir::Node& node, DType type) {
   static constexpr std::string_view kOperators[] = {"Conv", "vivace.FusedConv", "vivace.SqueezeExcite",
-                                                    "vivace.InvertedResidual"};
+                                                    "vivace.InvertedResidual", "vivace.PooledConv"};
   if (std::find(std::begin(kOperators), std::end(kOperators), node.op) == std::end(kOperators)) return false;
   const ir::Value* weights = node.input(1);
   return is_image(node.input(0), type) && is_image(node.output(), type) && weights->is_constant() &&

@@ -69,21 +69,38 @@ bool is_converted(const ir::Value* v) {
 // The first convolution of images, which reads rows and makes channels last, rounds f32 itself.
 bool rounds_itself(const ir::Node& node) {
   const ir::Value *image = node.input(0), *weights = node.input(1), *bias = node.input(2);
-  return (node.op == "Conv" || node.op == "vivace.FusedConv") && node.output()->type.channel_block &&
-         !image->type.channel_block && node.output()->type.rank() == 4 && weights->is_constant() &&
-         weights->type.dtype == image->type.dtype && (!bias || bias->is_constant());
+  return (node.op == "Conv" || node.op == "vivace.FusedConv" || node.op == "vivace.PooledConv") &&
+         node.output()->type.channel_block && !image->type.channel_block && node.output()->type.rank() == 4 &&
+         weights->is_constant() && weights->type.dtype == image->type.dtype && (!bias || bias->is_constant());
+}
+
+// A matrix product, a classifier's as a rule, whose sums are f32 in any case.
+bool makes_f32_itself(const ir::Node& node) {
+  const ir::Value* made = node.output();
+  return (node.op == "MatMul" || node.op == "vivace.FusedMatMul") && made->single_use() && !node.input(3) &&
+         (made->type.dtype == DType::f16 || made->type.dtype == DType::bf16) &&
+         node.input(0)->type.dtype == made->type.dtype;
 }
 
 // A Cast before a Reorder or behind it becomes part of it: one kernel, which reads and writes once. So does one before
-// a first convolution, where that alone reads it.
+// a first convolution, where that alone reads it, and one that makes f32 of a matrix product.
 void merge_casts(ir::Graph& graph) {
   for (ir::Node* node : graph.node_list()) {
-    const ir::Node* const before = node->input(0) ? node->input(0)->producer() : nullptr;
+    ir::Node* const before = node->input(0) ? node->input(0)->producer() : nullptr;
     if (!before) continue;
     if (before->op == "Cast" && before->input(0)->type.dtype == DType::f32 && before->output()->uses().size() == 1 &&
         rounds_itself(*node)) {
-      node->op = "vivace.FusedConv";
+      if (node->op == "Conv") node->op = "vivace.FusedConv";
       graph.set_input(node, 0, before->input(0));
+      continue;
+    }
+    if (node->op == "Cast" && node->output()->type.dtype == DType::f32 && makes_f32_itself(*before)) {
+      before->op = "vivace.FusedMatMul";
+      before->attributes["to"] = static_cast<int64_t>(DType::f32);
+      before->output()->type.dtype = DType::f32;
+      ir::Value* const result = node->output();
+      before->output()->name = result->name;
+      graph.replace_uses(result, before->output());
       continue;
     }
     if (node->op == "vivace.Reorder" && before->op == "Cast" && is_converted(before->input(0))) {
@@ -112,7 +129,7 @@ void merge_transposes(ir::Graph& graph) {
     return node.op == "Transpose" && node.attributes.integers("perm") == perm && channels(image) % kChannelUnit == 0;
   };
   for (ir::Node* node : graph.node_list()) {
-    const ir::Node* const before = node->input(0) ? node->input(0)->producer() : nullptr;
+    ir::Node* const before = node->input(0) ? node->input(0)->producer() : nullptr;
     if (!before || !before->input(0) || node->outputs().size() != 1) continue;
     const bool keeps_type = before->input(0)->type.dtype == node->output()->type.dtype;
     if (before->op == "vivace.Reorder" && before->input(0)->type.channel_block && keeps_type &&

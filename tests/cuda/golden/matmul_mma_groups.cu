@@ -198,7 +198,7 @@ constexpr int kConstant = 1;
 constexpr int kConstantBias = 0;
 constexpr int kAVector = 4;
 constexpr int kBVector = 8;
-constexpr int kCVector = 8;
+constexpr int kCVector = 4;
 
 constexpr int kThreads = kWarpsM * kWarpsN * kWarpsK * 32, kTM = kBM / kWarpsM, kTN = kBN / kWarpsN;
 constexpr int kMI = kTM / 16, kNI = kTN / 8, kSteps = 4 / kWarpsK;
@@ -228,7 +228,7 @@ __device__ __forceinline__ void copy_rows(unsigned to, const T* from, long long 
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restrict__ a_all, const T* __restrict__ b_all,
-    const T* __restrict__ bias, const T* residual, T* c_all) {
+    const T* __restrict__ bias, const T* residual, float* c_all) {
   extern __shared__ __align__(1024) unsigned char shared[];
   const int t = threadIdx.x, lane = t % 32, warp = t / 32;
   const int wm = warp % kWarpsM, wn = warp / kWarpsM % kWarpsN, wk = warp / (kWarpsM * kWarpsN);
@@ -285,15 +285,15 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
     commit_copies();
   }
   if (!kConstantBias) load_bias();
-  using Piece = Vector<T, kCVector>;
-  const auto load_residual = [&](T (&to)[8], int item) {
+  using Piece = Vector<float, kCVector>;
+  const auto load_residual = [&](float (&to)[8], int item) {
     const int row = m0 + item / (kBN / 8);
 #pragma unroll
     for (int j = 0; j < 8; j += kCVector)
       *(Piece*)(to + j) =
           row < kM && column + j < kN ? *(const Piece*)(residual + pc + (long long)row * kCRow + column + j) : Piece{};
   };
-  alignas(16) T early[kEarlyResidual ? kMine : 1][8];
+  alignas(16) float early[kEarlyResidual ? kMine : 1][8];
   if (kEarlyResidual)
 #pragma unroll
     for (int f = 0; f < kMine; ++f)
@@ -411,11 +411,11 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const T* __restric
     } else {
       add_groups(v, item);
     }
-    alignas(16) T x[8];
+    alignas(16) float x[8];
     if (kResidual && !kEarlyResidual) load_residual(x, item);
 #pragma unroll
     for (int j = 0; j < 8; ++j)
-      x[j] = from_float<T>(finish(kAlpha * v[j], shift[j],
+      x[j] = from_float<float>(finish(kAlpha * v[j], shift[j],
                                   !kResidual ? 0.0f : to_float(kEarlyResidual ? early[kEarlyResidual ? f : 0][j] : x[j])));
 #pragma unroll
     for (int j = 0; j < 8; j += kCVector)

@@ -29,6 +29,7 @@ Verdict flatten(const cpu::GemmProblem& g, LtProduct& product) {
 Verdict product_of(const Problem& p, LtProduct& product) {
   GridProduct grid;
   if (const Verdict verdict = product_for_grid(p, grid); !verdict) return verdict;
+  if (grid.made != grid.type) return no("a result of another type");
   const cpu::GemmProblem& g = grid.gemm();
   if (g.m < 1 || g.n < 1 || g.k < 1 || grid.batch < 1) return no("nothing to compute");
   product.type = grid.type;

@@ -9,10 +9,14 @@
 namespace vivace::cuda {
 
 Verdict product_for_grid(const Problem& p, GridProduct& product) {
-  product.type = p.outputs[0].type;
+  product.type = p.inputs[0].type, product.made = p.outputs[0].type;
   if (product.type != DType::f32 && product.type != DType::f16 && product.type != DType::bf16)
     return no("f32, f16 and bf16 only");
-  if (const Verdict verdict = cpu::typed_product_of(p, product.type, product.product); !verdict) return verdict;
+  if (product.made != product.type && (product.made != DType::f32 || p.has(3))) return no("a result of another type");
+  Problem of_one_type = p;
+  of_one_type.outputs[0].type = product.type;
+  if (const Verdict verdict = cpu::typed_product_of(of_one_type, product.type, product.product); !verdict)
+    return verdict;
   const cpu::GemmProblem& g = product.gemm();
   if (g.m * g.k > INT32_MAX || g.k * g.n > INT32_MAX || g.m * g.n > INT32_MAX)
     return no("a matrix of more than 2^31 elements");
@@ -50,6 +54,12 @@ Source declare_product(const Problem& p, const GridProduct& product) {
       finish_function(p.node->op == "vivace.FusedMatMul" ? p.attributes() : ir::Attributes(), p.outputs[0].type));
 }
 
+std::string for_result(std::string text, const GridProduct& product) {
+  const std::string name = product.made == product.type ? "T" : type_name(product.made);
+  for (size_t at = 0; (at = text.find("@Y", at)) != std::string::npos;) text.replace(at, 2, name);
+  return text;
+}
+
 std::vector<Argument> product_arguments(const GridProduct& product, bool packed_b) {
   return {input(0), packed_b ? packed(0) : input(1), input(product.product.bias ? 2 : 0),
           input(product.product.residual ? 3 : 0), output()};
@@ -74,7 +84,7 @@ constexpr const char* kTiled = R"(
 constexpr int kStep = 16, kR = kTile / 16;
 constexpr bool kAlongK = kBRow == 1 && kBColumn != 1;  // how B is contiguous
 extern "C" __global__ void __launch_bounds__(256) matmul(const T* __restrict__ a_all, const T* __restrict__ b_all,
-    const T* __restrict__ bias, const T* residual, T* c_all) {
+    const T* __restrict__ bias, const T* residual, @Y* c_all) {
   __shared__ float a[kStep][kTile + 4], b[kStep][kTile + 4];
   const int t = threadIdx.x, tx = t % 16, ty = t / 16;
   const int column0 = blockIdx.x * kTile, row0 = blockIdx.y * kTile;
@@ -131,7 +141,7 @@ extern "C" __global__ void __launch_bounds__(256) matmul(const T* __restrict__ a
       const int column = column0 + tx + 16 * j;
       if (column >= kN) continue;
       const long long o = pc + (long long)row * kCRow + column;
-      c_all[o] = from_float<T>(finish(kAlpha * sums[i][j], kBias ? to_float(bias[column]) : 0.0f,
+      c_all[o] = from_float<@Y>(finish(kAlpha * sums[i][j], kBias ? to_float(bias[column]) : 0.0f,
                                       kResidual ? to_float(residual[o]) : 0.0f));
     }
   }
@@ -145,7 +155,7 @@ constexpr const char* kRowsKernel = R"(
 constexpr int kGroups = 8 / kSplit, kStep = 32 * kVector * kSplit, kUnroll = kColumns >= 4 ? 1 : 4 / kColumns;
 using Elements = Vector<T, kVector>;
 extern "C" __global__ void __launch_bounds__(256) matmul(const T* __restrict__ a_all, const T* __restrict__ b_all,
-    const T* __restrict__ bias, const T* residual, T* c_all) {
+    const T* __restrict__ bias, const T* residual, @Y* c_all) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, split = warp % kSplit;
   const int column0 = (blockIdx.x * kGroups + warp / kSplit) * kColumns;
   const T* const pb = b_all + b_offset(blockIdx.z);
@@ -219,7 +229,7 @@ extern "C" __global__ void __launch_bounds__(256) matmul(const T* __restrict__ a
 #pragma unroll
     for (int s = 0; s < kSplit; ++s) sum += partial[group * kSplit + s][at];
     const long long o = c_offset(blockIdx.z) + (long long)m * kCRow + column;
-    c_all[o] = from_float<T>(finish(kAlpha * sum, kBias ? to_float(bias[column]) : 0.0f,
+    c_all[o] = from_float<@Y>(finish(kAlpha * sum, kBias ? to_float(bias[column]) : 0.0f,
                                     kResidual ? to_float(residual[o]) : 0.0f));
   }
 }
@@ -238,7 +248,7 @@ Result<Job> tiled_generate(const Problem& p, const std::string& configuration, c
   launch.grid[1] = tiles(product.gemm().m, tile);
   launch.grid[2] = static_cast<unsigned>(product.batch);
   if (launch.grid[1] > 65535) return Status(Code::unsupported, p.node->describe() + ": more rows than a grid takes");
-  launch.source = declare_product(p, product).constant("kTile", tile).add(kTiled).text();
+  launch.source = declare_product(p, product).constant("kTile", tile).add(for_result(kTiled, product)).text();
   launch.arguments = product_arguments(product, false);
   launch.waits = true;
   return job_of_one(std::move(launch));
@@ -347,7 +357,7 @@ Result<Job> rows_generate(const Problem& p, const std::string& configuration, co
                       .constant("kColumns", columns)
                       .constant("kSplit", split)
                       .constant("kConstant", constant)
-                      .add(kRowsKernel)
+                      .add(for_result(kRowsKernel, product))
                       .text();
   launch.arguments = product_arguments(product, plan.packs);
   launch.waits = true;

@@ -5,10 +5,10 @@
 
 namespace vivace::cuda {
 
-/// A matrix product of one floating-point type: f32, f16 or bf16, sums in f32.
+/// A matrix product of one floating-point type: f32, f16 or bf16, sums in f32; made is that type or f32.
 struct GridProduct {
   cpu::Product product;
-  DType type = DType::undefined;
+  DType type = DType::undefined, made = DType::undefined;
   int64_t batch = 1;  // matrices
 
   const cpu::GemmProblem& gemm() const { return product.gemm; }
@@ -18,6 +18,9 @@ Result<GridProduct> grid_product(const Problem& p);
 
 /// The prelude and the problem as constants: `T`, kM, kN, kK, strides, a_offset(i) of matrix i and so on, finish().
 Source declare_product(const Problem& p, const GridProduct& product);
+
+/// The text of a kernel, where "@Y" is the type of what it makes: T, or another one's name.
+std::string for_result(std::string text, const GridProduct& product);
 
 /// The kernel's parameters: A, B (or packed constant 0), bias, residual, C.
 std::vector<Argument> product_arguments(const GridProduct& product, bool packed_b);

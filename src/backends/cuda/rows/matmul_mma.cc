@@ -55,7 +55,7 @@ __device__ __forceinline__ void copy_rows(unsigned to, const Unit* from, long lo
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads) matmul(const Unit* __restrict__ a_all, const Unit* __restrict__ b_all,
-    const T* __restrict__ bias, const T* residual, T* c_all) {
+    const T* __restrict__ bias, const T* residual, @Y* c_all) {
   extern __shared__ __align__(1024) unsigned char shared[];
   const int t = threadIdx.x, lane = t % 32, warp = t / 32;
   const int wm = warp % kWarpsM, wn = warp / kWarpsM % kWarpsN, wk = warp / (kWarpsM * kWarpsN);
@@ -123,15 +123,15 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const Unit* __rest
     commit_copies();
   }
   if (!kConstantBias) load_bias();
-  using Piece = Vector<T, kCVector>;
-  const auto load_residual = [&](T (&to)[8], int item) {
+  using Piece = Vector<@Y, kCVector>;
+  const auto load_residual = [&](@Y (&to)[8], int item) {
     const int row = m0 + item / (kBN / 8);
 #pragma unroll
     for (int j = 0; j < 8; j += kCVector)
       *(Piece*)(to + j) =
           row < kM && column + j < kN ? *(const Piece*)(residual + pc + (long long)row * kCRow + column + j) : Piece{};
   };
-  alignas(16) T early[kEarlyResidual ? kMine : 1][8];
+  alignas(16) @Y early[kEarlyResidual ? kMine : 1][8];
   if (kEarlyResidual)
 #pragma unroll
     for (int f = 0; f < kMine; ++f)
@@ -283,11 +283,11 @@ extern "C" __global__ void __launch_bounds__(kThreads) matmul(const Unit* __rest
     } else {
       add_groups(v, item);
     }
-    alignas(16) T x[8];
+    alignas(16) @Y x[8];
     if (kResidual && !kEarlyResidual) load_residual(x, item);
 #pragma unroll
     for (int j = 0; j < 8; ++j)
-      x[j] = from_float<T>(finish(kAlpha * v[j], shift[j],
+      x[j] = from_float<@Y>(finish(kAlpha * v[j], shift[j],
                                   !kResidual ? 0.0f : to_float(kEarlyResidual ? early[kEarlyResidual ? f : 0][j] : x[j])));
 #pragma unroll
     for (int j = 0; j < 8; j += kCVector)
@@ -501,9 +501,9 @@ Result<Job> generate(const Problem& p, const std::string& configuration, const D
   s.constant("kAVector", vector_width({g.a_row, g.k, batch_alignment(product, &cpu::GemmProblem::Batch::a)}));
   s.constant("kBVector", vector_width({along_k ? g.b_column : g.b_row, along_k ? g.k : g.n * units,
                                        batch_alignment(product, &cpu::GemmProblem::Batch::b)}));
-  s.constant("kCVector",
-             std::min<int64_t>(vector_width({g.n, batch_alignment(product, &cpu::GemmProblem::Batch::c)}), 8 / units));
-  launch.source = s.add(for_width(kKernel, product.type)).text();
+  s.constant("kCVector", std::min<int64_t>(vector_width({g.n, batch_alignment(product, &cpu::GemmProblem::Batch::c)}),
+                                           8 / units_of(product.made)));
+  launch.source = s.add(for_result(for_width(kKernel, product.type), product)).text();
   launch.arguments = product_arguments(product, packed);
   return job_of_one(std::move(launch));
 }

@@ -60,23 +60,26 @@ Verdict multiplies(const Problem& p, DType type) {
   return allows_tf32(p) ? yes() : no("f32 that is not to be rounded to TF32");
 }
 
-std::string for_width(std::string_view text, DType type) {
-  const bool wide = units_of(type) == 2;
+std::string chosen_lines(std::string_view text, std::string_view chosen) {
   std::string made;
   bool kept = true;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
-    std::string line(text.substr(0, end));
+    const std::string_view line = text.substr(0, end);
     text.remove_prefix(end);
-    if (line == "@16\n" || line == "@32\n" || line == "@end\n") {
-      kept = line == "@end\n" || wide == (line == "@32\n");
-      continue;
-    }
-    if (!kept) continue;
-    constexpr std::string_view kUnit = "Unit";
-    for (size_t at = 0; !wide && (at = line.find(kUnit, at)) != std::string::npos;) line.replace(at, kUnit.size(), "T");
-    made += line;
+    if (line.starts_with('@'))
+      kept = line == "@end\n" || line.substr(1, line.size() - 2) == chosen;
+    else if (kept)
+      made += line;
   }
+  return made;
+}
+
+std::string for_width(std::string_view text, DType type) {
+  const bool wide = units_of(type) == 2;
+  std::string made = chosen_lines(text, wide ? "32" : "16");
+  constexpr std::string_view kUnit = "Unit";
+  for (size_t at = 0; !wide && (at = made.find(kUnit, at)) != std::string::npos;) made.replace(at, kUnit.size(), "T");
   return made;
 }
 

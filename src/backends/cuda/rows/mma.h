@@ -33,6 +33,10 @@ Verdict multiplies(const Problem& p, DType type);
 /// Kernels that multiply 16-bit types or f32 count what they multiply in units of 16 bits: an f32 is two.
 constexpr int units_of(DType type) { return bits_of(type) / 16; }
 
+/// A text without the lines that stand between others than "@chosen" and the next line that begins with "@", and
+/// without these.
+std::string chosen_lines(std::string_view text, std::string_view chosen);
+
 /// A kernel's text for elements of `type`, from one written for both widths: of what stands between the lines "@16",
 /// "@32" and "@end" its part, and T for `Unit` where a unit is an element.
 std::string for_width(std::string_view text, DType type);
