@@ -208,13 +208,21 @@ Result<bool> make_options(std::vector<Wanted> wanted, const BuildConfig& config,
                           ThreadPool& pool, const Compile& compile, CudaImages& images) {
   std::erase_if(wanted, [](const Wanted& w) { return !w.work->options[w.option].job.launches.empty(); });
   VIVACE_TRY(generate(wanted, gpu, pool));
+  std::vector<std::pair<Wanted, Status>> broken;
+  std::erase_if(wanted, [&](const Wanted& w) {
+    const size_t workspace = w.work->options[w.option].job.workspace;
+    if (config.workspace_limit == 0 || workspace <= config.workspace_limit) return false;
+    broken.emplace_back(
+        w, Status(Code::unsupported, "it needs " + std::to_string(workspace) + " bytes of workspace, the limit is " +
+                                         std::to_string(config.workspace_limit)));
+    return true;
+  });
   CudaLaunches launches;
   for (const Wanted& w : wanted)
     for (const cuda::Launch& launch : w.work->options[w.option].job.launches)
       launches[cuda::image_key(launch, gpu.architecture())] = &launch;
   std::map<std::string, Status> failed;
   VIVACE_TRY(compile_all(launches, gpu.architecture(), pool, compile, config.progress, images, failed));
-  std::vector<std::pair<Wanted, Status>> broken;
   for (const Wanted& w : wanted)
     for (const cuda::Launch& launch : w.work->options[w.option].job.launches)
       if (const auto why = failed.find(cuda::image_key(launch, gpu.architecture())); why != failed.end()) {

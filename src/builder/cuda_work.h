@@ -72,7 +72,8 @@ Status compile_all(const CudaLaunches& launches, const std::string& architecture
 Status generate(CudaOption& option, const cuda::Problem& problem, const cuda::Device& gpu);
 
 /// Writes the kernels of those options that have none yet, packs their constants, and compiles what `images` has not,
-/// each distinct kernel once, on all threads. Options whose kernels do not compile are dropped; whether there were any.
+/// each distinct kernel once, on all threads. Options whose kernels do not compile, and those that need more memory
+/// than `config` allows, are dropped; whether there were any.
 Result<bool> make_options(std::vector<Wanted> wanted, const BuildConfig& config, const cuda::Device& gpu,
                           ThreadPool& pool, const Compile& compile, CudaImages& images);
 

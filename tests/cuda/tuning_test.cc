@@ -162,6 +162,43 @@ TEST(MakeOptions, DropsWhatDoesNotCompileAndTakesTheNextBest) {
   EXPECT_EQ(none.refused.size(), work->refused.size() + 1 + work->spare.size());
 }
 
+TEST(MakeOptions, DropsWhatNeedsMoreWorkspaceThanAllowed) {
+  const Listed listed;
+  const Result<CudaWork> work = listed.work(RecordedTimes(TimingCache(), described()), 1);
+  ASSERT_TRUE(work.ok());
+  ThreadPool pool(1);
+  CudaImages images;
+  const Compile compile = [](const std::string&, const std::string&, const std::string&) {
+    return Result<std::string>(std::string("code"));
+  };
+  BuildConfig config;
+  config.workspace_limit = 100;
+  for (const size_t needed : {100u, 101u}) {
+    CudaWork some = *work;
+    const size_t refused = some.refused.size();
+    some.options[0].job.launches.clear();
+    static size_t workspace;
+    workspace = needed;
+    static cuda::Tactic hungry;
+    hungry = *some.options[0].tactic;
+    hungry.prepare = nullptr;
+    hungry.generate = [](const cuda::Problem&, const std::string&, const cuda::Device&) -> Result<cuda::Job> {
+      cuda::Job job;
+      job.launches.emplace_back();
+      job.workspace = workspace;
+      return job;
+    };
+    some.options[0].tactic = &hungry;
+    const Result<bool> dropped = make_options({{&some, 0}}, config, described(), pool, compile, images);
+    ASSERT_TRUE(dropped.ok()) << dropped.status().message();
+    EXPECT_EQ(*dropped, needed > config.workspace_limit);
+    ASSERT_EQ(some.refused.size(), refused + (*dropped ? 1 : 0));
+    if (*dropped) {
+      EXPECT_NE(some.refused.back().refused.find("101 bytes of workspace"), std::string::npos);
+    }
+  }
+}
+
 TEST(ForcedTactics, NameNodesAndPartsOfThemAndHaveToNameSomething) {
   const Listed listed;
   const ForcedTactics by_part({"product=t"}), by_operator({"MatMul=t"}), by_nobody({"prod=t"});
