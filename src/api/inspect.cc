@@ -16,6 +16,7 @@
 #include "ir/svg.h"
 #include "ir/text.h"
 #include "ops/operator.h"
+#include "ops/pointwise_nodes.h"
 
 namespace vivace::api {
 
@@ -204,11 +205,34 @@ std::string describe_text(const runtime::Engine& engine, const backends::MemoryU
 
 Status wrong_format() { return {Code::invalid_argument, "this format does not fit here"}; }
 
+std::string_view name_of(ops::TypeSet types) {
+  switch (types) {
+    case ops::TypeSet::any: return "any";
+    case ops::TypeSet::values: return "any, lists";
+    case ops::TypeSet::floats: return "floats";
+    case ops::TypeSet::numeric: return "numbers";
+    case ops::TypeSet::integers: return "integers";
+    case ops::TypeSet::boolean: return "bool";
+    case ops::TypeSet::boolean_or_integers: return "bool, integers";
+  }
+  return "";
+}
+
+// Whether it runs as a program over elements where its inputs are floats.
+bool is_pointwise(const ops::Operator& op) {
+  ir::Graph graph;
+  std::vector<ir::Value*> inputs;
+  for (int i = 0; i < op.min_inputs; ++i) inputs.push_back(graph.add_input("x", ir::Type::tensor(DType::f32, {2})));
+  ir::Node* node = graph.add_node(std::string(op.name), inputs);
+  node->output()->type = ir::Type::tensor(DType::f32, {2});
+  return ops::pointwise_program_of(*node).has_value();
+}
+
 Json operators_json() {
   Json list = Json::array();
   for (const ops::Operator& op : ops::all_operators())
     list.push_back({{"name", op.name}, {"since", op.since}, {"min_inputs", op.min_inputs}, {"max_inputs", op.max_inputs},
-                    {"max_outputs", op.max_outputs}});
+                    {"max_outputs", op.max_outputs}, {"types", name_of(op.types)}, {"pointwise", is_pointwise(op)}});
   for (const PluginInfo& p : list_plugins())
     list.push_back({{"name", p.op}, {"since", {p.version}}, {"min_inputs", 0}, {"max_inputs", -1}, {"max_outputs", -1},
                     {"plugin", p.library}});
