@@ -279,6 +279,7 @@ VIVACE_API vivace_status vivace_config_set_tactic_sources(vivace_config* config,
 VIVACE_API vivace_status vivace_config_set_compare_vendors(vivace_config* config, int compare);
 /** Loads a library of plugins, as vivace_load_plugins() does. */
 VIVACE_API vivace_status vivace_config_load_plugins(vivace_config* config, const char* path);
+/** A pass of the optimizer to leave out, by its name in the report; "all": the graph is run as the model says it. */
 VIVACE_API vivace_status vivace_config_disable_pass(vivace_config* config, const char* pass);
 /** Whether the plan holds what another machine needs to run it (default: 1); 0 makes it smaller. */
 VIVACE_API vivace_status vivace_config_set_portable(vivace_config* config, int portable);

@@ -1,7 +1,7 @@
 """Vivace as a backend of the ONNX standard's tests and tools (onnx.backend.base).
 
 The environment variable VIVACE_BACKEND_OPTIONS holds, as JSON, keyword arguments of vivace.build for every model, such as
-{"disable_passes": ["fuse_pointwise"]}; "through_plan": true runs what comes back from the plan's bytes.
+{"disable_passes": ["all"]}; "through_plan": true runs what comes back from the plan's bytes.
 """
 
 from __future__ import annotations

@@ -273,6 +273,7 @@ def build(
     effort        0: estimates only, 3: the default, 5: every candidate is timed
     time_budget   seconds of tuning
     timing_cache  a file of measured times, read and added to
+    disable_passes   passes of the optimizer to leave out; "all": the graph runs as the model says it
     tactic_sources   "cudnn", "cublaslt": libraries that may run layers of a GPU where they are fastest; the plan needs them
     compare_vendors  times those libraries for the report, which says for each layer who is faster
     plugins       libraries with operators that Vivace lacks, to load first

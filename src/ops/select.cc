@@ -1,5 +1,6 @@
 // OneHot, Compress, NonZero, Unique: choices by value. All but the first make as many elements as the data ask for.
 #include <algorithm>
+#include <complex>
 #include <numeric>
 
 #include "ops/kernel.h"
@@ -114,6 +115,10 @@ Status reference_non_zero(Call& call) {
     collect([&](int64_t i) { return !x.as<std::string>()[i].empty(); });
   else if (x.type == DType::boolean)
     collect([&](int64_t i) { return x.as<bool>()[i]; });
+  else if (x.type == DType::c64)
+    collect([&](int64_t i) { return x.as<std::complex<float>>()[i] != 0.0f; });
+  else if (x.type == DType::c128)
+    collect([&](int64_t i) { return x.as<std::complex<double>>()[i] != 0.0; });
   else
     VIVACE_TRY(for_numbers(
         call, x.type, [&]<class T>() { collect([&](int64_t i) { return static_cast<Wide<T>>(x.as<T>()[i]) != 0; }); }));
@@ -157,6 +162,13 @@ int compare(const T& a, const T& b) {
     if (a != a || b != b) return (a != a) - (b != b);
   }
   return a < b ? -1 : b < a;
+}
+
+// By the real part first.
+template <class T>
+int compare(const std::complex<T>& a, const std::complex<T>& b) {
+  const int real = compare(a.real(), b.real());
+  return real ? real : compare(a.imag(), b.imag());
 }
 
 // Slices along the axis in ascending order, the first of equals first.
@@ -204,6 +216,10 @@ Status reference_unique(Call& call) {
     sorted = sort_slices<std::string>(x, split);
   else if (x.type == DType::boolean)
     sorted = sort_slices<bool>(x, split);
+  else if (x.type == DType::c64)
+    sorted = sort_slices<std::complex<float>>(x, split);
+  else if (x.type == DType::c128)
+    sorted = sort_slices<std::complex<double>>(x, split);
   else
     VIVACE_TRY(for_numbers(call, x.type, [&]<class T>() { sorted = sort_slices<T>(x, split); }));
 

@@ -12,7 +12,7 @@
 namespace vivace::passes {
 
 struct Options {
-  /// Names of passes and rules that shall not run.
+  /// Names of passes and rules that shall not run; "all" for every one.
   std::set<std::string, std::less<>> disabled;
   /// Constants that folding makes may have this many bytes, or as many as the constants they are made from.
   int64_t fold_limit = int64_t{1} << 20;

@@ -93,8 +93,12 @@ int count_nodes(ir::Graph& graph) {
   return count;
 }
 
+namespace {
+constexpr std::string_view kEveryPass = "all";
+}
+
 Result<int> run_pass(const Pass& pass, ir::Graph& graph, const Options& options) {
-  if (options.disabled.contains(pass.name)) return 0;
+  if (options.disabled.contains(pass.name) || options.disabled.contains(kEveryPass)) return 0;
   if (options.cancelled && options.cancelled()) return Status(Code::cancelled, "the optimizer was told to stop");
   PassContext context{options};
   int changes = 0;
@@ -119,6 +123,7 @@ namespace {
 
 Status check_names(const Options& options) {
   for (const std::string& name : options.disabled) {
+    if (name == kEveryPass) continue;
     const bool known = std::any_of(pipeline().begin(), pipeline().end(), [&](const Stage& stage) {
       return std::any_of(stage.passes.begin(), stage.passes.end(), [&](const Pass& pass) { return pass.name == name; });
     });

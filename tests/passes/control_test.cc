@@ -98,6 +98,10 @@ TEST(Driver, DisablesByName) {
   const Result<PassReport> report = optimize(*graph, options);
   ASSERT_TRUE(report.ok());
   EXPECT_EQ(report->nodes_after, 2);
+  options.disabled = {"all"};
+  const auto whole = graph_of(text);
+  ASSERT_TRUE(optimize(*whole, options).ok());
+  EXPECT_EQ(count_nodes(*whole), 2);
   options.disabled = {"eliminate_identiti"};
   EXPECT_EQ(optimize(*graph, options).status().code(), Code::invalid_argument);
 }

@@ -74,6 +74,6 @@ def test_backend(monkeypatch):
     rep = backend.prepare(model, "CPU")
     assert (rep.run([a])[0] == -a).all() and (rep.run(a).y == -a).all()
     assert backend.is_compatible(model)
-    monkeypatch.setenv("VIVACE_BACKEND_OPTIONS", '{"disable_passes": ["fuse_pointwise"], "through_plan": true}')
+    monkeypatch.setenv("VIVACE_BACKEND_OPTIONS", '{"disable_passes": ["all"], "through_plan": true}')
     rep = backend.prepare(model, "CPU")
     assert (rep.run([a])[0] == -a).all() and rep.engine.report["nodes_before"] == rep.engine.report["nodes_after"]

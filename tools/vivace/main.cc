@@ -56,7 +56,7 @@ void add_build_options(CLI::App& app, BuildOptions& options) {
   app.add_option("--tactic-sources", options.tactic_sources,
                  "Libraries that may run layers of a GPU where they are fastest, as cudnn,cublaslt; the plan then needs them")->group(group);
   app.add_flag("--compare-vendors", options.compare_vendors, "Time those libraries for the report: who is faster in which layer")->group(group);
-  app.add_option("--disable-pass", options.disable_passes, "A pass of the optimizer to leave out")->group(group);
+  app.add_option("--disable-pass", options.disable_passes, "A pass of the optimizer to leave out, or all")->group(group);
   app.add_flag("--not-portable", options.not_portable, "A smaller plan, which other machines refuse")->group(group);
   app.add_flag("-q,--quiet", options.quiet, "No progress bar")->group(group);
 }

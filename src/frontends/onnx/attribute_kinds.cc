@@ -35,7 +35,7 @@ constexpr std::string_view kText[] = {"activation", "approximate", "auto_pad", "
     "mode", "nearest_mode", "padding_mode", "pattern", "pixel_format", "reduction", "round_mode", "update_rule",
     "value_string"};
 constexpr std::string_view kTexts[] = {"activations", "pool_strings", "stopwords", "value_strings"};
-constexpr std::string_view kGraph[] = {"body", "else_branch", "then_branch"};
+constexpr std::string_view kGraph[] = {"body", "else_branch", "prob_mod", "score_mod", "then_branch"};
 
 struct Names {
   AttributeKind kind;

@@ -66,4 +66,18 @@ void dft(Step&);
 void mel_weight_matrix(Step&);
 void stft(Step&);
 
+// converters_attention.cc
+void flex_attention(Step&);
+
+// converters_types.cc: element types that no kernel takes.
+void attention_integer_mask(Step&);
+void col2im_bool(Step&);
+void qlinear_matmul_floats(Step&);
+void resize_bool(Step&);
+
+// converters_training.cc: steps of optimizers.
+void adagrad(Step&);
+void adam(Step&);
+void momentum(Step&);
+
 }  // namespace vivace::onnx
