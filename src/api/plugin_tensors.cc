@@ -62,12 +62,13 @@ void PluginTensors::add(const ir::Type& type, const Tensor* value) {
 
 Status PluginFields::read(const ir::Node& node) {
   for (const auto& [name, attribute] : node.attributes)
-    if (const Tensor* tensor = std::get_if<Tensor>(&attribute)) tensors_.add(ops::PlacedTensor{tensor->view()});
+    if (const Tensor* tensor = std::get_if<Tensor>(&attribute); tensor && is_field(name))
+      tensors_.add(ops::PlacedTensor{tensor->view()});
   size_t tensor = 0;
   for (const auto& [name, attribute] : node.attributes) {
     if (!is_field(name)) continue;
-    const auto add = [&](vivace_field_kind kind, size_t count, const void* values) {
-      list_.push_back({name.c_str(), kind, count, values});
+    const auto add = [this, called = name.c_str()](vivace_field_kind kind, size_t count, const void* values) {
+      list_.push_back({called, kind, count, values});
     };
     if (const auto* integer = std::get_if<int64_t>(&attribute)) add(VIVACE_FIELD_INT, 1, integer);
     if (const auto* real = std::get_if<float>(&attribute)) add(VIVACE_FIELD_FLOAT, 1, real);
