@@ -364,6 +364,23 @@ TEST(Engine, WritesIntoTheCallersBuffers) {
   for (const float y : memory) EXPECT_GE(y, 0);
 }
 
+TEST(Engine, WritesIntoTheCallersBuffersWhatOnlyTheRunKnows) {
+  const auto engine = engine_of("(%x: f32[2,3]) { %n = NonZero(%x) return %n, %x }", quick());
+  ASSERT_TRUE(engine.ok()) << engine.status().message();
+  Tensor x = *Tensor::allocate(DType::f32, {2, 3});
+  x.as<float>()[4] = 1;
+  std::vector<int64_t> memory = {-1, -1};
+  std::vector<Tensor> outputs(2);
+  outputs[0] = Tensor::wrap(DType::i64, {2, 1}, memory.data(), nullptr);
+  ASSERT_TRUE((*engine)->run({x.view()}, outputs).ok());
+  EXPECT_EQ(memory, (std::vector<int64_t>{1, 1}));
+  EXPECT_EQ(outputs[0].data(), memory.data());
+  x.as<float>()[0] = 1;  // now there are two: the memory does not fit
+  ASSERT_TRUE((*engine)->run({x.view()}, outputs).ok());
+  EXPECT_EQ(outputs[0].shape(), (Shape{2, 2}));
+  EXPECT_EQ(memory, (std::vector<int64_t>{1, 1}));
+}
+
 TEST(Engine, ProfilesLayers) {
   const auto engine = engine_of(kResidual, quick());
   ASSERT_TRUE(engine.ok());
