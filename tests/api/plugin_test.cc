@@ -40,7 +40,7 @@ vivace_status add(const vivace_plugin& p) { return vivace_add_plugin(&p); }
 // Builds for GPUs need NVIDIA's compiler; empty where it is here.
 std::string missing_compiler() {
   try {
-    const Network network = Network::from_text("graph g(%x: f32[2]) { %y = Relu(%x) return %y }");
+    const Network network = Network::from_text("graph \"g\" (%x: f32[2]) { %y = Relu(%x) return %y }");
     (void)vivace::build(network, Config().device("sm_90").effort(0));
     return "";
   } catch (const vivace::Error& e) {
