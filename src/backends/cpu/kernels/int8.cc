@@ -94,11 +94,17 @@ VecI load_int(const int32_t* p) {
   return v;
 }
 
+// As unsigned numbers: lanes past the last column hold anything, and may overflow.
+using VecU [[gnu::vector_size(sizeof(VecI))]] = uint32_t;
+VecI multiply_add(VecI sum, int32_t a, VecI b) {
+  return (VecI)((VecU)sum + static_cast<uint32_t>(a) * (VecU)b);
+}
+
 void store_row(const Int8Product& p, int64_t row, int64_t column, VecI v) {
   const auto count = static_cast<size_t>(smaller<int64_t>(kLanes, p.n - column));
   if (p.row_add) v += p.row_add[row];
-  if (p.column_add) v += load_int(p.column_add + column);
-  if (p.row_factor) v += p.row_factor[row] * load_int(p.column_factor + column);
+  if (p.column_add) v = multiply_add(v, 1, load_int(p.column_add + column));
+  if (p.row_factor) v = multiply_add(v, p.row_factor[row], load_int(p.column_factor + column));
   const int64_t at = row * p.c_row + column;
   if (!p.scaled) {
     int32_t* to = static_cast<int32_t*>(p.c) + at;

@@ -151,10 +151,6 @@ class Run {
       factor[j] = -b_zero;
       any = any || b_zero != 0;
     }
-    // The last panel's lanes past the last column are reckoned with too.
-    const int64_t columns = (job_.n + kernels_.panel - 1) / kernels_.panel * kernels_.panel;
-    std::fill(add + job_.n, add + columns, 0);
-    std::fill(factor + job_.n, factor + columns, 0);
     if (a_zero != 0) product.column_add = add;
     if (any) {
       product.column_factor = factor;
