@@ -319,6 +319,8 @@ INSTANTIATE_TEST_SUITE_P(
                "return "
                "%y }"},
         Golden{"det.cu", "cuda_det", "", "(%x: f32[2,5,5]) { %y = Det(%x) return %y }"},
+        Golden{"fourier.cu", "cuda_fourier", "",
+               "(%x: f16[2,101,1], %w: f16[20]) { %y = STFT(%x, const i64[] {7}, %w, const i64[] {24}) return %y }"},
         Golden{"resize.cu", "cuda_resize", "",
                "(%x: f32[1,2,3,4]) { %y = Resize(%x, _, _, const i64[4] {1, 2, 6, 8}) {mode=\"linear\"} return %y }"},
         Golden{"concat.cu", "cuda_concat", "",

@@ -54,6 +54,7 @@ namespace vivace::cuda {
   T(deform_conv_tactic)     \
   T(einsum_tactic)          \
   T(det_tactic)             \
+  T(fourier_tactic)         \
   T(pointwise_tactic)       \
   T(quantize_tactic)        \
   T(cublaslt_matmul_tactic) \
