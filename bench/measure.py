@@ -15,7 +15,16 @@ import numpy as np
 SETTLE_SECONDS = 0.03
 
 
-def open_onnxruntime(path, threads):
+def random_arrays(shapes):
+    """A value of each input of models.input_shapes: normal numbers; integers, which may be indices, are below 100."""
+    rng = np.random.default_rng(0)
+    return [
+        rng.standard_normal(shape).astype(dtype) if np.dtype(dtype).kind == "f" else rng.integers(0, 100, shape).astype(dtype)
+        for dtype, shape, _ in shapes.values()
+    ]
+
+
+def open_onnxruntime(path, threads, shapes=None):
     """ONNX Runtime as it comes, with `threads` threads inside an operator and one operator at a time."""
     import onnxruntime
 
@@ -27,7 +36,7 @@ def open_onnxruntime(path, threads):
     return lambda arrays: session.run(None, dict(zip(names, arrays, strict=True)))
 
 
-def open_openvino(path, threads):
+def open_openvino(path, threads, shapes=None):
     """OpenVINO tuned for latency, computing in f32."""
     import openvino
 
@@ -48,14 +57,29 @@ def open_openvino(path, threads):
     return run
 
 
-def open_vivace(path, threads):
-    """A Vivace engine built from the model."""
+def open_vivace(path, threads, shapes=None):
+    """A Vivace engine built from the model, at these shapes where the model leaves them open."""
     import vivace
 
-    return vivace.build(str(path), threads=threads, progress=False).run
+    given = {name: shape for name, (_, shape, is_open) in (shapes or {}).items() if is_open}
+    return vivace.build(str(path), threads=threads, shapes=given, progress=False).run
 
 
-OPENERS = {"Vivace": open_vivace, "ONNX Runtime": open_onnxruntime, "OpenVINO": open_openvino}
+def open_compiled(path, threads, shapes=None):
+    """torch.compile with frozen weights."""
+    import models
+    import torch_model
+
+    return torch_model.open_compiled(path, threads, random_arrays(shapes or models.input_shapes(path, 1)))
+
+
+# Each opens a file for a number of threads; `shapes` are those of models.input_shapes.
+OPENERS = {
+    "Vivace": open_vivace,
+    "ONNX Runtime": open_onnxruntime,
+    "OpenVINO": open_openvino,
+    "torch.compile": open_compiled,
+}
 
 
 def difference(outputs, expected):

@@ -1,4 +1,4 @@
-"""Draw results.json of bench/peers: per thread count or kind of time, and model, each runtime's speed; one is 1."""
+"""Draw results.json of bench/peers: per number of threads or kind of time, and model, each runtime's speed; one is 1."""
 
 import argparse
 import json
@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 
 OURS = "Vivace"
 TITLES = {"gpu": "GPU time", "cold": "GPU time, L2 flushed", "host": "host to host"}
+TITLES = {key: f"{title}, batch 1" for key, title in TITLES.items()}  # any other key is a title
 
 
 def speeds(results, key, runtime, base, statistic):
@@ -28,10 +29,6 @@ def runtimes_of(results, base):
     parts = [part for by_key in results.values() for part in by_key.values()]
     names = dict.fromkeys(name for part in parts for name in part.get("runtimes", {}) if name != base)
     return sorted(names, key=lambda name: not name.startswith(OURS))
-
-
-def title_of(key):
-    return TITLES.get(key) or f"{key} thread{'s' if key != '1' else ''}"
 
 
 def main():
@@ -60,7 +57,7 @@ def main():
         axis.set_yticks([row + 0.4 - height / 2 for row in range(len(results))], list(results))
         axis.invert_yaxis()
         axis.set_xlabel(f"speed, {arguments.base} = 1 ({arguments.statistic} of the latencies)")
-        axis.set_title(f"{title_of(key)}, batch 1")
+        axis.set_title(TITLES.get(key, key))
         axis.spines[["top", "right"]].set_visible(False)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=max(len(names), 1))
     figure.savefig(arguments.out, dpi=110)

@@ -101,6 +101,21 @@ class Table:
                 + (", ".join(f"{name} {ratio:.2f}x" for ratio, name in slower) or "none")
             )
 
+    def print_groups(self, results, key, groups):
+        """Of each group of models ({name: [model]}) that has times: how many, the mean ratio and the least one."""
+        shown = {peer: self.ratios(results, key, peer) for peer in self.peers}
+        lines = []
+        for group, names in groups.items():
+            cells = []
+            for found in shown.values():
+                ratios = [found[name] for name in names if name in found]
+                cells.append(f"{geometric_mean(ratios):7.2f}x {min(ratios):6.2f}x" if ratios else f"{'-':>8} {'-':>7}")
+            if any(name in found for found in shown.values() for name in names):
+                lines.append(" ".join([f"{group:20}", *(f"{cell:>18}" for cell in cells)]))
+        if lines:
+            print(" ".join([f"{'family: mean, least':20}", *(f"{'/' + self._short(peer):>18}" for peer in self.peers)]))
+            print("\n".join(lines))
+
     def write_csv(self, path, results, key):
         """`Model;A;B;...`, milliseconds."""
         lines = [";".join(["Model", *self.runtimes])]
@@ -109,3 +124,43 @@ class Table:
             if any(times):
                 lines.append(";".join([name] + [f"{time:.{self.digits}f}" if time else "" for time in times]))
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def baseline_of(table, results):
+    """What is kept of results: {"statistic", "milliseconds": {key: {model: {runtime: time}}}}."""
+    kept = {}
+    for name, by_key in results.items():
+        for key, result in by_key.items():
+            times = {runtime: time_of(result, runtime, table.statistic) for runtime in table.runtimes}
+            kept.setdefault(key, {})[name] = {runtime: round(time, 4) for runtime, time in times.items() if time}
+    return {"statistic": table.statistic, "milliseconds": kept}
+
+
+def results_of(baseline):
+    """A baseline's times, as results."""
+    results = {}
+    for key, by_name in baseline["milliseconds"].items():
+        for name, times in by_name.items():
+            rows = {runtime: {"milliseconds": {baseline["statistic"]: time}} for runtime, time in times.items()}
+            results.setdefault(name, {})[key] = {"runtimes": rows}
+    return results
+
+
+CHANGE = 0.05  # of a ratio: less happens by itself
+
+
+def print_changes(table, baseline, results):
+    """How the ratios to each peer changed since a baseline, over the models that both have."""
+    then = dataclasses.replace(table, statistic=baseline["statistic"])
+    old = results_of(baseline)
+    print(f"\nsince {baseline['commit']} of {baseline['date']} ({baseline['machine']})")
+    for key in baseline["milliseconds"]:
+        for peer in table.peers:
+            before, now = then.ratios(old, key, peer), table.ratios(results, key, peer)
+            changes = {name: now[name] / before[name] for name in now if name in before}
+            if not changes:
+                continue
+            fell = sorted((change, name) for name, change in changes.items() if change < 1 - CHANGE)
+            mean = f"{geometric_mean(before[n] for n in changes):.3f}x, now {geometric_mean(now[n] for n in changes):.3f}x"
+            worse = ", ".join(f"{name} {before[name]:.2f}x to {now[name]:.2f}x" for _, name in fell)
+            print(f"{key}, against {peer}: {mean} over {len(changes)} models; fell by more than {CHANGE:.0%}: {worse or 'none'}")

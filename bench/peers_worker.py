@@ -5,9 +5,9 @@ import json
 import time
 
 import measure
+import models
 import numpy as np
 
-INPUT_SHAPE = (1, 3, 224, 224)
 REFERENCE = "ONNX Runtime"
 TOLERANCE = 1e-4  # of max|difference| / max|output|: f32 sums in another order
 
@@ -16,18 +16,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--runtimes", nargs="+", choices=list(measure.OPENERS), required=True)
     arguments = parser.parse_args()
 
-    arrays = [np.random.default_rng(0).standard_normal(INPUT_SHAPE, dtype=np.float32)]
+    shapes = models.input_shapes(arguments.model, arguments.batch)
+    arrays = measure.random_arrays(shapes)
     rows, runs, outputs = {}, {}, {}
     for name in arguments.runtimes:
         row = rows[name] = {}
         try:
             start = time.perf_counter()
-            runs[name] = measure.OPENERS[name](arguments.model, arguments.threads)
+            runs[name] = measure.OPENERS[name](arguments.model, arguments.threads, shapes)
             row["open_seconds"] = time.perf_counter() - start
             outputs[name] = [np.array(output) for output in runs[name](arrays)]
         except Exception as error:  # one runtime's failure is a result; the others go on
@@ -43,7 +45,7 @@ def main():
         samples = measure.measure(runs, arrays, arguments.rounds, arguments.seconds)
         for name, milliseconds in samples.items():
             rows[name]["milliseconds"] = measure.summary(milliseconds)
-    print(json.dumps({"threads": arguments.threads, "runtimes": rows}))
+    print(json.dumps({"threads": arguments.threads, "batch": arguments.batch, "runtimes": rows}))
 
 
 if __name__ == "__main__":
