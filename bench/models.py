@@ -111,13 +111,26 @@ def input_shapes(path: pathlib.Path | str, batch: int) -> dict[str, tuple[str, t
     return found
 
 
-def shape_options(path: pathlib.Path | str, batch: int = 1) -> list[str]:
-    """Options of the command line for the inputs that leave dimensions open."""
-    return [f"--shape={name}={'x'.join(map(str, shape))}" for name, (_, shape, open_) in input_shapes(path, batch).items()
-            if open_]  # fmt: skip
+def shape_options(path: pathlib.Path | str, batch: int = 1, python: pathlib.Path | str = sys.executable) -> list[str]:
+    """Options of the command line for the inputs that leave dimensions open, as a Python that has onnx finds them."""
+    command = [python, __file__, path, str(batch)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def add_tool_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--vivace", type=pathlib.Path, default=ROOT / "build" / "bin" / "vivace", metavar="TOOL",
+                        help="(default: %(default)s)")  # fmt: skip
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all results there")
 
 
 def save(path: pathlib.Path | None, results: object) -> None:
     """As JSON, where a file was asked for."""
     if path:
         path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for name, (_, shape, is_open) in input_shapes(sys.argv[1], int(sys.argv[2])).items():
+        if is_open:
+            print(f"--shape={name}={'x'.join(map(str, shape))}")

@@ -173,7 +173,8 @@ TABLE: dict[str, Callable] = {
     "Unsqueeze": unsqueeze,
     "Where": lambda a, condition, x, y: torch.where(condition, x, y),
 }
-SMALL = 16  # integers that are known: a shape, axes, ends
+# Take shapes, axes, bounds and the like as numbers.
+BY_NUMBERS = {"Clip", "ConstantOfShape", "Expand", "Reshape", "Resize", "Slice", "Split", "Squeeze", "Unsqueeze"}
 
 
 class Module(torch.nn.Module):
@@ -195,15 +196,15 @@ class Module(torch.nn.Module):
                 known |= made
                 continue
             values |= made
-            given = [self.argument(name, known) for name in node.input]
+            given = [self.argument(name, known, node.op_type in BY_NUMBERS) for name in node.input]
             self.steps.append((TABLE[node.op_type], attributes, given, list(made)))
 
-    def argument(self, name: str, known: dict[str, torch.Tensor]):
+    def argument(self, name: str, known: dict[str, torch.Tensor], as_numbers: bool):
         """What a step is given: the name of a value, or [numbers], or None."""
         if name not in known:
             return name or None
         value = known[name]
-        if value.dtype == torch.int64 and value.dim() == 1 and value.numel() <= SMALL:
+        if as_numbers:
             return value.tolist()
         if name not in self.places:
             self.places[name] = f"constant{len(self.places)}"
@@ -230,7 +231,7 @@ def open_compiled(path: str | pathlib.Path, threads: int, arrays: list[np.ndarra
     inputs = [torch.from_numpy(array) for array in arrays]
     with torch.no_grad():
         module = Module(onnx.load(str(path)).graph, inputs).eval()
-        compiled = torch.compile(module)
+        compiled = torch.compile(module, fullgraph=True)
         compiled(*inputs)
 
     def run(arrays):

@@ -84,3 +84,63 @@ def test_times_of_logs_and_tables_are_merged():
     assert merged(["Model;PyTorch;Vivace\na;2.00;1\nc;;3\n", log]) == (
         "Model;PyTorch;Vivace;TensorRT (C++)\na;2.00;1.00;0.50\nb;;;1.23\nc;;3.00;"
     )
+
+
+def candidate(tactic, configuration="", us=None, refused=None):
+    row = {"tactic": tactic, "configuration": configuration, "us": us, "refused": refused}
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def report_of(*candidates, op="vivace.FusedConv", shapes="f32[1x16x8x8]/16 f32[24x16x3x3] -> f32[1x24x8x8]/16"):
+    """A build report of two equal layers, and one that runs nothing."""
+    row = {"op": op, "shapes": shapes, "candidates": list(candidates)}
+    return {"layers": [row | {"name": "a"}, row | {"name": "b"}, row | {"name": "c", "view": True}]}
+
+
+def test_layers_that_onednn_wins_say_why(capsys):
+    layers = program("layers")
+    no = candidate("conv_winograd4", refused="needs memory")
+    lost = layers.distinct_layers(
+        "m", report_of(candidate("conv_direct", "1", us=30.0), candidate("onednn_conv", us=20.0), no)
+    )
+    assert len(lost) == 1 and lost[0].count == 2 and lost[0].behind == 1.5
+    won = layers.distinct_layers("m", report_of(candidate("conv_direct", "0", us=10.0), candidate("onednn_conv", us=20.0)))
+    alone = layers.distinct_layers("m", report_of(candidate("matmul", us=1.0), op="MatMul"))
+    assert alone[0].behind is None
+    layers.print_losses(lost + won + alone, 16)
+    out = capsys.readouterr().out
+    assert "runs 2 distinct layers: faster than ours in 1, equal within 2% in 0, slower in 1" in out
+    # 2 * 24 * 64 * 16 * 9 = 442,368 operations and 4 * (1024 + 3456 + 1536) bytes in 30 us; at best in 10.
+    assert "conv_direct 1: 15 GFLOP/s, 33% of its best; 1 GB/s; 75% of the lanes hold channels" in out
+    assert "conv_winograd4: needs memory" in out and "3x3  " in out
+
+
+@pytest.mark.parametrize(
+    ("shapes", "kind"),
+    [
+        ("f32[1x96x112x112]/16 f32[96x1x3x3] f32[96] -> f32[1x96x56x56]/16", "depthwise 3x3 stride 2"),
+        ("f32[1x3x224x224] f32[64x3x7x7] f32[64] -> f32[1x64x112x112]/16", "7x7 of few channels stride 2"),
+        ("f32[1x64x56x56]/16 f32[64x4x3x3] -> f32[1x64x56x56]/16", "grouped 3x3"),
+        ("f32[1x64x56x56]/16 f32[32x64x1x1] -> f32[1x32x56x56]/16", "1x1"),
+    ],
+)
+def test_kinds_of_convolutions(shapes, kind):
+    assert program("layers").convolution_of(shapes, 16).kind == kind
+    assert program("layers").convolution_of("f32[1x64] f32[64x10] -> f32[1x10]", 16) is None
+
+
+def test_choices_are_judged_by_one_measurement(capsys):
+    layers = program("layers")
+    rows = [candidate("conv_direct", "0", us=10.0), candidate("conv_direct", "1", us=10.2),
+            candidate("conv_winograd4", us=11.0), candidate("onednn_conv", us=1.0)]  # fmt: skip
+    found = [layer for row in rows[:3] for layer in layers.distinct_layers("m", report_of(*rows))]
+    for layer, row in zip(found, rows, strict=False):
+        # The default build has times of its own, which do not count.
+        layers.add_choices([layer], report_of(row | {"us": 99.0}))
+    assert [layer.excess for layer in found] == [1, 1.02, 1.1]
+    assert not layers.print_choices(found, 0.03)
+    assert "all                      2 of      3   66.7%  1.10x vivace.FusedConv" in capsys.readouterr().out
+    assert layers.print_choices(found, 0.15)
+    alone = layers.distinct_layers("m", report_of(rows[0], rows[3]))
+    layers.add_choices(alone, report_of(rows[0]))
+    assert alone[0].excess is None  # nothing to choose
