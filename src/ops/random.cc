@@ -33,14 +33,14 @@ uint32_t fresh_seed() {
   return static_cast<uint32_t>(z >> 32);
 }
 
-uint32_t seed_of(const ir::Attributes& attributes) {
+}  // namespace
+
+std::optional<uint32_t> seed_of(const ir::Attributes& attributes) {
   if (const auto* integer = attributes.get<int64_t>("seed")) return static_cast<uint32_t>(*integer);
   const auto* real = attributes.get<float>("seed");
-  if (!real || !(std::abs(*real) < 0x1p62f)) return fresh_seed();
+  if (!real || !(std::abs(*real) < 0x1p62f)) return std::nullopt;
   return static_cast<uint32_t>(static_cast<int64_t>(*real));
 }
-
-}  // namespace
 
 bool draws_numbers(const ir::Node& node) {
   if (node.op == "Dropout") return node.input(2) != nullptr;  // in training mode
@@ -48,7 +48,10 @@ bool draws_numbers(const ir::Node& node) {
          !is_repeatable_extension(node);
 }
 
-RandomNumbers::RandomNumbers(const ir::Attributes& attributes) : engine_(seed_of(attributes)) {}
+RandomNumbers::RandomNumbers(const ir::Attributes& attributes) {
+  const std::optional<uint32_t> seed = seed_of(attributes);
+  engine_.seed(seed ? *seed : fresh_seed());
+}
 
 double RandomNumbers::uniform() {
   const uint32_t high = engine_() >> 5, low = engine_() >> 6;

@@ -321,6 +321,13 @@ INSTANTIATE_TEST_SUITE_P(
         Golden{"det.cu", "cuda_det", "", "(%x: f32[2,5,5]) { %y = Det(%x) return %y }"},
         Golden{"fourier.cu", "cuda_fourier", "",
                "(%x: f16[2,101,1], %w: f16[20]) { %y = STFT(%x, const i64[] {7}, %w, const i64[] {24}) return %y }"},
+        Golden{"random.cu", "cuda_random", "",
+               "(%x: f32[2,300]) { %y = Multinomial(%x) {sample_size=5, seed=6.0} return %y }"},
+        Golden{"random_normal.cu", "cuda_random", "",
+               "(%x: f16[30,41]) { %y = RandomNormalLike(%x) {mean=0.5} return %y }"},
+        Golden{"tfidf.cu", "cuda_tfidf", "",
+               "(%x: i32[2,5]) { %y = TfIdfVectorizer(%x) {mode=\"TF\", min_gram_length=1, max_gram_length=2, "
+               "max_skip_count=1, ngram_counts=[0,1], ngram_indexes=[0,1], pool_int64s=[3,-8,7]} return %y }"},
         Golden{"resize.cu", "cuda_resize", "",
                "(%x: f32[1,2,3,4]) { %y = Resize(%x, _, _, const i64[4] {1, 2, 6, 8}) {mode=\"linear\"} return %y }"},
         Golden{"concat.cu", "cuda_concat", "",
@@ -558,7 +565,8 @@ std::vector<Tensor> random_arguments(const ir::Graph& graph) {
   for (const ir::Value* v : graph.inputs()) {
     const auto seed = static_cast<uint64_t>(v->id()) + 10;
     if (v->type.is_list())
-      arguments.push_back(Tensor::list({ir::random_tensor(DType::f32, {2}, seed), ir::random_tensor(DType::f32, {}, 1)}));
+      arguments.push_back(
+          Tensor::list({ir::random_tensor(DType::f32, {2}, seed), ir::random_tensor(DType::f32, {}, 1)}));
     else
       arguments.push_back(ir::random_tensor(v->type.dtype, *v->type.shape(), seed));
   }

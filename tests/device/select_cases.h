@@ -29,6 +29,31 @@ inline constexpr const char* kSelectCases[] = {
     "(%x: f32[2,101]) { %y = STFT(%x, const i64[] {10}, _, const i64[] {33}) {onesided=0} return %y }",
     "(%x: f64[3,77,1], %w: f64[16]) { %y = STFT(%x, const i64[] {16}, %w) return %y }",
     "(%x: f32[1,90,2], %w: f32[20]) { %y = STFT(%x, const i64[] {7}, %w, const i64[] {31}) {onesided=0} return %y }",
+    // N-grams: skips beyond the row's end, one that comes twice, two counted as one, lengths that are left out.
+    "(%x: i64[3,50]) { %y = TfIdfVectorizer(%x) {mode=\"TF\", min_gram_length=1, max_gram_length=3, max_skip_count=2, "
+    "ngram_counts=[0,3,9], ngram_indexes=[0,1,2,3,4,5,6,2], pool_int64s=[1,-3,5,2,2,-4,1,2,2,3,3,3,-1,0,7]} return %y "
+    "}",
+    "(%x: i32[2,5]) { %y = TfIdfVectorizer(%x) {mode=\"TFIDF\", min_gram_length=2, max_gram_length=2, "
+    "max_skip_count=9, ngram_counts=[0,2], ngram_indexes=[3,0,1,4,1], weights=[9.0,0.5,2.0,-1.5,0.25], "
+    "pool_int64s=[1,2,-8,7,7,-8,-8,7]} return %y }",
+    "(%x: i32[400]) { %y = TfIdfVectorizer(%x) {mode=\"IDF\", min_gram_length=1, max_gram_length=2, max_skip_count=0, "
+    "ngram_counts=[0,2], ngram_indexes=[0,1,2], weights=[0.5,2.0,3.0], pool_int64s=[1,100,-2,3]} return %y }",
+    // Numbers drawn with a seed, some steps of the generator and a part of one; without one where chance has no say.
+    "() { %y = RandomUniform() {shape=[3,731], seed=7.0, low=-2.5, high=0.75} return %y }",
+    "() { %y = RandomUniform() {shape=[312], seed=-3.0, dtype=11, high=1e-3} return %y }",
+    "() { %y = RandomNormal() {shape=[2011], seed=11.0, mean=0.5, scale=3.0} return %y }",
+    "() { %y = RandomNormal() {shape=[1], seed=1.0, dtype=11} return %y }",
+    "(%x: f32[5,127]) { %y = RandomNormalLike(%x) {seed=2.5} return %y }",
+    "(%x: f16[41,9]) { %y = RandomNormalLike(%x) {seed=4.0} return %y }",
+    "(%x: i32[700]) { %y = RandomUniformLike(%x) {seed=9.0, dtype=16} return %y }",
+    "() { %y = RandomNormal() {shape=[999], mean=-1.5, scale=0.0} return %y }",
+    "() { %y = Bernoulli(const f32[29,37] splat(0.3)) {seed=5.0} return %y }",
+    "() { %y = Bernoulli(const bf16[401] splat(0.7)) {seed=2.0, dtype=6} return %y }",
+    "() { %y = Bernoulli(const f64[7] {0.0, 0.25, 0.5, 0.5000001, 0.75, 0.999, 1.0}) {seed=8.0, dtype=9} return %y }",
+    "() { %y = Bernoulli(const f32[3] {0.0, 1.0, 0.0}) {dtype=7} return %y }",
+    "(%x: f32[3,1000]) { %y = Multinomial(%x) {sample_size=500, seed=6.0} return %y }",
+    "(%x: f16[2,1]) { %y = Multinomial(%x) {sample_size=3, dtype=7} return %y }",
+    "(%x: f64[7,257]) { %y = Multinomial(%x) {sample_size=2, seed=3.0, dtype=7} return %y }",
     // Elements that follow from their places.
     "(%i: i64[3,5], %v: f32[2]) { %y = OneHot(%i, const i64[] {7}, %v) return %y }",
     "(%i: f32[11], %v: i8[2]) { %y = OneHot(%i, const f32[1] {3.0}, %v) {axis=0} return %y }",

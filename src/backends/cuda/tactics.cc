@@ -55,6 +55,8 @@ namespace vivace::cuda {
   T(einsum_tactic)          \
   T(det_tactic)             \
   T(fourier_tactic)         \
+  T(random_tactic)          \
+  T(tfidf_tactic)           \
   T(pointwise_tactic)       \
   T(quantize_tactic)        \
   T(cublaslt_matmul_tactic) \
