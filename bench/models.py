@@ -39,8 +39,10 @@ def family_of(name: str) -> str:
     return next((family for family, names in FAMILIES.items() if name in names), name)
 
 
-def add_options(parser: argparse.ArgumentParser, default: str = "classifiers") -> None:
-    parser.add_argument("files", nargs="*", type=pathlib.Path, metavar="FILE", help="ONNX files, in place of --only")
+def add_options(parser: argparse.ArgumentParser, default: str = "classifiers", files: str = "files") -> None:
+    """`files`: "--files" where a program has other arguments without a name."""
+    parser.add_argument(files, nargs="*", type=pathlib.Path, default=[], metavar="FILE",
+                        help="ONNX files, in place of --only")  # fmt: skip
     parser.add_argument("--models", type=pathlib.Path, default=ROOT.parent / "shared" / "models", metavar="FOLDER",
                         help="where make_model.py and the topologies are (default: %(default)s)")  # fmt: skip
     parser.add_argument("--only", nargs="+", metavar="MODEL", default=[default],

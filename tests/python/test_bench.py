@@ -144,3 +144,34 @@ def test_choices_are_judged_by_one_measurement(capsys):
     alone = layers.distinct_layers("m", report_of(rows[0], rows[3]))
     layers.add_choices(alone, report_of(rows[0]))
     assert alone[0].excess is None  # nothing to choose
+
+
+@pytest.mark.parametrize(
+    ("head", "verdict"),
+    [
+        ([10.0, 20.1, 10.1, 9.9], "same"),  # the machine's slow moments are both's
+        ([10.5, 21.0, 10.6, 10.4], "SLOWER"),
+        ([9.5, 19.0, 9.4, 9.6], "faster"),
+        ([11.0, 14.0, 14.0, 10.0], "same"),  # as much up as down
+    ],
+)
+def test_commits_differ_beyond_noise(head, verdict):
+    compare = program("compare")
+    base = [10.0, 20.0, 10.0, 10.0]
+    assert compare.judge({"base": dict.fromkeys(("minimum", "median"), base),
+                          "head": dict.fromkeys(("minimum", "median"), head)})["verdict"] == verdict  # fmt: skip
+    found = compare.judge({"base": {"minimum": [4, 5], "median": [6, 6]}, "head": {"minimum": [3, 2], "median": [3, 2]}})
+    assert found["minimum"] == 2 and found["median"] == 2.5 and found["noise"] == pytest.approx(3 * 1.4826 * 0.5 / 2**0.5)
+
+
+def test_floors_are_of_layers_or_of_weights(capsys):
+    roofline = program("roofline")
+    limits = roofline.Limits(gflops=100, memory=10, cache=50)
+    layers = [{"flops": 2e9, "bytes": 1e8}, {"flops": 1e8, "bytes": 1e9}, {"ms": 1}]
+    assert limits.floor_ms(layers, 3e7) == pytest.approx(20 + 20)
+    assert limits.floor_ms(layers, 1e9) == pytest.approx(100)  # weights that no cache keeps
+    row = roofline.row_of({"layers": layers, "latency_ms": {"min": 84.0}}, 0, limits)
+    assert row.text("m", limits).split() == "m 2.100 1100.0 84.000 25.0 25.0% 13.1 40.000 47.6%".split()
+    roofline.print_families({"vgg11": row, "vgg13": roofline.Row(8.4, 1100, 21, 10)}, limits)
+    vgg = capsys.readouterr().out.splitlines()[3]
+    assert vgg.split()[:4] == ["VGG", "4.200", "1100.0", "42.000"]
