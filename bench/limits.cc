@@ -123,12 +123,13 @@ double read_rate(const Kernels& kernels, size_t bytes, int threads, double secon
     auto& [buffer, at] = readers[static_cast<size_t>(thread)];
     if (buffer.empty()) buffer.assign(count, 1);
     float sum = 0;
-    for (size_t done = 0; done < kPieceBytes / sizeof(float); done += piece) {
+    size_t done = 0;
+    for (; done < kPieceBytes / sizeof(float); done += piece) {
       sum += kernels.sum(buffer.data() + at, piece);
       at = at + 2 * piece <= count ? at + piece : 0;
     }
     if (sum < 0) sink = sum;
-    return static_cast<double>(kPieceBytes / sizeof(float) / piece * piece * sizeof(float));
+    return static_cast<double>(done * sizeof(float));
   });
 }
 
