@@ -7,6 +7,7 @@
 #include "ops/random.h"
 #include "passes/constants.h"
 #include "passes/rules.h"
+#include "passes/subgraphs.h"
 
 namespace vivace::passes {
 
@@ -103,37 +104,6 @@ Result<int> eliminate_common_subexpressions(ir::Graph& graph, PassContext&) {
   }
   return changes;
 }
-
-namespace {
-
-// Copies the nodes of `body` before `before`, its inputs being `arguments`; gives the values of its outputs.
-std::vector<ir::Value*> inline_graph(ir::Graph& graph, const ir::Graph& body, const std::vector<ir::Value*>& arguments,
-                                     ir::Node* before) {
-  std::vector<ir::Value*> to(static_cast<size_t>(body.value_id_limit()), nullptr);
-  const auto mapped = [&](const ir::Value* v) -> ir::Value*& { return to[static_cast<size_t>(v->id())]; };
-  for (size_t i = 0; i < body.inputs().size(); ++i) mapped(body.inputs()[i]) = arguments[i];
-  for (const ir::Value* value : body.values())
-    if (value->is_constant()) mapped(value) = graph.add_constant(value->constant(), value->name);
-  for (const auto& node : body.nodes()) {
-    std::vector<ir::Value*> inputs;
-    for (const ir::Value* input : node->inputs()) inputs.push_back(input ? mapped(input) : nullptr);
-    ir::Node* copy = graph.add_node(node->op, std::move(inputs), static_cast<int>(node->outputs().size()),
-                                    node->attributes, node->name, before);
-    for (size_t i = 0; i < node->outputs().size(); ++i) {
-      ir::Value* output = copy->outputs()[i];
-      const ir::Value* old = node->outputs()[i];
-      output->name = old->name;
-      output->type = old->type;
-      output->known = old->known;
-      mapped(old) = output;
-    }
-  }
-  std::vector<ir::Value*> outputs;
-  for (const ir::Value* output : body.outputs()) outputs.push_back(mapped(output));
-  return outputs;
-}
-
-}  // namespace
 
 Result<int> inline_constant_ifs(ir::Graph& graph, PassContext&) {
   int changes = 0;

@@ -15,6 +15,12 @@ Result<int> eliminate_common_subexpressions(ir::Graph& graph, PassContext& conte
 Result<int> eliminate_dead_code(ir::Graph& graph, PassContext& context);
 Result<int> sink_constants_into_subgraphs(ir::Graph& graph, PassContext& context);
 
+// loops.cc
+Result<int> hoist_loop_invariants(ir::Graph& graph, PassContext& context);
+Result<int> eliminate_unused_captures(ir::Graph& graph, PassContext& context);
+// unroll.cc
+Result<int> unroll_short_loops(ir::Graph& graph, PassContext& context);
+
 // simplify.cc
 extern const Rule eliminate_identity, eliminate_dropout, eliminate_cast, eliminate_view, eliminate_slice, eliminate_pad,
     eliminate_pool, eliminate_zero_state, eliminate_single_input, eliminate_neutral_operand, unit_transpose_to_reshape,

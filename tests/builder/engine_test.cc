@@ -182,6 +182,34 @@ TEST(Engine, RunsControlFlow) {
                  {{2}});
 }
 
+TEST(Engine, RunsWhatDoesNotChangeOnceAndShortLoopsInLine) {
+  const std::string body = R"({captures=1, body=graph (%i: i64[], %t: bool[], %v: f32[4], %k: f32[4,4], %u: f32[4,4]) {
+      %e = Exp(%u)
+      %p = MatMul(%e, %k)
+      %q = MatMul(%v, %p)
+      %w = Tanh(%q)
+      return %t, %w, %k, %w
+    }} return %y, %z, %s })";
+  const Tensor x = ir::random_tensor(DType::f32, {4}, 1), m = ir::random_tensor(DType::f32, {4, 4}, 2);
+  const auto nodes = [](const std::string& text) {
+    const auto engine = engine_of(text, quick());
+    EXPECT_TRUE(engine.ok()) << engine.status().message();
+    std::string ops;
+    if (engine.ok())
+      for (const auto& node : (*engine)->executor().program().graph->nodes()) ops += node->op + " ";
+    return ops;
+  };
+  const std::string some = "(%x: f32[4], %m: f32[4,4], %n: i64[]) { %y, %z, %s = Loop(%n, _, %x, %m, %m) " + body;
+  for (const int64_t turns : {0, 1, 5}) expect_meaning_of(some, {x, m, Tensor::scalar(turns)});
+  EXPECT_EQ(nodes(some), "vivace.Pointwise Loop ");
+  const std::string many = "(%x: f32[4], %m: f32[4,4]) { %y, %z, %s = Loop(const i64[] {200}, _, %x, %m, %m) " + body;
+  expect_meaning_of(many, {x, m});
+  EXPECT_EQ(nodes(many), "vivace.Pointwise vivace.FusedMatMul Loop ");
+  const std::string few = "(%x: f32[4], %m: f32[4,4]) { %y, %z, %s = Loop(const i64[] {3}, _, %x, %m, %m) " + body;
+  expect_meaning_of(few, {x, m});
+  EXPECT_EQ(nodes(few).find("Loop"), std::string::npos);
+}
+
 // Grows a sequence by a row of an image in each iteration, maps what it became, and gives it back in an optional.
 constexpr const char* kLists = R"((%s: optional(seq(f32[*])), %x: f32[4,3], %n: i64[]) {
   %h = OptionalHasElement(%s)
@@ -278,10 +306,11 @@ TEST(Engine, TunesTheBodiesOfControlFlow) {
   };
   for (const Body& c : cases) {
     expect_meaning(c.text, c.shapes);
-    BuildConfig timed = quick();
-    timed.effort = 2;
-    expect_meaning(c.text, c.shapes, timed);
-    const auto engine = engine_of(c.text, quick());
+    BuildConfig looped = quick();
+    looped.disabled_passes = {"unroll_short_loops"};
+    const auto engine = engine_of(c.text, looped);
+    looped.effort = 2;
+    expect_meaning(c.text, c.shapes, looped);
     ASSERT_TRUE(engine.ok());
     const auto& bodies = (*engine)->executor().program().bodies;
     const auto body =
@@ -293,7 +322,9 @@ TEST(Engine, TunesTheBodiesOfControlFlow) {
     })) << c.text;
   }
   // Other shapes than those it was tuned for, and a plan from a file.
-  const auto built = build(parsed(cases[1].text), quick());
+  BuildConfig looped = quick();
+  looped.disabled_passes = {"unroll_short_loops"};
+  const auto built = build(parsed(cases[1].text), looped);
   ASSERT_TRUE(built.ok());
   const auto bytes = plan::to_bytes(built->plan);
   ASSERT_TRUE(bytes.ok());

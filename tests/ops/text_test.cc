@@ -8,6 +8,8 @@ namespace {
 TEST(Text, Operators) {
   check_ops({
       "StringSplit{delimiter=',',maxsplit=1}(string[2]{'a,b,c',''}) -> string[2,2]{'a','b,c', '',''}; i64[2]{2,1}",
+      "StringSplit{delimiter=','}(string[]{''}) -> string[1]{''}; i64[]{1}",
+      "StringSplit(string[]{''}) -> string[0]; i64[]{0}",
       "StringSplit(string[1]{' a  b '}) -> string[1,2]{'a','b'}; i64[1]{2}",
       "StringSplit{maxsplit=-1}(string[1]) -> error: maxsplit is negative",
       "StringSplit(f32[1]) -> error: input 0 has type f32",

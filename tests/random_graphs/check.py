@@ -20,7 +20,8 @@ from .maker import Node
 PASSES = re.findall(
     r"\w+",
     """
-    sink_constants_into_subgraphs inline_constant_ifs fold_constants fold_shapes eliminate_identity eliminate_view
+    sink_constants_into_subgraphs inline_constant_ifs hoist_loop_invariants unroll_short_loops eliminate_unused_captures
+    fold_constants fold_shapes eliminate_identity eliminate_view
     merge_transposes unit_transpose_to_reshape merge_views eliminate_dropout eliminate_cast eliminate_slice eliminate_pad
     eliminate_pool eliminate_zero_state eliminate_single_input select_constant_where eliminate_neutral_operand
     power_to_products divide_to_multiply subtract_to_add merge_scalar_factors merge_added_constants einsum_to_products

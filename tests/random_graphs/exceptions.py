@@ -50,6 +50,10 @@ ADDS = {
 # ONNX Runtime adds the zero point after rounding, as the standard says; the evaluator before, which is one off at halves.
 ROUNDS_LATE = {"QLinearConv", "QLinearMatMul"}
 
+# Operators whose result turns over where two numbers are equal, element by element, or the largest ones along an axis.
+COMPARES = {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"}
+PICKS = {"ArgMax", "ArgMin", "Hardmax"}
+
 Fact = Callable[[onnx.NodeProto, int, dict[str, np.ndarray]], bool]
 
 
@@ -168,4 +172,20 @@ WRONG_IN_EVALUATOR: list[tuple[str, Fact, str]] = [
         "takes sizes before they are rounded down",
     ),
     ("Pad|CenterCropPad|Trilu", of_type("object"), "fills with the number 0 rather than with empty texts"),
+]
+
+
+def drops_negative_axes(node: onnx.NodeProto, version: int, feeds: dict[str, np.ndarray]) -> bool:
+    axes = feeds.get(node.input[1]) if len(node.input) > 1 else attribute(node, "axes")
+    return feeds[node.input[0]].size == 0 and axes is not None and any(int(axis) < 0 for axis in axes)
+
+
+# The same for ONNX Runtime, where the evaluator has nothing: such a node is left out.
+WRONG_IN_ONNXRUNTIME: list[tuple[str, Fact, str]] = [
+    ("Reduce.*", drops_negative_axes, "keeps the negative axes of a tensor without elements"),
+    (
+        "StringSplit",
+        lambda node, version, feeds: bool(attribute(node, "delimiter")) and "" in feeds[node.input[0]].reshape(-1),
+        "makes no piece of an empty text, where Python's split and the evaluator make an empty one",
+    ),
 ]
