@@ -22,7 +22,7 @@ void pause_core() {
 thread_local bool inside_loop = false;
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : shares_(std::make_unique<Share[]>(static_cast<size_t>(std::max(1, threads)))) {
   working_.store(kClosed, std::memory_order_relaxed);
   for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
 }
@@ -38,9 +38,13 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::drain(int thread) {
-  for (int64_t task = next_.fetch_add(1, std::memory_order_relaxed); task < tasks_;
-       task = next_.fetch_add(1, std::memory_order_relaxed))
-    (*body_)(task, thread);
+  for (int i = 0, threads = size(); i < threads; ++i) {
+    Share& share = shares_[static_cast<size_t>((thread + i) % threads)];
+    while (share.next.load(std::memory_order_relaxed) < share.end) {
+      const int64_t task = share.next.fetch_add(1, std::memory_order_relaxed);
+      if (task < share.end) (*body_)(task, thread);
+    }
+  }
 }
 
 void ThreadPool::run(int64_t tasks, FunctionRef<void(int64_t, int)> body) {
@@ -51,13 +55,17 @@ void ThreadPool::run(int64_t tasks, FunctionRef<void(int64_t, int)> body) {
   }
   const std::lock_guard lock(busy_, std::adopt_lock);
   body_ = &body;
-  tasks_ = tasks;
-  next_.store(0, std::memory_order_relaxed);
+  int64_t end = 0;
+  for (int i = 0, threads = size(); i < threads; ++i) {  // where tasks are few, the caller has one
+    Share& share = shares_[static_cast<size_t>(i)];
+    share.next.store(end, std::memory_order_relaxed);
+    share.end = end = tasks / threads * (i + 1) + (tasks % threads * (i + 1) + threads - 1) / threads;
+  }
   working_.store(0, std::memory_order_release);
   epoch_.fetch_add(1, std::memory_order_seq_cst);
-  {
-    const std::lock_guard sleeping(sleep_);
-    if (sleepers_ > 0) wake_.notify_all();
+  if (sleepers_.load(std::memory_order_seq_cst) > 0) {
+    { const std::lock_guard sleeping(sleep_); }  // who is about to sleep either sees the new epoch or waits by now
+    wake_.notify_all();
   }
   inside_loop = true;
   drain(0);
@@ -73,9 +81,9 @@ void ThreadPool::work(int thread) {
     for (int spins = 0; spins < kSpins && epoch_.load(std::memory_order_acquire) == seen; ++spins) pause_core();
     if (epoch_.load(std::memory_order_acquire) == seen) {
       std::unique_lock lock(sleep_);
-      ++sleepers_;
-      wake_.wait(lock, [&] { return epoch_.load(std::memory_order_acquire) != seen; });
-      --sleepers_;
+      sleepers_.fetch_add(1, std::memory_order_seq_cst);
+      wake_.wait(lock, [&] { return epoch_.load(std::memory_order_seq_cst) != seen; });
+      sleepers_.fetch_sub(1, std::memory_order_relaxed);
     }
     seen = epoch_.load(std::memory_order_acquire);
     int inside = working_.load(std::memory_order_relaxed);

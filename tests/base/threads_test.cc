@@ -47,6 +47,22 @@ TEST(ThreadPool, ReturnsOnlyWhenAllAreDone) {
   }
 }
 
+// Neighbouring tasks are one thread's, the caller's first; the first of each share waits for the others.
+TEST(ThreadPool, EachBeginsWithItsShare) {
+  for (const int threads : {2, 3})
+    for (const int share : {1, 4}) {
+      ThreadPool pool(threads);
+      std::vector<int> ran(static_cast<size_t>(threads * share), -1);
+      std::atomic<int> begun = 0;
+      pool.run(threads * share, [&](int64_t task, int thread) {
+        ran[static_cast<size_t>(task)] = thread;
+        if (task % share == 0) ++begun;
+        while (begun < threads) std::this_thread::yield();
+      });
+      for (int thread = 0; thread < threads; ++thread) EXPECT_EQ(ran[static_cast<size_t>(thread * share)], thread);
+    }
+}
+
 TEST(ThreadPool, LoopsInsideLoopsAndFromSeveralCallers) {
   ThreadPool pool(3);
   std::atomic<int> count = 0;

@@ -1,6 +1,4 @@
 // The convolution kernels of every instruction set this processor has, against plain loops in double.
-#include "backends/cpu/kernels/conv.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "backends/cpu/kernels/conv.h"
 #include "base/threads.h"
 
 namespace vivace::cpu {
@@ -152,7 +151,8 @@ struct Extras {
   Epilogue epilogue{};
 };
 
-// Runs the kernel in every configuration with one and two threads: equal bits, right values, zero lanes, no stray write.
+// Runs the kernel in every configuration with one, two and five threads: equal bits, right values, zero lanes, no stray
+// write.
 void check(const ConvKernel& kernel, Isa isa, const ConvShape& s, const Extras& extras, Bound bound = direct_bound) {
   SCOPED_TRACE(std::string(kernel.name) + " " + to_string(isa) + " " + text(s) + "activation " +
                std::to_string(static_cast<int>(extras.epilogue.activation)));
@@ -160,8 +160,8 @@ void check(const ConvKernel& kernel, Isa isa, const ConvShape& s, const Extras& 
   const int c = vector_floats(isa), pixels = s.out_h * s.out_w;
   const size_t outputs = static_cast<size_t>(s.batch) * s.out_channels * pixels;
   const Guarded x = random_floats(static_cast<size_t>(s.batch) * s.in_channels * s.in_h * s.in_w, 1);
-  const Guarded w = random_floats(
-      static_cast<size_t>(s.out_channels) * (s.in_channels / s.groups) * s.kernel_h * s.kernel_w, 2);
+  const Guarded w =
+      random_floats(static_cast<size_t>(s.out_channels) * (s.in_channels / s.groups) * s.kernel_h * s.kernel_w, 2);
   const Guarded bias = random_floats(s.out_channels, 3), residual = random_floats(outputs, 4);
   Epilogue e = extras.epilogue;
   if (extras.bias) e.bias = bias.data();
@@ -180,7 +180,7 @@ void check(const ConvKernel& kernel, Isa isa, const ConvShape& s, const Extras& 
   ASSERT_TRUE(packed.intact());
   Guarded first(0);
   for (int configuration = 0; configuration < kernel.configurations; ++configuration)
-    for (const int threads : {1, 2}) {
+    for (const int threads : {1, 2, 5}) {
       ThreadPool pool(threads);
       Guarded y(blocked_size(s.batch, s.out_channels, pixels, c));
       Guarded scratch((kernel.scratch_bytes(s, configuration, threads) + 3) / 4);
@@ -200,7 +200,8 @@ void check(const ConvKernel& kernel, Isa isa, const ConvShape& s, const Extras& 
       std::vector<bool> seen(y.size());
       for (size_t i = 0; i < outputs; ++i) {
         const int pixel = static_cast<int>(i % pixels), channel = static_cast<int>(i / pixels) % s.out_channels;
-        const size_t at = blocked_index(s.out_channels, pixels, c, static_cast<int>(i / pixels) / s.out_channels, channel, pixel);
+        const size_t at =
+            blocked_index(s.out_channels, pixels, c, static_cast<int>(i / pixels) / s.out_channels, channel, pixel);
         seen[at] = true;
         ASSERT_NEAR(y[at], want[i].value, bound(s, want[i].magnitude))
             << "configuration " << configuration << " channel " << channel << " pixel " << pixel;
@@ -218,16 +219,28 @@ const Extras kPlain, kBiasRelu{true, false, false, {.activation = Activation::re
 
 TEST(ConvKernels, DirectShapes) {
   const ConvShape shapes[] = {
-      shape(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0),       shape(2, 17, 19, 1, 13, 11, 1, 1, 1, 1, 0, 0),
-      shape(1, 64, 40, 1, 29, 31, 1, 1, 1, 1, 0, 0),   shape(3, 7, 33, 1, 9, 10, 1, 1, 2, 2, 0, 0),
-      shape(1, 16, 16, 1, 14, 14, 3, 3, 1, 1, 1, 1),   shape(2, 5, 37, 1, 7, 7, 3, 3, 2, 2, 1, 1),
-      shape(1, 24, 48, 1, 17, 29, 3, 3, 1, 1, 1, 1),   shape(1, 3, 8, 1, 5, 5, 7, 7, 1, 1, 3, 3),
-      shape(1, 3, 8, 1, 2, 3, 5, 5, 1, 1, 4, 4),       shape(1, 9, 10, 1, 23, 19, 3, 3, 1, 1, 2, 2, 2, 2),
-      shape(1, 9, 10, 1, 15, 15, 3, 3, 1, 1, 6, 6, 6, 6), shape(1, 6, 20, 1, 17, 17, 1, 7, 1, 1, 0, 3),
-      shape(1, 6, 20, 1, 17, 17, 7, 1, 1, 1, 3, 0),    shape(1, 4, 4, 1, 23, 23, 2, 2, 5, 3, 0, 0),
-      shape(1, 13, 6, 1, 16, 16, 3, 3, 2, 2, 0, 0, 1, 1, 1), shape(1, 32, 64, 1, 1, 1, 3, 3, 1, 1, 1, 1),
-      shape(2, 150, 130, 1, 4, 4, 3, 3, 1, 1, 1, 1),   shape(1, 48, 32, 1, 27, 27, 5, 5, 1, 1, 2, 2),
-      shape(0, 8, 8, 1, 4, 4, 3, 3, 1, 1, 1, 1),       shape(1, 300, 300, 1, 6, 6, 1, 1, 1, 1, 0, 0),
+      shape(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0),
+      shape(2, 17, 19, 1, 13, 11, 1, 1, 1, 1, 0, 0),
+      shape(1, 64, 40, 1, 29, 31, 1, 1, 1, 1, 0, 0),
+      shape(3, 7, 33, 1, 9, 10, 1, 1, 2, 2, 0, 0),
+      shape(1, 16, 16, 1, 14, 14, 3, 3, 1, 1, 1, 1),
+      shape(2, 5, 37, 1, 7, 7, 3, 3, 2, 2, 1, 1),
+      shape(1, 24, 48, 1, 17, 29, 3, 3, 1, 1, 1, 1),
+      shape(1, 3, 8, 1, 5, 5, 7, 7, 1, 1, 3, 3),
+      shape(1, 3, 8, 1, 2, 3, 5, 5, 1, 1, 4, 4),
+      shape(1, 9, 10, 1, 23, 19, 3, 3, 1, 1, 2, 2, 2, 2),
+      shape(1, 9, 10, 1, 15, 15, 3, 3, 1, 1, 6, 6, 6, 6),
+      shape(1, 6, 20, 1, 17, 17, 1, 7, 1, 1, 0, 3),
+      shape(1, 6, 20, 1, 17, 17, 7, 1, 1, 1, 3, 0),
+      shape(1, 4, 4, 1, 23, 23, 2, 2, 5, 3, 0, 0),
+      shape(1, 13, 6, 1, 16, 16, 3, 3, 2, 2, 0, 0, 1, 1, 1),
+      shape(1, 32, 64, 1, 1, 1, 3, 3, 1, 1, 1, 1),
+      shape(2, 150, 130, 1, 4, 4, 3, 3, 1, 1, 1, 1),
+      shape(1, 48, 32, 1, 27, 27, 5, 5, 1, 1, 2, 2),
+      shape(0, 8, 8, 1, 4, 4, 3, 3, 1, 1, 1, 1),
+      shape(1, 300, 300, 1, 6, 6, 1, 1, 1, 1, 0, 0),
+      shape(1, 160, 96, 1, 7, 7, 3, 3, 1, 1, 1, 1),
+      shape(1, 40, 72, 1, 28, 29, 1, 1, 1, 1, 0, 0),
   };
   for (const Isa isa : isas())
     for (const ConvShape& s : shapes) check(conv_kernels(isa).direct, isa, s, kBiasRelu);
@@ -235,10 +248,10 @@ TEST(ConvKernels, DirectShapes) {
 
 TEST(ConvKernels, DirectGroups) {
   const ConvShape shapes[] = {
-      shape(1, 64, 64, 2, 9, 9, 3, 3, 1, 1, 1, 1),   shape(2, 96, 192, 2, 7, 8, 5, 5, 1, 1, 2, 2),
-      shape(1, 24, 36, 3, 6, 6, 1, 1, 1, 1, 0, 0),   shape(1, 10, 15, 5, 6, 7, 3, 3, 2, 2, 1, 1),
-      shape(1, 32, 32, 8, 9, 9, 3, 3, 1, 1, 1, 1),   shape(1, 7, 7, 7, 9, 9, 3, 3, 1, 1, 1, 1),
-      shape(1, 5, 20, 5, 9, 9, 3, 3, 1, 1, 1, 1),    shape(1, 48, 144, 3, 5, 5, 1, 1, 1, 1, 0, 0),
+      shape(1, 64, 64, 2, 9, 9, 3, 3, 1, 1, 1, 1), shape(2, 96, 192, 2, 7, 8, 5, 5, 1, 1, 2, 2),
+      shape(1, 24, 36, 3, 6, 6, 1, 1, 1, 1, 0, 0), shape(1, 10, 15, 5, 6, 7, 3, 3, 2, 2, 1, 1),
+      shape(1, 32, 32, 8, 9, 9, 3, 3, 1, 1, 1, 1), shape(1, 7, 7, 7, 9, 9, 3, 3, 1, 1, 1, 1),
+      shape(1, 5, 20, 5, 9, 9, 3, 3, 1, 1, 1, 1),  shape(1, 48, 144, 3, 5, 5, 1, 1, 1, 1, 0, 0),
       shape(1, 128, 8, 4, 5, 5, 1, 1, 1, 1, 0, 0),
   };
   for (const Isa isa : isas())
@@ -284,14 +297,26 @@ TEST(ConvKernels, DirectEpilogues) {
 TEST(ConvKernels, Depthwise) {
   Rng rng;
   std::vector<ConvShape> shapes = {
-      shape(1, 1, 1, 1, 1, 1, 3, 3, 1, 1, 1, 1),       shape(2, 37, 37, 37, 7, 7, 3, 3, 1, 1, 1, 1),
-      shape(1, 16, 16, 16, 56, 57, 3, 3, 1, 1, 1, 1),  shape(1, 20, 20, 20, 29, 31, 3, 3, 2, 2, 1, 1),
-      shape(1, 24, 24, 24, 14, 14, 5, 5, 1, 1, 2, 2),  shape(1, 24, 24, 24, 15, 14, 5, 5, 2, 2, 2, 2),
-      shape(1, 9, 9, 9, 11, 12, 7, 7, 1, 1, 3, 3),     shape(1, 9, 9, 9, 11, 12, 3, 3, 1, 1, 2, 2, 2, 2),
-      shape(1, 5, 5, 5, 2, 2, 5, 5, 1, 1, 4, 4),       shape(1, 5, 5, 5, 30, 30, 3, 3, 4, 4, 1, 1),
-      shape(1, 6, 6, 6, 9, 9, 3, 3, 1, 1, 3, 3, 3, 1), shape(0, 6, 6, 6, 9, 9, 3, 3, 1, 1, 1, 1),
-      shape(1, 17, 17, 17, 7, 7, 7, 7, 1, 1, 3, 3),    shape(1, 16, 16, 16, 25, 31, 7, 7, 2, 2, 3, 3),
-      shape(1, 3, 3, 3, 33, 35, 13, 11, 1, 1, 6, 5),   shape(1, 3, 3, 3, 9, 40, 1, 9, 1, 3, 0, 4),
+      shape(1, 1, 1, 1, 1, 1, 3, 3, 1, 1, 1, 1),
+      shape(2, 37, 37, 37, 7, 7, 3, 3, 1, 1, 1, 1),
+      shape(1, 16, 16, 16, 56, 57, 3, 3, 1, 1, 1, 1),
+      shape(1, 20, 20, 20, 29, 31, 3, 3, 2, 2, 1, 1),
+      shape(1, 24, 24, 24, 14, 14, 5, 5, 1, 1, 2, 2),
+      shape(1, 24, 24, 24, 15, 14, 5, 5, 2, 2, 2, 2),
+      shape(1, 9, 9, 9, 11, 12, 7, 7, 1, 1, 3, 3),
+      shape(1, 9, 9, 9, 11, 12, 3, 3, 1, 1, 2, 2, 2, 2),
+      shape(1, 5, 5, 5, 2, 2, 5, 5, 1, 1, 4, 4),
+      shape(1, 5, 5, 5, 30, 30, 3, 3, 4, 4, 1, 1),
+      shape(1, 6, 6, 6, 9, 9, 3, 3, 1, 1, 3, 3, 3, 1),
+      shape(0, 6, 6, 6, 9, 9, 3, 3, 1, 1, 1, 1),
+      shape(1, 17, 17, 17, 7, 7, 7, 7, 1, 1, 3, 3),
+      shape(1, 16, 16, 16, 25, 31, 7, 7, 2, 2, 3, 3),
+      shape(1, 3, 3, 3, 33, 35, 13, 11, 1, 1, 6, 5),
+      shape(1, 3, 3, 3, 9, 40, 1, 9, 1, 3, 0, 4),
+      // Cut for many threads: in bands of rows, and plane by plane.
+      shape(1, 70, 70, 70, 40, 37, 3, 3, 1, 1, 1, 1),
+      shape(1, 150, 150, 150, 13, 33, 3, 3, 1, 1, 1, 1),
+      shape(3, 40, 40, 40, 15, 17, 3, 3, 1, 1, 1, 1),
   };
   for (int i = 0; i < 40; ++i) {
     const int kh = rng(1, 7), kw = rng(0, 1) ? 3 : rng(1, 9), dh = rng(1, 2), dw = rng(0, 2) ? 1 : 2, c = rng(1, 40);
@@ -328,10 +353,10 @@ TEST(ConvKernels, Grouped) {
 TEST(ConvKernels, Stem) {
   Rng rng;
   std::vector<ConvShape> shapes = {
-      shape(1, 3, 64, 1, 65, 61, 7, 7, 2, 2, 3, 3),  shape(2, 3, 33, 1, 40, 38, 3, 3, 2, 2, 1, 1),
-      shape(1, 3, 40, 1, 33, 35, 3, 3, 1, 1, 1, 1),  shape(1, 3, 64, 1, 63, 64, 11, 11, 4, 4, 2, 2),
-      shape(1, 1, 6, 1, 28, 28, 5, 5, 1, 1, 0, 0),   shape(1, 3, 48, 1, 32, 32, 8, 8, 8, 8, 0, 0),
-      shape(1, 4, 17, 1, 1, 1, 3, 3, 2, 2, 1, 1),    shape(1, 8, 17, 1, 2, 3, 5, 5, 1, 1, 4, 4),
+      shape(1, 3, 64, 1, 65, 61, 7, 7, 2, 2, 3, 3),      shape(2, 3, 33, 1, 40, 38, 3, 3, 2, 2, 1, 1),
+      shape(1, 3, 40, 1, 33, 35, 3, 3, 1, 1, 1, 1),      shape(1, 3, 64, 1, 63, 64, 11, 11, 4, 4, 2, 2),
+      shape(1, 1, 6, 1, 28, 28, 5, 5, 1, 1, 0, 0),       shape(1, 3, 48, 1, 32, 32, 8, 8, 8, 8, 0, 0),
+      shape(1, 4, 17, 1, 1, 1, 3, 3, 2, 2, 1, 1),        shape(1, 8, 17, 1, 2, 3, 5, 5, 1, 1, 4, 4),
       shape(1, 2, 9, 1, 20, 31, 3, 3, 2, 2, 2, 2, 2, 2), shape(0, 3, 9, 1, 20, 31, 3, 3, 2, 2, 2, 2),
   };
   for (int i = 0; i < 40; ++i) {
@@ -355,7 +380,8 @@ TEST(ConvKernels, Winograd) {
       shape(0, 5, 7, 1, 9, 9, 3, 3, 1, 1, 1, 1),     shape(2, 40, 33, 1, 40, 41, 3, 3, 1, 1, 1, 1, 1, 1, 1),
   };
   for (int i = 0; i < 20; ++i)
-    shapes.push_back(shape(rng(1, 3), rng(1, 40), rng(1, 70), 1, rng(3, 30), rng(3, 30), 3, 3, 1, 1, rng(0, 2), rng(0, 2)));
+    shapes.push_back(
+        shape(rng(1, 3), rng(1, 40), rng(1, 70), 1, rng(3, 30), rng(3, 30), 3, 3, 1, 1, rng(0, 2), rng(0, 2)));
   for (const Isa isa : isas())
     for (const ConvShape& s : shapes) {
       check(conv_kernels(isa).winograd2, isa, s, kBiasRelu, winograd2_bound);
@@ -397,8 +423,8 @@ TEST(ConvKernels, Pool) {
     const int kh = rng(1, 4), kw = rng(1, 5), dh = rng(1, 2), dw = rng(1, 2), c = rng(1, 40);
     const int ph = std::min((kh - 1) * dh / 2, 1), pw = std::min((kw - 1) * dw / 2, 2), extra = rng(0, 1);
     PoolShape p;
-    p.window = shape(rng(0, 2), c, c, 1, rng(kh * dh, 40), rng(kw * dw, 45), kh, kw, rng(1, 3), rng(1, 3), ph, pw, dh, dw,
-                     kh > 1 && kw > 1 ? extra : 0);
+    p.window = shape(rng(0, 2), c, c, 1, rng(kh * dh, 40), rng(kw * dw, 45), kh, kw, rng(1, 3), rng(1, 3), ph, pw, dh,
+                     dw, kh > 1 && kw > 1 ? extra : 0);
     p.pooling = static_cast<Pooling>(i % 3);
     p.pad_bottom = ph, p.pad_right = pw;  // the extra row and column are what a ceiling adds: counted by nobody
     const ConvShape& s = p.window;

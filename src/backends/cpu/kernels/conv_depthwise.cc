@@ -18,9 +18,9 @@ constexpr int kStrip = 8;
 
 struct Strip {
   const ConvShape* shape;
-  const float* input;  // the first row and column that a tap reads (it may lie left of the image)
-  int first, last;     // columns of the image, counted from there: [first, last)
-  int rows;            // kernel rows inside the image
+  const float* input;    // the first row and column that a tap reads (it may lie left of the image)
+  int first, last;       // columns of the image, counted from there: [first, last)
+  int rows;              // kernel rows inside the image
   const float* weights;  // of the first such row: [rows][G][kernel_w][kLanes]
   const float* bias;
   float* output;
@@ -83,8 +83,7 @@ void run_strip(const Strip& t) {
     for (int i = 0; i < G * K; ++i) weights[i] = load(w + i * kLanes);
     if (first <= 0 && last >= kColumns) {
 #pragma GCC unroll 32
-      for (int j = 0; j < kColumns; ++j)
-        add_column<G, K, S, N, 0>(sums, in_register(load(x + j * kLanes)), weights, j);
+      for (int j = 0; j < kColumns; ++j) add_column<G, K, S, N, 0>(sums, in_register(load(x + j * kLanes)), weights, j);
     } else {
 #pragma GCC unroll 32
       for (int j = 0; j < kColumns; ++j) {
@@ -205,25 +204,40 @@ void run_row(const ConvShape& s, const Strips* strips, int group, const Finish& 
 
 void run(const ConvShape& s, int, const float* input, const float* packed, float* output, const Epilogue& epilogue,
          void*, ThreadPool& threads) {
-  constexpr int kTaskTaps = 32768;  // some 10 us; less is not worth a thread's waking
+  constexpr int64_t kTaskTaps = 8192;  // some 3 us; less is not worth a thread's waking
+  constexpr int64_t kMostTasks = 4;    // for each thread
   if (s.out_h == 0 || s.out_w == 0) return;
   const Finish finish = plan_finish(epilogue, s.out_channels);
-  const int group = s.in_channels / s.groups, blocks = blocks_of(s.out_channels);
-  // Large planes are cut, small ones put together.
-  const int task_pixels = max(1, kTaskTaps / (s.kernel_h * s.kernel_w * group)), pixels = s.out_h * s.out_w;
-  const int chunks = clamp(pixels / task_pixels, 1, s.out_h);
-  const int64_t planes = static_cast<int64_t>(s.batch) * blocks, together = ceil_div(task_pixels, pixels);
+  const int group = s.in_channels / s.groups, blocks = blocks_of(s.out_channels), size = threads.size();
+  const int64_t planes = static_cast<int64_t>(s.batch) * blocks;
+  const int64_t taps = planes * s.out_h * s.out_w * s.kernel_h * s.kernel_w * group;
+  // Rows come in any order, so that the cut may follow the number of threads. Bands of rows over all planes leave each
+  // thread with the pixels that a 1x1 convolution before or after it has; where rows are few, whole planes are dealt
+  // out.
+  const bool bands = s.batch == 1 && (s.out_h % size == 0 || s.out_h >= 8 * size);
+  const int64_t units = bands ? s.out_h : planes * s.out_h;
+  int64_t tasks = clamp(taps / (kTaskTaps * size), 0, kMostTasks) * size;
+  tasks = tasks == 0 ? 1 : units < tasks ? units : tasks;
   const Strips* strips = find_strips(s, group);
-  threads.run(ceil_div(planes, together) * chunks, [&](int64_t task, int) {
-    const int chunk = static_cast<int>(task % chunks);
-    for (int64_t plane = task / chunks * together; plane < (task / chunks + 1) * together && plane < planes; ++plane) {
-      const int block = static_cast<int>(plane % blocks);
-      float room[kLanes];
-      const float* bias = bias_of(epilogue, s.out_channels, block, 1, room);
-      for (int y = part(s.out_h, chunks, chunk); y < part(s.out_h, chunks, chunk + 1); ++y)
-        run_row(s, strips, group, finish, block, input + plane * in_plane(s),
-                packed + static_cast<ptrdiff_t>(block) * s.kernel_h * s.kernel_w * group * kLanes, bias, output,
-                plane * out_plane(s) + static_cast<ptrdiff_t>(y) * s.out_w * kLanes, y);
+  const auto rows_of = [&](int64_t plane, int first, int last) {
+    const int block = static_cast<int>(plane % blocks);
+    float room[kLanes];
+    const float* bias = bias_of(epilogue, s.out_channels, block, 1, room);
+    for (int y = first; y < last; ++y)
+      run_row(s, strips, group, finish, block, input + plane * in_plane(s),
+              packed + static_cast<ptrdiff_t>(block) * s.kernel_h * s.kernel_w * group * kLanes, bias, output,
+              plane * out_plane(s) + static_cast<ptrdiff_t>(y) * s.out_w * kLanes, y);
+  };
+  threads.run(tasks, [&](int64_t task, int) {
+    const int64_t first = units * task / tasks, last = units * (task + 1) / tasks;
+    if (bands) {
+      for (int64_t plane = 0; plane < planes; ++plane) rows_of(plane, static_cast<int>(first), static_cast<int>(last));
+      return;
+    }
+    for (int64_t at = first, end; at < last; at = end) {
+      const int64_t plane = at / s.out_h, start = plane * s.out_h;
+      end = last < start + s.out_h ? last : start + s.out_h;
+      rows_of(plane, static_cast<int>(at - start), static_cast<int>(end - start));
     }
   });
 }
@@ -234,8 +248,10 @@ const char* refuses_depthwise(const ConvShape& s) {
 }
 const char* refuses_grouped(const ConvShape& s) {
   const int group = s.in_channels / s.groups;
-  if (group == 1 || s.in_channels != s.out_channels) return "groups do not have the same number of 2 or more channels in and out";
-  if (!find_strips(s, group)) return "only 3 wide, stride 1 or 2, no dilation, and 2, 4, 8 channels that divide a block";
+  if (group == 1 || s.in_channels != s.out_channels)
+    return "groups do not have the same number of 2 or more channels in and out";
+  if (!find_strips(s, group))
+    return "only 3 wide, stride 1 or 2, no dilation, and 2, 4, 8 channels that divide a block";
   return nullptr;
 }
 }  // namespace

@@ -12,7 +12,7 @@ namespace vivace::cpu::VIVACE_ISA {
 namespace {
 
 struct Panel {
-  int block, blocks;  // of output channels
+  int block, blocks;    // of output channels
   int in_block, depth;  // input channels that it reads
 };
 
@@ -44,7 +44,8 @@ Panel panel_of(const ConvShape& s, int index) {
 size_t panel_floats(const ConvShape& s) {  // of the largest
   int depth = 0;
   for (int i = 0; i < panels_of(s); ++i) depth = max(depth, panel_of(s, i).depth);
-  const int blocks = s.groups > 1 && (s.out_channels / s.groups) % kLanes ? 1 : min(kTileBlocks, blocks_of(s.out_channels));
+  const int blocks =
+      s.groups > 1 && (s.out_channels / s.groups) % kLanes ? 1 : min(kTileBlocks, blocks_of(s.out_channels));
   return static_cast<size_t>(depth) * s.kernel_h * s.kernel_w * blocks * kLanes;
 }
 
@@ -77,16 +78,18 @@ ConvShape flattened(ConvShape s) {
   return s;
 }
 
-// How the work is cut: chunks of output pixels times groups of panels, one task each.
+// How the work is cut: chunks of output pixels times groups of panels, one task each. A sum does not depend on the cut,
+// so it may follow the number of threads: all get the same share of tiles.
 struct Blocking {
-  bool by_rows;  // tiles end where rows end; else they run on over rows
+  bool by_rows;       // tiles end where rows end; else they run on over rows
   bool panels_first;  // neighbouring tasks share pixels; else weights
+  int units;          // of which chunks are made: rows, or tiles
   int chunks, panel_groups;
 };
 
 // A task wants its input pixels (or all weights) in the second-level cache, some million operations, and enough
 // siblings for 16 threads.
-Blocking choose_blocking(const ConvShape& s, int configuration) {
+Blocking choose_blocking(const ConvShape& s, int configuration, int threads) {
   constexpr double kTaskFlops = 2e6, kMaxTasks = 64, kCache = 384 << 10, kSmallWeights = 256 << 10;
   const int row_tiles = ceil_div(s.out_w, kTileRows), pixels = s.out_h * s.out_w, panels = panels_of(s);
   const double weights = static_cast<double>(packed_floats(s)) * sizeof(float);
@@ -95,20 +98,28 @@ Blocking choose_blocking(const ConvShape& s, int configuration) {
   const int tasks = static_cast<int>(flops / kTaskFlops > kMaxTasks ? kMaxTasks : flops / kTaskFlops) + 1;
   Blocking b;
   // Short tiles reload the weights too often.
-  b.by_rows = s.out_h == 1 || s.out_w >= kTileRows / 2 * row_tiles;
+  b.by_rows = s.out_h > 1 && s.out_w >= kTileRows / 2 * row_tiles;
   if (configuration & 1 && s.out_h > 1) b.by_rows = !b.by_rows;
   b.panels_first = weights <= input * s.batch;
+  b.units = b.by_rows ? s.out_h : ceil_div(pixels, kTileRows);
   int chunks;
   if (weights <= kSmallWeights) {
     b.panel_groups = 1;
-    chunks = ceil_div(tasks, max(1, s.batch));
+    chunks = configuration & 1 && s.out_h == 1 ? 1 : ceil_div(tasks, max(1, s.batch));
   } else {
     chunks = static_cast<int>(input / kCache) + 1;
     b.panel_groups = min(panels, ceil_div(2 * tasks, max(1, s.batch * chunks)));
     if (b.panel_groups == panels) chunks = max(chunks, ceil_div(tasks, max(1, s.batch * panels)));
   }
   if (configuration & 2) chunks *= 2;
-  b.chunks = clamp(chunks, 1, b.by_rows && s.out_h > 1 ? s.out_h : ceil_div(pixels, 2 * kTileRows));
+  b.chunks = clamp(chunks, 1, b.units);
+  if (s.batch * b.chunks * b.panel_groups % threads != 0) {
+    const int even = ceil_div(b.chunks, threads) * threads;
+    if (even <= b.units)
+      b.chunks = even;
+    else if (b.panel_groups > threads)
+      b.panel_groups -= b.panel_groups % threads;
+  }
   return b;
 }
 
@@ -137,7 +148,7 @@ void run_panel(const Work& w, int image, int first, int last, int index, const c
   t.low = w.finish.low, t.high = w.finish.high;
   t.residual_plane = out_plane(s);
   t.output_plane = w.finish.rest ? tile_rows(p.blocks) * kLanes : out_plane(s);
-  const int run = w.blocking.by_rows && s.out_h > 1 ? s.out_w : last - first;  // pixels that tiles share evenly
+  const int run = w.blocking.by_rows ? s.out_w : last - first;  // pixels that tiles share evenly
   const int run_tiles = ceil_div(run, tile_rows(p.blocks)), tiles = run_tiles * ((last - first) / run);
   const int rows = run / run_tiles, more = run - rows * run_tiles;  // the first `more` tiles of a run have one more row
   const ptrdiff_t steps = static_cast<ptrdiff_t>(p.depth) * s.kernel_h * s.kernel_w;
@@ -165,7 +176,7 @@ void run(const ConvShape& shape, int configuration, const float* input, const fl
   Work w{flattened(shape), {}, plan_finish(epilogue, shape.out_channels), input, packed, output, 0, 0};
   const ConvShape& s = w.shape;
   if (s.batch == 0 || s.out_h == 0 || s.out_w == 0) return;
-  w.blocking = choose_blocking(s, configuration);
+  w.blocking = choose_blocking(s, configuration, threads.size());
   w.panel_size = panel_floats(s), w.panels = panels_of(s);
   const Blocking& b = w.blocking;
   const int64_t places = static_cast<int64_t>(s.batch) * b.chunks;
@@ -173,8 +184,9 @@ void run(const ConvShape& shape, int configuration, const float* input, const fl
     const int64_t place = b.panels_first ? task / b.panel_groups : task % places;
     const int group = static_cast<int>(b.panels_first ? task % b.panel_groups : task / places);
     const int image = static_cast<int>(place / b.chunks), chunk = static_cast<int>(place % b.chunks);
-    int unit = b.by_rows && s.out_h > 1 ? s.out_w : 1, units = s.out_h * s.out_w / unit;
-    const int first = part(units, b.chunks, chunk) * unit, last = part(units, b.chunks, chunk + 1) * unit;
+    const int pixels = s.out_h * s.out_w;
+    const int first = part(pixels, b.units, part(b.units, b.chunks, chunk));
+    const int last = part(pixels, b.units, part(b.units, b.chunks, chunk + 1));
     const int panel_end = part(w.panels, b.panel_groups, group + 1);
     for (int p = part(w.panels, b.panel_groups, group); p < panel_end; ++p) {
       // What this thread most likely works on next; a wrong guess costs bandwidth only.
@@ -182,15 +194,14 @@ void run(const ConvShape& shape, int configuration, const float* input, const fl
       size_t bytes = w.panel_size * sizeof(float), skip = 0;
       if (next == panel_end && b.panel_groups > 1) {
         if (b.panels_first) {
-          next = part(w.panels, b.panel_groups, (group + threads.size()) % b.panel_groups);
+          next = part(w.panels, b.panel_groups, (group + 1) % b.panel_groups);
         } else {  // all places share this panel: each fetches its part of the next
           bytes /= static_cast<size_t>(places);
           skip = bytes * static_cast<size_t>(place);
         }
       }
       if (next >= w.panels) bytes = 0, next = p;
-      run_panel(w, image, first, last, p,
-                reinterpret_cast<const char*>(packed + w.panel_size * next) + skip, bytes);
+      run_panel(w, image, first, last, p, reinterpret_cast<const char*>(packed + w.panel_size * next) + skip, bytes);
     }
   });
 }
