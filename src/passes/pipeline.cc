@@ -21,6 +21,9 @@ std::span<const Stage> pipeline() {
       return std::vector<Pass>{pass_of(eliminate_identity), pass_of(eliminate_view), pass_of(merge_transposes),
                                pass_of(unit_transpose_to_reshape), pass_of(merge_views)};
     };
+    const std::vector<Pass> sequences{pass_of(resolve_split_to_sequence), pass_of(resolve_sequence_at),
+                                      pass_of(resolve_sequence_length), pass_of(resolve_concat_from_sequence),
+                                      pass_of(resolve_optional)};
     const auto with = [](std::vector<Pass> first, const std::vector<Pass>& more) {
       first.insert(first.end(), more.begin(), more.end());
       return first;
@@ -36,12 +39,13 @@ std::span<const Stage> pipeline() {
                 hoist_loop_invariants},
                {"unroll_short_loops", "a short loop of so many turns is its turns", unroll_short_loops},
                {"eliminate_unused_captures", "subgraphs take in what they use, and once", eliminate_unused_captures}},
-              with(views(), {pass_of(eliminate_dropout), pass_of(eliminate_cast), pass_of(eliminate_slice),
-                             pass_of(eliminate_pad), pass_of(eliminate_pool), pass_of(eliminate_zero_state),
-                             pass_of(eliminate_single_input), pass_of(select_constant_where),
-                             pass_of(eliminate_neutral_operand), pass_of(power_to_products),
-                             pass_of(divide_to_multiply), pass_of(subtract_to_add), pass_of(merge_scalar_factors),
-                             pass_of(merge_added_constants), pass_of(einsum_to_products), common, dead}))},
+              with(with(views(), sequences),
+                   {pass_of(eliminate_dropout), pass_of(eliminate_cast), pass_of(eliminate_slice),
+                    pass_of(eliminate_pad), pass_of(eliminate_pool), pass_of(eliminate_zero_state),
+                    pass_of(eliminate_single_input), pass_of(select_constant_where), pass_of(eliminate_neutral_operand),
+                    pass_of(power_to_products), pass_of(divide_to_multiply), pass_of(subtract_to_add),
+                    pass_of(merge_scalar_factors), pass_of(merge_added_constants), pass_of(einsum_to_products), common,
+                    dead}))},
         {"recognise",
          4,
          {pass_of(recognise_relu),

@@ -26,6 +26,10 @@ extern const Rule eliminate_identity, eliminate_dropout, eliminate_cast, elimina
     eliminate_pool, eliminate_zero_state, eliminate_single_input, eliminate_neutral_operand, unit_transpose_to_reshape,
     merge_transposes, merge_views, sink_transposes, transpose_residual, select_constant_where;
 
+// sequences.cc
+extern const Rule resolve_split_to_sequence, resolve_sequence_at, resolve_sequence_length, resolve_concat_from_sequence,
+    resolve_optional;
+
 // algebra.cc
 extern const Rule power_to_products, divide_to_multiply, subtract_to_add, merge_scalar_factors, merge_added_constants,
     reduce_mean_to_global_pool, average_pool_to_global_pool;

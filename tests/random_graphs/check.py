@@ -24,6 +24,7 @@ PASSES = re.findall(
     fold_constants fold_shapes eliminate_identity eliminate_view
     merge_transposes unit_transpose_to_reshape merge_views eliminate_dropout eliminate_cast eliminate_slice eliminate_pad
     eliminate_pool eliminate_zero_state eliminate_single_input select_constant_where eliminate_neutral_operand
+    resolve_split_to_sequence resolve_sequence_at resolve_sequence_length resolve_concat_from_sequence resolve_optional
     power_to_products divide_to_multiply subtract_to_add merge_scalar_factors merge_added_constants einsum_to_products
     eliminate_common_subexpressions eliminate_dead_code recognise_relu recognise_clip recognise_leaky_relu recognise_swish
     recognise_hard_sigmoid recognise_hard_swish recognise_gelu recognise_gelu_tanh recognise_softmax recognise_layer_norm
