@@ -160,18 +160,51 @@ def test_commits_differ_beyond_noise(head, verdict):
     base = [10.0, 20.0, 10.0, 10.0]
     assert compare.judge({"base": dict.fromkeys(("minimum", "median"), base),
                           "head": dict.fromkeys(("minimum", "median"), head)})["verdict"] == verdict  # fmt: skip
+    fast = {"minimum": base, "median": [1.0, 2.0, 1.0, 1.0]}  # the median alone: what else ran
+    assert compare.judge({"base": fast, "head": dict.fromkeys(("minimum", "median"), base)})["verdict"] == "same"
     found = compare.judge({"base": {"minimum": [4, 5], "median": [6, 6]}, "head": {"minimum": [3, 2], "median": [3, 2]}})
     assert found["minimum"] == 2 and found["median"] == 2.5 and found["noise"] == pytest.approx(3 * 1.4826 * 0.5 / 2**0.5)
 
 
 def test_floors_are_of_layers_or_of_weights(capsys):
     roofline = program("roofline")
-    limits = roofline.Limits(gflops=100, memory=10, cache=50)
+    limits = roofline.Limits(gflops=100, memory=0.5, cache=50)
     layers = [{"flops": 2e9, "bytes": 1e8}, {"flops": 1e8, "bytes": 1e9}, {"ms": 1}]
     assert limits.floor_ms(layers, 3e7) == pytest.approx(20 + 20)
-    assert limits.floor_ms(layers, 1e9) == pytest.approx(100)  # weights that no cache keeps
+    assert limits.floor_ms(layers, 1e8) == pytest.approx(200)  # weights that no cache keeps
     row = roofline.row_of({"layers": layers, "latency_ms": {"min": 84.0}}, 0, limits)
     assert row.text("m", limits).split() == "m 2.100 1100.0 84.000 25.0 25.0% 13.1 40.000 47.6%".split()
     roofline.print_families({"vgg11": row, "vgg13": roofline.Row(8.4, 1100, 21, 10)}, limits)
     vgg = capsys.readouterr().out.splitlines()[3]
     assert vgg.split()[:4] == ["VGG", "4.200", "1100.0", "42.000"]
+
+
+def test_torch_computes_what_the_model_says(tmp_path):
+    """Gates in another order, ends padded otherwise, rounding up, bounds: where the two have ways of their own."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    import onnx.reference
+    import torch
+    import torch_model
+
+    graph = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 17]>
+        g (float[1,3,9,7] x, float[5,1,4] s) => (float[n,m,c,w] y, float[a,b,d,e] states)
+        <float[2,3,3,3] k, float[1,8,4] w, float[1,8,2] r, float[1,16] b,
+         float low = {-0.5}, float high = {0.75}, float[4] scales = {1.0, 1.0, 2.0, 2.0}> {
+          c = Conv<pads = [0, 1, 2, 1], strides = [2, 1]>(x, k)
+          clipped = Clip(c, low, high)
+          pooled = MaxPool<kernel_shape = [2, 2], strides = [2, 2], ceil_mode = 1>(clipped)
+          y = Resize<mode = "linear", coordinate_transformation_mode = "half_pixel">(pooled, , scales)
+          states, last, cell = LSTM<hidden_size = 2>(s, w, r, b)
+        }""").graph
+    rng = np.random.default_rng(0)
+    for name, shape in (("k", (2, 3, 3, 3)), ("w", (1, 8, 4)), ("r", (1, 8, 2)), ("b", (1, 16))):
+        graph.initializer.append(onnx.numpy_helper.from_array(rng.standard_normal(shape, np.float32), name))
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    arrays = [rng.standard_normal(shape, np.float32) for shape in ((1, 3, 9, 7), (5, 1, 4))]
+    want = onnx.reference.ReferenceEvaluator(model).run(None, dict(zip("xs", arrays, strict=True)))
+    with torch.no_grad():
+        inputs = [torch.from_numpy(array) for array in arrays]
+        got = [output.numpy() for output in torch_model.Module(graph, inputs)(*inputs)]
+    assert measure.difference(got, want) < 1e-5
