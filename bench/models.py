@@ -5,10 +5,11 @@ import contextlib
 import dataclasses
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+
+from commands import run
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -73,10 +74,7 @@ class Model:
             return
         with tempfile.TemporaryDirectory() as scratch:
             path = pathlib.Path(scratch, f"{self.name}.onnx")
-            command = [python, folder / "make_model.py", self.name, path, f"--batch={batch}"]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                raise ValueError((done.stderr.strip().splitlines() or ["make_model.py failed"])[-1])
+            run(python, folder / "make_model.py", self.name, path, f"--batch={batch}")
             yield path
 
 
@@ -115,9 +113,7 @@ def input_shapes(path: pathlib.Path | str, batch: int) -> dict[str, tuple[str, t
 
 def shape_options(path: pathlib.Path | str, batch: int = 1, python: pathlib.Path | str = sys.executable) -> list[str]:
     """Options of the command line for the inputs that leave dimensions open, as a Python that has onnx finds them."""
-    command = [python, __file__, path, str(batch)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout.split()
+    return run(python, __file__, path, batch).split()
 
 
 def add_tool_options(parser: argparse.ArgumentParser) -> None:
