@@ -141,6 +141,8 @@ def test_choices_are_judged_by_one_measurement(capsys):
     assert not layers.print_choices(found, 0.03)
     assert "all                      2 of      3   66.7%  1.10x vivace.FusedConv" in capsys.readouterr().out
     assert layers.print_choices(found, 0.15)
+    layers.add_times(found[:1], report_of(candidate("conv_direct", "0", us=12.0), candidate("conv_direct", "1", us=8.0)))
+    assert found[0].times[("conv_direct", "0")] == 10 and found[0].excess == 1.25  # another build found a shorter one
     alone = layers.distinct_layers("m", report_of(rows[0], rows[3]))
     layers.add_choices(alone, report_of(rows[0]))
     assert alone[0].excess is None  # nothing to choose
