@@ -33,8 +33,8 @@ inline constexpr const char* kSelectCases[] = {
     "(%x: i64[3,50]) { %y = TfIdfVectorizer(%x) {mode=\"TF\", min_gram_length=1, max_gram_length=3, max_skip_count=2, "
     "ngram_counts=[0,3,9], ngram_indexes=[0,1,2,3,4,5,6,2], pool_int64s=[1,-3,5,2,2,-4,1,2,2,3,3,3,-1,0,7]} return %y "
     "}",
-    "(%x: i32[2,5]) { %y = TfIdfVectorizer(%x) {mode=\"TFIDF\", min_gram_length=2, max_gram_length=2, "
-    "max_skip_count=9, ngram_counts=[0,2], ngram_indexes=[3,0,1,4,1], weights=[9.0,0.5,2.0,-1.5,0.25], "
+    "(%x: i32[5,40]) { %y = TfIdfVectorizer(%x) {mode=\"TFIDF\", min_gram_length=2, max_gram_length=2, "
+    "max_skip_count=99, ngram_counts=[0,2], ngram_indexes=[3,0,1,4,1], weights=[9.0,0.5,2.0,-1.5,0.25], "
     "pool_int64s=[1,2,-8,7,7,-8,-8,7]} return %y }",
     "(%x: i32[400]) { %y = TfIdfVectorizer(%x) {mode=\"IDF\", min_gram_length=1, max_gram_length=2, max_skip_count=0, "
     "ngram_counts=[0,2], ngram_indexes=[0,1,2], weights=[0.5,2.0,3.0], pool_int64s=[1,100,-2,3]} return %y }",
