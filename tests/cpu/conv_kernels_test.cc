@@ -241,6 +241,8 @@ TEST(ConvKernels, DirectShapes) {
       shape(1, 300, 300, 1, 6, 6, 1, 1, 1, 1, 0, 0),
       shape(1, 160, 96, 1, 7, 7, 3, 3, 1, 1, 1, 1),
       shape(1, 40, 72, 1, 28, 29, 1, 1, 1, 1, 0, 0),
+      shape(1, 24, 25, 1, 9, 9, 1, 1, 1, 1, 0, 0),
+      shape(1, 24, 24, 1, 9, 9, 3, 3, 2, 2, 1, 1),
   };
   for (const Isa isa : isas())
     for (const ConvShape& s : shapes) check(conv_kernels(isa).direct, isa, s, kBiasRelu);

@@ -153,6 +153,7 @@ void run_panel(const Work& w, int image, int first, int last, int index, const c
   const int rows = run / run_tiles, more = run - rows * run_tiles;  // the first `more` tiles of a run have one more row
   const ptrdiff_t steps = static_cast<ptrdiff_t>(p.depth) * s.kernel_h * s.kernel_w;
   t.next_step = static_cast<ptrdiff_t>(next_bytes) / (steps * tiles);
+  const bool half = ends_in_half(s.out_channels, p.block, p.blocks);
   ptrdiff_t at = image_at + static_cast<ptrdiff_t>(first) * kLanes;
   t.y = first / s.out_w, t.x = first % s.out_w;
   t.next = next;
@@ -160,7 +161,7 @@ void run_panel(const Work& w, int image, int first, int last, int index, const c
     const int n = in_run < more ? rows + 1 : rows;
     t.output = w.finish.rest ? sums : w.output + at;
     t.residual = w.finish.residual ? w.finish.residual + at : nullptr;
-    conv_tile_function(n, p.blocks, s.stride_w)(t);
+    conv_tile_function(n, p.blocks, half, s.stride_w)(t);
     if (w.finish.rest)
       for (int b = 0; b < p.blocks; ++b)
         finish_rest(w.finish, p.block + b, sums + b * t.output_plane, w.output, at + b * out_plane(s), n);

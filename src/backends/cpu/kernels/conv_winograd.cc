@@ -209,11 +209,12 @@ struct Winograd {
     t.low = -__builtin_inff(), t.high = __builtin_inff();
     float* to = m + element * w.p.m_plane + panel_at * kTileBlocks * t.output_plane;
     const int rows = n / count, more = n - rows * count;
+    const bool half = ends_in_half(w.s.out_channels, panel * kTileBlocks, blocks);
     for (int i = 0, taken = 0; i < count; ++i, t.x += taken) {
       taken = i < more ? rows + 1 : rows;
       t.output = to + static_cast<ptrdiff_t>(t.x) * kLanes;
       t.next = next + t.next_step * t.depth * i;
-      conv_tile_function(taken, blocks, 1)(t);
+      conv_tile_function(taken, blocks, half, 1)(t);
     }
   }
 
