@@ -14,6 +14,7 @@
 #include "builder/cuda_search.h"
 #include "builder/cuda_work.h"
 #include "builder/forced.h"
+#include "builder/packing.h"
 #include "builder/timing.h"
 #include "ops/random.h"
 
@@ -308,7 +309,7 @@ class CudaTuner {
     }
     return {};
   }
-  Status choose(size_t i, plan::Choice& choice) const {
+  Status choose(size_t i, plan::Choice& choice) {
     const CudaWork* work = works_of_[i];
     if (!work || work->options.empty()) {
       choice.tactic = cuda::kHost;
@@ -321,10 +322,9 @@ class CudaTuner {
     choice.version = best.tactic->version;
     choice.configuration = best.configuration;
     choice.packed = best.packed;
-    // Constants that a tactic packs are the node's own, and another node with the same problem has others.
-    if (best.tactic->prepare && nodes_[i] != work->problem.node) {
-      VIVACE_ASSIGN(choice.packed,
-                    best.tactic->prepare(cpu::problem_of(*nodes_[i], at_), choice.configuration, *target_.gpu));
+    // Constants that a tactic packs are the node's own, and another node with the same problem may have others.
+    if (best.tactic->prepare) {
+      VIVACE_ASSIGN(choice.packed, packed(i, best, nodes_[i] == work->problem.node ? &best.packed : nullptr));
     }
     return {};
   }
@@ -358,14 +358,22 @@ class CudaTuner {
     return image;
   }
 
+  // Constants as an option of the node wants them; `made` where they are so already.
+  Result<std::vector<Tensor>> packed(size_t i, const CudaOption& option, const std::vector<Tensor>* made = nullptr) {
+    const cpu::Problem problem = cpu::problem_of(*nodes_[i], at_);
+    return packing_.once(*option.tactic, option.configuration, problem, [&]() -> Result<std::vector<Tensor>> {
+      if (made) return *made;
+      return option.tactic->prepare(problem, option.configuration, *target_.gpu);
+    });
+  }
+
   // An option of a node that may not be its problem's best.
   Status choose(size_t i, const CudaOption& option, plan::Choice& choice) {
     if (choice.tactic == option.tactic->name && choice.configuration == option.configuration) return {};
     choice = {std::string(option.tactic->name), option.tactic->version, option.configuration, {}, 0, 0};
     choice.seconds = option.candidate.seconds > 0 ? option.candidate.seconds : option.candidate.estimate;
     if (option.tactic->prepare) {
-      VIVACE_ASSIGN(choice.packed,
-                    option.tactic->prepare(cpu::problem_of(*nodes_[i], at_), option.configuration, *target_.gpu));
+      VIVACE_ASSIGN(choice.packed, packed(i, option));
     }
     for (const cuda::Launch& launch : option.job.launches)
       choice.packed.push_back(packed_image(cuda::image_key(launch, target_.gpu->architecture())));
@@ -502,6 +510,7 @@ class CudaTuner {
   std::string network_;              // names all problems together
   CudaImages images_;
   std::map<std::string, Tensor> packed_images_;
+  Packing packing_;
   std::shared_ptr<cuda::Gpu> gpu_;
   Clock::time_point start_ = Clock::now();
 };

@@ -205,10 +205,13 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
   choice.tactic = best->tactic->name;
   choice.version = best->tactic->version;
   choice.configuration = best->configuration;
-  choice.packed = std::move(best->packed);
   choice.seconds = best->candidate.seconds > 0 ? best->candidate.seconds : best->candidate.estimate;
-  if (best->tactic->prepare && choice.packed.empty()) {
-    VIVACE_ASSIGN(choice.packed, best->tactic->prepare(problem, best->configuration, machine_));
+  if (best->tactic->prepare) {
+    VIVACE_ASSIGN(choice.packed,
+                  packing_.once(*best->tactic, best->configuration, problem, [&]() -> Result<std::vector<Tensor>> {
+                    if (!best->packed.empty()) return std::move(best->packed);  // for timing it
+                    return best->tactic->prepare(problem, best->configuration, machine_);
+                  }));
   }
   layer.seconds = choice.seconds;
   layer.fallback = choice.tactic == "reference";

@@ -5,6 +5,7 @@
 
 #include "builder/builder.h"
 #include "builder/forced.h"
+#include "builder/packing.h"
 #include "builder/timing.h"
 
 namespace vivace::builder {
@@ -41,6 +42,7 @@ class Tuner {
   ForcedTactics forced_;
   std::map<std::string, std::pair<std::string, std::string>> chosen_;  // by problem: tactic, configuration
   std::map<std::string, LayerReport> seen_;
+  Packing packing_;
   bool flush_constants_ = false;  // the model's weights do not stay in the cache between runs
   std::chrono::steady_clock::time_point start_;
   bool told_out_of_time_ = false;

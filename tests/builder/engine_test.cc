@@ -512,12 +512,14 @@ TEST(Engine, CountsWeightsOnceAndAsTheyAreRead) {
   EXPECT_EQ(use.model_bytes, 64u * 32 * 9 * 4);
   EXPECT_EQ(use.packed_bytes, 64u * 32 * 36 * 4);
   EXPECT_EQ(use.read_bytes, use.packed_bytes);
-  // One matrix for two layers, in subgraphs too.
-  use = weights_of(R"((%x: f32[4,32], %z: f32[4,32]) {
+  // One matrix for two layers, packed once where it is; in subgraphs too.
+  const std::string two = R"((%x: f32[4,32], %z: f32[4,32]) {
     %w = const f32[32,48] random(1)
-    %a = MatMul(%x, %w) %b = MatMul(%z, %w) %y = Add(%a, %b)
-    return %y })",
-                   forced("vivace.FusedMatMul=matmul"));
+    %a = MatMul(%x, %w) %b = MatMul(%z, %w)
+    return %a, %b })";
+  use = weights_of(two, forced("vivace.FusedMatMul=matmul_packed"));
+  EXPECT_EQ(use.packed_bytes, use.by_node[0]);
+  use = weights_of(two, forced("vivace.FusedMatMul=matmul"));
   EXPECT_EQ(use.read_bytes, 32u * 48 * 4);
   EXPECT_EQ(use.by_node[0], 32u * 48 * 4);
   EXPECT_EQ(use.by_node[1], 32u * 48 * 4);
