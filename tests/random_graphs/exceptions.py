@@ -53,6 +53,8 @@ ROUNDS_LATE = {"QLinearConv", "QLinearMatMul"}
 # Operators whose result turns over where two numbers are equal, element by element, or the largest ones along an axis.
 COMPARES = {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"}
 PICKS = {"ArgMax", "ArgMin", "Hardmax"}
+# Those whose result steps from one integer to the next: what they do with a number.
+STEPS = {"Floor": np.floor, "Ceil": np.ceil, "Round": np.rint, "Sign": np.sign, "Cast": np.trunc, "CastLike": np.trunc}
 
 Fact = Callable[[onnx.NodeProto, int, dict[str, np.ndarray]], bool]
 
@@ -98,7 +100,11 @@ def beyond(indices: np.ndarray, depth: np.ndarray) -> bool:
 WRONG_IN_EVALUATOR: list[tuple[str, Fact, str]] = [
     ("Normalizer", always, "divides by sums, not by those of absolute values"),
     ("LinearRegressor|LinearClassifier", always, "reads what is left out, and classes of two labels, in its own way"),
-    ("TreeEnsemble|TreeEnsembleRegressor|TreeEnsembleClassifier", always, "has its own minimum of nothing, and of ties"),
+    (
+        "TreeEnsemble|TreeEnsembleRegressor|TreeEnsembleClassifier",
+        always,
+        "has its own minimum of nothing, and of ties",
+    ),
     ("TfIdfVectorizer", always, "counts grams that skip twice"),
     ("StringNormalizer", always, "drops accents, and empty texts"),
     ("SequenceInsert", always, "counts negative positions from another end"),
@@ -117,8 +123,10 @@ WRONG_IN_EVALUATOR: list[tuple[str, Fact, str]] = [
     ("Loop", shared_state, "a captured value that is a state, too, changes with it"),
     (
         "OneHot",
-        lambda node, version, feeds: beyond(feeds[node.input[0]], feeds[node.input[1]]),
-        "wraps indices that are out of range, which give off everywhere",
+        lambda node, version, feeds: (
+            beyond(feeds[node.input[0]], feeds[node.input[1]]) or feeds[node.input[2]].dtype.kind not in "biuOUS"
+        ),
+        "wraps indices that are out of range, which give off everywhere; adds off to on - off",
     ),
     ("Unique", sets("sorted", 0), "takes along the first axis"),
     (

@@ -26,6 +26,7 @@ from .exceptions import (
     ROUNDS_LATE,
     ROUNDS_TO_INTEGERS,
     SINGLE,
+    STEPS,
     WRONG_IN_EVALUATOR,
     WRONG_IN_ONNXRUNTIME,
     Fact,
@@ -87,7 +88,8 @@ def evaluate(
         raise Unfit("depends on rounding")
     arrays = run(proto, model, inferred, feeds, opset)
     exact = proto.op_type in EXACT
-    shadows_in = {v.name: v.shadow if exact else moved(v.shadow, rng) for v in values}
+    single = proto.op_type in SINGLE
+    shadows_in = {v.name: v.shadow if exact else moved(v.shadow, rng, single=single) for v in values}
     if all(shadows_in[name] is feeds[name] for name in feeds):
         shadows = arrays
     else:
@@ -100,8 +102,16 @@ def evaluate(
 
 def near_tie(proto: onnx.NodeProto, values: list[Any]) -> bool:
     """Whether two of the numbers that are compared may be either way round, each as far off as compare() lets it be."""
-    if proto.op_type not in COMPARES | PICKS or not is_float(values[0].array.dtype):
+    if proto.op_type not in COMPARES | PICKS | STEPS.keys() or not is_float(values[0].array.dtype):
         return False
+    if proto.op_type in STEPS:
+        x, off = values[0].array.astype(np.float64), tolerance(values[0])
+        to = attribute(proto, "to") if proto.op_type == "Cast" else element_type(values[-1].array)
+        if proto.op_type.startswith("Cast") and is_float(helper.tensor_dtype_to_np_dtype(to)):
+            return False
+        step = np.sign if to == onnx.TensorProto.BOOL else STEPS[proto.op_type]
+        with np.errstate(all="ignore"):
+            return bool((step(x - off) < step(x + off)).any())
     if proto.op_type in COMPARES:
         named = {v.name: v for v in values}
         a, b = (named[name] for name in proto.input)
@@ -148,17 +158,16 @@ def first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(lines)[:160]}"
 
 
-def moved(value: Any, rng: np.random.Generator, times: float = 1) -> Any:
-    """A few roundings away, up or down at random."""
+def moved(value: Any, rng: np.random.Generator, times: float = 1, single: bool = False) -> Any:
+    """A few roundings away, up or down at random; those of f32 where doubles become that."""
     if isinstance(value, list):
-        return [moved(v, rng, times) for v in value]
+        return [moved(v, rng, times, single) for v in value]
     if not isinstance(value, np.ndarray) or value.dtype.name not in EPSILON:
         return value
+    epsilon = max(EPSILON[value.dtype.name], EPSILON["float32"] if single else 0)
     sign = rng.integers(0, 2, value.shape) * 2 - 1
     with np.errstate(all="ignore"):
-        return np.asarray(value.astype(np.float64) * (1 + sign * times * ROUNDINGS * EPSILON[value.dtype.name])).astype(
-            value.dtype
-        )
+        return np.asarray(value.astype(np.float64) * (1 + sign * times * ROUNDINGS * epsilon)).astype(value.dtype)
 
 
 def run(
