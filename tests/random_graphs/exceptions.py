@@ -96,6 +96,25 @@ def beyond(indices: np.ndarray, depth: np.ndarray) -> bool:
     return bool(((indices < -most) | (indices >= most)).any())
 
 
+def beyond_int32(node: onnx.NodeProto, version: int, feeds: dict[str, np.ndarray]) -> bool:
+    x, scale = (feeds[name].astype(np.float64) for name in node.input[:2])
+    with np.errstate(all="ignore"):
+        return bool(np.abs(x).max(initial=0) >= 2**31 * np.abs(scale).min(initial=np.inf))
+
+
+def wider_than_whole(node: onnx.NodeProto, version: int, feeds: dict[str, np.ndarray]) -> bool:
+    asked, size = attribute(node, "output_shape"), feeds[node.input[0]].shape[2:]
+    if asked is None:
+        return False
+    kernel, ones = feeds[node.input[1]].shape[2:], [1] * len(size)
+    strides, dilations = attribute(node, "strides", ones), attribute(node, "dilations", ones)
+    more = attribute(node, "output_padding", [0] * len(size))
+    whole = [s * (n - 1) + p + (k - 1) * d + 1 for n, k, s, d, p in zip(size, kernel, strides, dilations, more)]
+    return any(a > w for a, w in zip(list(asked)[-len(size) :], whole))
+
+
+OVERFLOWS = "makes an integer of the quotient before it saturates"
+
 # (operators, when, why): where the evaluator is not the truth but ONNX Runtime; a node that it does not run is left out.
 WRONG_IN_EVALUATOR: list[tuple[str, Fact, str]] = [
     ("Normalizer", always, "divides by sums, not by those of absolute values"),
@@ -136,6 +155,7 @@ WRONG_IN_EVALUATOR: list[tuple[str, Fact, str]] = [
         ),
         "wraps the point rather than each of its neighbours",
     ),
+    ("QuantizeLinear", beyond_int32, OVERFLOWS),
     (
         "QuantizeLinear",
         lambda node, version, feeds: (
@@ -166,6 +186,11 @@ WRONG_IN_EVALUATOR: list[tuple[str, Fact, str]] = [
         lambda node, version, feeds: attribute(node, "group", 1) > 1 or attribute(node, "auto_pad") is not None,
         "mixes groups",
     ),
+    (
+        "ConvTranspose",
+        wider_than_whole,
+        "pads by negative amounts, which ONNX Runtime refuses and the standard leaves open",
+    ),
     ("GridSample", of_type("float16", "bfloat16", "float64"), "computes positions in the type of the image, or in f32"),
     ("DeformConv", of_type("float64"), "computes positions in f32"),
     ("LRN", always, "takes windows of an even size, and of few channels, elsewhere"),
@@ -190,6 +215,7 @@ def drops_negative_axes(node: onnx.NodeProto, version: int, feeds: dict[str, np.
 
 # The same for ONNX Runtime, where the evaluator has nothing: such a node is left out.
 WRONG_IN_ONNXRUNTIME: list[tuple[str, Fact, str]] = [
+    ("QuantizeLinear", beyond_int32, OVERFLOWS),
     ("Reduce.*", drops_negative_axes, "keeps the negative axes of a tensor without elements"),
     (
         "StringSplit",

@@ -87,6 +87,8 @@ def evaluate(
     if near_tie(proto, values):
         raise Unfit("depends on rounding")
     arrays = run(proto, model, inferred, feeds, opset)
+    if proto.op_type == "ReduceProd" and any(map(has_nan, arrays)) and not any(map(has_nan, feeds.values())):
+        raise Unfit("an infinity times zero, or not, by the order of the factors")
     exact = proto.op_type in EXACT
     single = proto.op_type in SINGLE
     shadows_in = {v.name: v.shadow if exact else moved(v.shadow, rng, single=single) for v in values}
@@ -98,6 +100,10 @@ def evaluate(
         most = max([x.size for x in feeds.values() if isinstance(x, np.ndarray)], default=1)
         shadows = [moved(s, rng, max(1, most**0.5 / 4) if proto.op_type in ADDS else 1) for s in shadows]
     return list(zip_named(proto, [pair(proto, a, s) for a, s in zip(arrays, shadows)]))
+
+
+def has_nan(array: np.ndarray) -> bool:
+    return is_float(array.dtype) and bool(np.isnan(array.astype(np.float64)).any())
 
 
 def near_tie(proto: onnx.NodeProto, values: list[Any]) -> bool:
