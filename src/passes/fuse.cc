@@ -161,6 +161,8 @@ const Rule fuse_residual{
         [](const Match& m, Rewriter& to) {
           const ir::Node& fused = *m.node("fused");
           if (!same_type(m["residual"], m["fused"]) || !same_type(m["fused"], m.root())) return false;
+          // Convolutions want it in their layout of channels, which constants are not brought to.
+          if (!is_matmul(fused) && m["residual"]->is_constant()) return false;
           ir::Attributes attributes = fused.attributes;
           if (!plain(fused)) attributes["residual_last"] = int64_t{1};
           return to.replace(m.root(), rebuilt(to, fused, fused.input(2), m["residual"], attributes));

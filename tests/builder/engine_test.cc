@@ -164,6 +164,15 @@ TEST(Engine, RunsShapesThatDependOnData) {
                  {{3, 4}});
 }
 
+TEST(Engine, AddsConstantsOfAConvolutionsShape) {
+  expect_meaning(R"((%x: f32[3,2,3,4]) {
+    %a = Conv(%x, const f32[4,2,2,2] random(1)) {pads=[0,1,1,0], strides=[1,2]}
+    %y = Add(%a, const f32[3,4,3,2] random(2))
+    return %y
+  })",
+                 {{3, 2, 3, 4}});
+}
+
 TEST(Engine, RunsControlFlow) {
   expect_meaning(R"((%x: f32[2,3], %c: bool[]) {
     %y = If(%c, %x) {captures=1, then_branch=graph (%o: f32[2,3]) { %a = Relu(%o) return %a }, else_branch=graph (%o: f32[2,3]) { %a = Neg(%o) return %a }}
