@@ -93,25 +93,28 @@ Result<plan::Program> make_blocks_and_program(std::shared_ptr<ir::Graph> graph, 
   trial_config.effort = std::min(config.effort, kTrialEffort);
   trial_config.time_budget = config.time_budget * kTrialShare;
   const auto make = [&](const std::function<bool(std::string_view)>& fused,
-                        const std::set<std::string, std::less<>>& apart, const BuildConfig& how) -> Result<Variant> {
+                        const std::set<std::string, std::less<>>& apart, bool trial) -> Result<Variant> {
+    const BuildConfig& how = trial ? trial_config : cached;
     Variant made{graph->clone(), {}, report};
     VIVACE_TRY(passes::fuse_blocks(*made.graph, fused, apart).status());
     VIVACE_TRY(cuda::lower(*made.graph, storage_of(config.precision), config.precision == Precision::tf32));
-    VIVACE_ASSIGN(made.program, make_cuda_program(made.graph, shapes, how, target, made.report));
+    VIVACE_ASSIGN(made.program, make_cuda_program(made.graph, shapes, how, target, made.report, trial));
     return made;
   };
   const auto take = [&](Variant made) {
     report = std::move(made.report);
     return std::move(made.program);
   };
-  const auto always = [&](std::string_view op) { return op == kAlways && has_kernel(op); };
+  const std::function<bool(std::string_view)> always = [&](std::string_view op) {
+    return op == kAlways && has_kernel(op);
+  };
   if (blocks == 0 || forced || (!timed && recorded.size() == 0)) {
-    VIVACE_ASSIGN(Variant made, make(always, {}, cached));
+    VIVACE_ASSIGN(Variant made, make(always, {}, false));
     return take(std::move(made));
   }
-  const auto none = [](std::string_view) { return false; };
-  VIVACE_ASSIGN(const Variant apart, timed ? make(none, {}, trial_config) : make(always, {}, trial_config));
-  VIVACE_ASSIGN(Variant fused, make(has_kernel, {}, trial_config));
+  const std::function<bool(std::string_view)> none = [](std::string_view) { return false; };
+  VIVACE_ASSIGN(const Variant apart, make(timed ? none : always, {}, true));
+  VIVACE_ASSIGN(Variant fused, make(has_kernel, {}, true));
   // By what was measured, now or when times were recorded; an estimate says too little.
   const auto loses = [&](const ir::Node& node, const plan::Choice& choice, const cpu::ConcreteGraph& at) {
     if (choice.tactic == cuda::kHost) return true;
@@ -129,12 +132,10 @@ Result<plan::Program> make_blocks_and_program(std::shared_ptr<ir::Graph> graph, 
       if (is_block(*nodes[i]) && loses(*nodes[i], fused.program.choices[i], at))
         slower.insert(nodes[i]->output()->name);
     if (known != slower.size()) {
-      VIVACE_ASSIGN(fused, make(has_kernel, slower, trial_config));
+      VIVACE_ASSIGN(fused, make(has_kernel, slower, true));
     }
   }
-  if (timed && config.effort > kTrialEffort) {
-    VIVACE_ASSIGN(fused, make(has_kernel, slower, cached));
-  }
+  VIVACE_ASSIGN(fused, make(has_kernel, slower, false));
   const auto kept = std::count_if(fused.graph->nodes().begin(), fused.graph->nodes().end(),
                                   [](const auto& node) { return is_block(*node); });
   fused.report.notes.push_back(std::to_string(kept) + " blocks of layers run as one kernel each; " +

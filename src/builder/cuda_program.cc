@@ -69,7 +69,7 @@ double constant_bytes(const ir::Graph& graph) {
 class CudaTuner {
  public:
   CudaTuner(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& shapes, const BuildConfig& config,
-            const cuda::Target& target, Report& report)
+            const cuda::Target& target, bool trial, Report& report)
       : graph_(std::move(graph)),
         shapes_(shapes),
         config_(config),
@@ -77,6 +77,8 @@ class CudaTuner {
         report_(report),
         effort_(kEfforts[std::clamp(config.effort, 0, 5)]),
         timed_(config.effort > 0 && target.gpu->ordinal >= 0),
+        trial_(trial),
+        search_(!trial && timed_ && effort_.search.seconds > 0),
         cold_(constant_bytes(*graph_) > kCachedShare * static_cast<double>(target.gpu->l2_bytes)),
         pool_(target.host.threads),
         nodes_(graph_->node_list()),
@@ -86,7 +88,7 @@ class CudaTuner {
     VIVACE_ASSIGN(at_, cpu::concretize(*graph_, shapes_));
     VIVACE_TRY(list());
     if (timed_) VIVACE_TRY(time());
-    const bool search = timed_ && effort_.search.seconds > 0 && !remember_places();
+    const bool search = search_ && !remember_places();
     for (bool dropped = true; dropped;) {
       std::vector<Wanted> wanted;
       for (auto& [key, work] : works_)
@@ -105,8 +107,8 @@ class CudaTuner {
           program.bodies[{i, name}] = host_program(*body);
     VIVACE_TRY(choose(program));
     if (search) VIVACE_TRY(place(program));
-    VIVACE_TRY(bring_together(program));
-    if (timed_) VIVACE_TRY(check(program));
+    if (!trial_) VIVACE_TRY(bring_together(program));
+    if (timed_ && !trial_) VIVACE_TRY(check(program));
     if (config_.compare_vendors) VIVACE_TRY(compare());
     describe(program);
     return program;
@@ -385,13 +387,12 @@ class CudaTuner {
   Status bring_together(plan::Program& program) {
     std::vector<CudaGroup> groups = list_groups(nodes_, works_of_, *target_.gpu);
     const double seconds = std::min(effort_.search.seconds, left());
-    const bool timed = timed_ && effort_.search.seconds > 0;
     const std::string done = gpu_key(*target_.gpu, "together " + network_);
-    const bool known = timed && config_.cache && config_.cache->find(done);
+    const bool known = search_ && config_.cache && config_.cache->find(done);
     const auto pays = [&](const CudaGroup& g) {
       return known ? config_.cache->find(done + " " + g.key).has_value() : g.pays;
     };
-    if (!timed || known || seconds <= 0) std::erase_if(groups, [&](const CudaGroup& g) { return !pays(g); });
+    if (!search_ || known || seconds <= 0) std::erase_if(groups, [&](const CudaGroup& g) { return !pays(g); });
     if (groups.empty()) return {};
     VIVACE_TRY(compile_groups(groups, *target_.gpu, pool_, images_));
     plan::Program changed = program;
@@ -404,7 +405,7 @@ class CudaTuner {
       changed.choices[group.first].packed.push_back(packed_image(group.key));
     }
     std::string took;
-    if (timed && !known && seconds > 0) {
+    if (search_ && !known && seconds > 0) {
       VIVACE_ASSIGN(const auto executor, cuda::create_executor(changed, target_));
       const cuda::Gpu::Scope scope(*gpu_);
       VIVACE_ASSIGN(const auto clock, GpuClock::open(gpu_, 0));
@@ -501,7 +502,7 @@ class CudaTuner {
   const cuda::Target& target_;
   Report& report_;
   const Effort& effort_;
-  const bool timed_, cold_;
+  const bool timed_, trial_, search_, cold_;
   ThreadPool pool_;
   const std::vector<ir::Node*> nodes_;
   cpu::ConcreteGraph at_;
@@ -518,8 +519,9 @@ class CudaTuner {
 }  // namespace
 
 Result<plan::Program> make_cuda_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& shapes,
-                                        const BuildConfig& config, const cuda::Target& target, Report& report) {
-  return CudaTuner(std::move(graph), shapes, config, target, report).run();
+                                        const BuildConfig& config, const cuda::Target& target, Report& report,
+                                        bool trial) {
+  return CudaTuner(std::move(graph), shapes, config, target, trial, report).run();
 }
 
 }  // namespace vivace::builder

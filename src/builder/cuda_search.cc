@@ -125,7 +125,7 @@ class Network {
     }
     return 0;
   }
-  // All nodes of a problem share one copy of its packed constants, which changes times by little.
+  // Each node has a copy of its problem's packed constants, so that they fill the cache as the network's own do.
   Result<CudaArguments> arguments_of(const cuda::Step& step) {
     CudaArguments arguments;
     CudaWork* work = works_[step.node];
@@ -135,7 +135,7 @@ class Network {
     arguments.workspace = workspace_.device();
     arguments.fault = faults_.device() + step.node * sizeof(uint32_t);
     for (const Tensor& tensor : work->options[0].packed) {
-      Memory& copy = packed_[tensor.data()];
+      Memory& copy = packed_[{step.node, tensor.data()}];
       if (copy.bytes() == 0) {
         VIVACE_ASSIGN(copy, upload(clock_.gpu(), tensor));
       }
@@ -149,7 +149,7 @@ class Network {
   const GpuClock& clock_;
   std::set<CudaWork*> exchangeable_;
   Memory memory_, workspace_, faults_;
-  std::map<const void*, Memory> packed_;
+  std::map<std::pair<size_t, const void*>, Memory> packed_;
 };
 
 // The shortest of some means.
