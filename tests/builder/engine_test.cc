@@ -528,6 +528,12 @@ TEST(Engine, CountsWeightsOnceAndAsTheyAreRead) {
     return %a, %b })";
   use = weights_of(two, forced("vivace.FusedMatMul=matmul_packed"));
   EXPECT_EQ(use.packed_bytes, use.by_node[0]);
+  BuildConfig packed = forced("vivace.FusedMatMul=matmul_packed");
+  packed.disabled_passes = {"merge_sibling_matmuls"};
+  expect_meaning(R"((%x: f32[4,32]) {
+    %a = MatMul(%x, const f32[32,48] random(1)) %b = MatMul(%x, const f32[32,48] random(2))
+    return %a, %b })",
+                 {{4, 32}}, packed);
   use = weights_of(two, forced("vivace.FusedMatMul=matmul"));
   EXPECT_EQ(use.read_bytes, 32u * 48 * 4);
   EXPECT_EQ(use.by_node[0], 32u * 48 * 4);
