@@ -30,7 +30,7 @@ ROUNDS_TO_INTEGERS = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", 
 CANCELS = {
     "AffineGrid", "Gelu", "Mish", "Sigmoid", "If", "Loop", "Scan", "HardSwish", "HannWindow",
     "HammingWindow", "BlackmanWindow", "STFT", "DFT", "LogSoftmax",
-    "SoftmaxCrossEntropyLoss", "Softplus", "ReduceLogSumExp", "ReduceLogSum", "Resize",
+    "RNN", "GRU", "LSTM", "SoftmaxCrossEntropyLoss", "Softplus", "ReduceLogSumExp", "ReduceLogSum", "Resize",
     "Celu", "Elu", "Selu", "GroupNormalization", "LayerNormalization", "InstanceNormalization",
 }  # fmt: skip
 
