@@ -203,6 +203,9 @@ Taps taps_of(const ir::Attributes& attributes, const Along& d) {
       continue;
     }
     if (mode == "nearest") {
+      // What roundings of the scale kept from a half or a whole is one.
+      constexpr double kRounding = 1e-12;
+      if (std::abs(2 * x - std::round(2 * x)) < kRounding * (1 + std::abs(x))) x = std::round(2 * x) / 2;
       double n = nearest == "floor"               ? std::floor(x)
                  : nearest == "ceil"              ? std::ceil(x)
                  : nearest == "round_prefer_ceil" ? std::floor(x + 0.5)

@@ -39,7 +39,8 @@ TEST(Movement, ConcatAndSplit) {
       "Split(f32[4]; i64[1]{3}) -> error: sums to",
       "Split(f32[4]; i64[1]{-4}) -> error: negative",
       "Split(f32[4]; i64[3]{1,2,1}) -> error: elements for",
-      "Split{axis=1}(f32[0,9223372036854775806]; i64[2]{4,9223372036854775802}) -> f32[0,4]; f32[0,9223372036854775802]",
+      "Split{axis=1}(f32[0,9223372036854775806]; i64[2]{4,9223372036854775802}) -> f32[0,4]; "
+      "f32[0,9223372036854775802]",
       "Split{axis=1}(f32[4]) -> error: out of range",
       "Split{num_outputs=2}(f32[4]) -> error: num_outputs",
   });
@@ -55,7 +56,8 @@ TEST(Movement, Slice) {
       "Slice(f32[5]{iota}; i64[1]{3}; i64[1]{1}) -> f32[0]",
       "Slice(f32[2,3]{iota}; i64[2]{0,1}; i64[2]{9,9}; i64[2]{0,-1}) -> f32[2,2]{1,2,4,5}",
       "Slice(f32[2,3]{iota}; i64[1]{2}; i64[1]{-9223372036854775808}; i64[1]{1}; i64[1]{-1}) -> f32[2,3]{2,1,0,5,4,3}",
-      "Slice(f32[3]{iota}; i64[1]{2}; i64[1]{-9223372036854775808}; i64[1]{0}; i64[1]{-9223372036854775808}) -> f32[1]{2}",
+      "Slice(f32[3]{iota}; i64[1]{2}; i64[1]{-9223372036854775808}; i64[1]{0}; i64[1]{-9223372036854775808}) -> "
+      "f32[1]{2}",
       "Slice(f32[2,3]{iota}; i64[0]; i64[0]; i64[0]) -> f32[2,3]{iota}",
       "Slice(string[3]{'a','b','c'}; i64[1]{1}; i64[1]{3}) -> string[2]{'b','c'}",
       "Slice(u4[5]{1,2,3,4,5}; i64[1]{1}; i64[1]{4}) -> u4[3]{2,3,4}",
@@ -80,6 +82,14 @@ TEST(Movement, ResizeReadsARegionOnlyWhereItCrops) {
       "f32[1]{0.5}) -> f32[2]{0,1}",
       "Resize{coordinate_transformation_mode='tf_crop_and_resize'}(f32[2]{1,2}; f32[3]{0,0,9}; f32[1]{2.0}) -> error: "
       "roi",
+  });
+}
+
+// A row falls between two of the input's; in doubles a little before that.
+TEST(Movement, ResizeTakesAHalfForOne) {
+  check_ops({
+      "Resize{axes=[0,1],coordinate_transformation_mode='half_pixel_symmetric',keep_aspect_ratio_policy='not_smaller',"
+      "nearest_mode='round_prefer_ceil'}(f32[5,3]{iota}; _; _; i64[2]{1,1}) -> f32[2,1]{4,13}",
   });
 }
 

@@ -29,7 +29,7 @@ ROUNDS_TO_INTEGERS = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", 
 # Operators whose result is a small difference of numbers up to 8: some roundings of those, absolutely.
 CANCELS = {
     "AffineGrid", "Gelu", "Mish", "Sigmoid", "If", "Loop", "Scan", "HardSwish", "HannWindow",
-    "HammingWindow", "BlackmanWindow", "STFT", "DFT", "LogSoftmax",
+    "HammingWindow", "BlackmanWindow", "STFT", "DFT", "Log", "LogSoftmax",
     "RNN", "GRU", "LSTM", "SoftmaxCrossEntropyLoss", "Softplus", "ReduceLogSumExp", "ReduceLogSum", "Resize",
     "Celu", "Elu", "Selu", "GroupNormalization", "LayerNormalization", "InstanceNormalization",
 }  # fmt: skip
@@ -102,6 +102,11 @@ def beyond_int32(node: onnx.NodeProto, version: int, feeds: dict[str, np.ndarray
         return bool(np.abs(x).max(initial=0) >= 2**31 * np.abs(scale).min(initial=np.inf))
 
 
+def wide_range(node: onnx.NodeProto, version: int, feeds: dict[str, np.ndarray]) -> bool:
+    x = feeds[node.input[0]].astype(np.float64)
+    return x.size > 0 and bool(x.max() - x.min() > 80)
+
+
 def wider_than_whole(node: onnx.NodeProto, version: int, feeds: dict[str, np.ndarray]) -> bool:
     asked, size = attribute(node, "output_shape"), feeds[node.input[0]].shape[2:]
     if asked is None:
@@ -166,6 +171,7 @@ WRONG_IN_EVALUATOR: list[tuple[str, Fact, str]] = [
     ("TensorScatter", sets("mode", "circular"), "takes the position in the batch modulo the length, too"),
     ("BatchNormalization", older_than(14), "trains where momentum is given"),
     ("Softmax|LogSoftmax|Hardmax", older_than(13), "works on one axis as from opset 13 on"),
+    ("LogSoftmax", wide_range, "takes logarithms of what f32 can hardly hold"),
     ("MaxPool|AveragePool|LpPool", sets("auto_pad", "SAME_UPPER", "SAME_LOWER"), "pads by other amounts"),
     (
         "MaxPool",
