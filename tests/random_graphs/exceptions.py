@@ -47,6 +47,12 @@ ADDS = {
     "MeanVarianceNormalization", "LayerNormalization", "GroupNormalization", "InstanceNormalization", "RMSNormalization",
 }  # fmt: skip
 
+# Operators that add up squares.
+SQUARES = {
+    "ReduceSumSquare", "ReduceL2", "LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization",
+    "MeanVarianceNormalization",
+}  # fmt: skip
+
 # ONNX Runtime adds the zero point after rounding, as the standard says; the evaluator before, which is one off at halves.
 ROUNDS_LATE = {"QLinearConv", "QLinearMatMul"}
 

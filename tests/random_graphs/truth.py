@@ -26,6 +26,7 @@ from .exceptions import (
     ROUNDS_LATE,
     ROUNDS_TO_INTEGERS,
     SINGLE,
+    SQUARES,
     STEPS,
     WRONG_IN_EVALUATOR,
     WRONG_IN_ONNXRUNTIME,
@@ -86,6 +87,8 @@ def evaluate(
     feeds = {v.name: v.array for v in values}
     if near_tie(proto, values):
         raise Unfit("depends on rounding")
+    if proto.op_type in SQUARES and squares_overflow(values[0].array):
+        raise Unfit("squares beyond what their type holds, where the standard leaves open how they are added up")
     arrays = run(proto, model, inferred, feeds, opset)
     if proto.op_type == "ReduceProd" and any(map(has_nan, arrays)) and not any(map(has_nan, feeds.values())):
         raise Unfit("an infinity times zero, or not, by the order of the factors")
@@ -100,6 +103,17 @@ def evaluate(
         most = max([x.size for x in feeds.values() if isinstance(x, np.ndarray)], default=1)
         shadows = [moved(s, rng, max(1, most**0.5 / 4) if proto.op_type in ADDS else 1) for s in shadows]
     return list(zip_named(proto, [pair(proto, a, s) for a, s in zip(arrays, shadows)]))
+
+
+def squares_overflow(array: np.ndarray) -> bool:
+    if array.dtype.kind in "iu":
+        most = float(np.iinfo(array.dtype).max)
+    elif is_float(array.dtype):
+        most = float(np.finfo(np.float64 if array.dtype == np.float64 else np.float32).max)
+    else:
+        return False
+    with np.errstate(all="ignore"):
+        return bool(np.square(array.astype(np.float64)).sum() > most)
 
 
 def has_nan(array: np.ndarray) -> bool:
