@@ -105,16 +105,15 @@ Result<plan::Program> make_blocks_and_program(std::shared_ptr<ir::Graph> graph, 
     report = std::move(made.report);
     return std::move(made.program);
   };
-  const std::function<bool(std::string_view)> always = [&](std::string_view op) {
-    return op == kAlways && has_kernel(op);
-  };
+  const auto always = [&](std::string_view op) { return op == kAlways && has_kernel(op); };
   if (blocks == 0 || forced || (!timed && recorded.size() == 0)) {
     VIVACE_ASSIGN(Variant made, make(always, {}, false));
     return take(std::move(made));
   }
-  const std::function<bool(std::string_view)> none = [](std::string_view) { return false; };
-  VIVACE_ASSIGN(const Variant apart, make(timed ? none : always, {}, true));
-  VIVACE_ASSIGN(Variant fused, make(has_kernel, {}, true));
+  const auto parts = [&](std::string_view op) { return !timed && always(op); };
+  VIVACE_ASSIGN(const Variant apart, make(parts, {}, true));
+  // Where nothing is timed there is nothing to search later: the last one is the program.
+  VIVACE_ASSIGN(Variant fused, make(has_kernel, {}, timed));
   // By what was measured, now or when times were recorded; an estimate says too little.
   const auto loses = [&](const ir::Node& node, const plan::Choice& choice, const cpu::ConcreteGraph& at) {
     if (choice.tactic == cuda::kHost) return true;
@@ -132,10 +131,12 @@ Result<plan::Program> make_blocks_and_program(std::shared_ptr<ir::Graph> graph, 
       if (is_block(*nodes[i]) && loses(*nodes[i], fused.program.choices[i], at))
         slower.insert(nodes[i]->output()->name);
     if (known != slower.size()) {
-      VIVACE_ASSIGN(fused, make(has_kernel, slower, true));
+      VIVACE_ASSIGN(fused, make(has_kernel, slower, timed));
     }
   }
-  VIVACE_ASSIGN(fused, make(has_kernel, slower, false));
+  if (timed) {
+    VIVACE_ASSIGN(fused, make(has_kernel, slower, false));
+  }
   const auto kept = std::count_if(fused.graph->nodes().begin(), fused.graph->nodes().end(),
                                   [](const auto& node) { return is_block(*node); });
   fused.report.notes.push_back(std::to_string(kept) + " blocks of layers run as one kernel each; " +
