@@ -44,8 +44,14 @@ std::optional<uint32_t> seed_of(const ir::Attributes& attributes) {
 
 bool draws_numbers(const ir::Node& node) {
   if (node.op == "Dropout") return node.input(2) != nullptr;  // in training mode
-  return node.op.starts_with("Random") || node.op == "Bernoulli" || node.op == "Multinomial" ||
-         !is_repeatable_extension(node);
+  if (node.op.starts_with("Random") || node.op == "Bernoulli" || node.op == "Multinomial" ||
+      !is_repeatable_extension(node))
+    return true;
+  return std::any_of(node.attributes.begin(), node.attributes.end(), [](const auto& entry) {
+    const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&entry.second);
+    return body && std::any_of((*body)->nodes().begin(), (*body)->nodes().end(),
+                               [](const auto& inner) { return draws_numbers(*inner); });
+  });
 }
 
 RandomNumbers::RandomNumbers(const ir::Attributes& attributes) {

@@ -8,7 +8,8 @@
 
 namespace vivace::ops {
 
-/// Whether each run of the node makes other values: it is never computed beforehand, nor shared with a node like it.
+/// Whether each run of the node, or of one in its subgraphs, makes other values: it is never computed beforehand, nor
+/// shared with a node like it.
 bool draws_numbers(const ir::Node& node);
 
 /// The node's attribute `seed`; nullopt without it, or where it is no number.

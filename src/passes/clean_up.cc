@@ -129,8 +129,8 @@ Result<int> inline_constant_ifs(ir::Graph& graph, PassContext&) {
 Result<int> sink_constants_into_subgraphs(ir::Graph& graph, PassContext&) {
   int changes = 0;
   for (ir::Node* node : graph.node_list()) {
-    const auto captures = static_cast<size_t>(std::max<int64_t>(0, node->attributes.integer("captures")));
-    if (captures == 0 || captures > node->inputs().size()) continue;
+    const size_t captures = capture_count(*node);
+    if (captures == 0) continue;
     for (auto& [key, attribute] : node->attributes) {
       const auto* held = std::get_if<std::shared_ptr<ir::Graph>>(&attribute);
       if (!held || (*held)->inputs().size() < captures) continue;

@@ -5,6 +5,7 @@
 
 #include "ops/operator.h"
 #include "ops/pointwise_nodes.h"
+#include "ops/random.h"
 #include "passes/rules.h"
 #include "passes/subgraphs.h"
 
@@ -77,7 +78,7 @@ class Hoisting {
   int run() {
     int changes = 0;
     for (ir::Node* inner : body_.node_list()) {
-      if (!unchanging(*inner) || draws_numbers(*inner)) continue;
+      if (!unchanging(*inner) || ops::draws_numbers(*inner)) continue;
       ir::Node* copy = copy_outside(*inner);
       if (copy && !stays(*copy)) {
         move_out(inner, *copy);

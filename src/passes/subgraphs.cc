@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "ops/random.h"
 #include "passes/constants.h"
 
 namespace vivace::passes {
@@ -169,15 +168,6 @@ std::optional<int64_t> turns_of(const ir::Node& node, const LoopForm& loop) {
 bool runs_at_all(const ir::Node& node, const LoopForm& loop) {
   if (loop.is_loop) return starts(node) && (!node.input(0) || limit_of(node).value_or(0) > 0);
   return turns_of(node, loop).value_or(0) > 0;
-}
-
-bool draws_numbers(const ir::Node& node) {
-  if (ops::draws_numbers(node)) return true;
-  return std::any_of(node.attributes.begin(), node.attributes.end(), [](const auto& entry) {
-    const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&entry.second);
-    return body && std::any_of((*body)->nodes().begin(), (*body)->nodes().end(),
-                               [](const auto& inner) { return draws_numbers(*inner); });
-  });
 }
 
 }  // namespace vivace::passes

@@ -45,7 +45,4 @@ std::optional<int64_t> turns_of(const ir::Node& node, const LoopForm& loop);
 /// Whether the body certainly runs.
 bool runs_at_all(const ir::Node& node, const LoopForm& loop);
 
-/// Whether two runs of the node, or of one in its subgraphs, may give different results for the same inputs.
-bool draws_numbers(const ir::Node& node);
-
 }  // namespace vivace::passes

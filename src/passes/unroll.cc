@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "ops/operator.h"
+#include "ops/random.h"
 #include "passes/constants.h"
 #include "passes/pipeline.h"
 #include "passes/rules.h"
@@ -140,7 +141,7 @@ bool unroll(ir::Graph& graph, ir::Node* node) {
   }
   const std::optional<int64_t> turns = turns_of(*node, *loop);
   if (!turns || (*turns == 0 && !loop->is_loop) || !short_enough(*loop->body, *turns)) return false;
-  if (draws_numbers(*node)) return false;  // turns draw different numbers; nodes with one seed the same
+  if (ops::draws_numbers(*node)) return false;  // turns draw different numbers; nodes with one seed the same
   const std::unique_ptr<ir::Graph> line = Line(*node, *loop, *turns).make();
   if (!line) return false;
   for (size_t i = 0; i < node->outputs().size(); ++i)

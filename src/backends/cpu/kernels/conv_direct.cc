@@ -102,7 +102,7 @@ Blocking choose_blocking(const ConvShape& s, int configuration, int threads) {
   if (configuration & 1 && s.out_h > 1) b.by_rows = !b.by_rows;
   b.panels_first = weights <= input * s.batch;
   b.units = b.by_rows ? s.out_h : ceil_div(pixels, kTileRows);
-  int chunks;
+  int chunks;  // odd configurations do not cut an image that is one row
   if (weights <= kSmallWeights) {
     b.panel_groups = 1;
     chunks = configuration & 1 && s.out_h == 1 ? 1 : ceil_div(tasks, max(1, s.batch));
