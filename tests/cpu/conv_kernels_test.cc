@@ -396,6 +396,34 @@ TEST(ConvKernels, Winograd) {
     }
 }
 
+// Groups that are whole blocks, and those of which two are.
+TEST(ConvKernels, WinogradGroups) {
+  const ConvShape shapes[] = {
+      shape(1, 32, 32, 2, 9, 9, 3, 3, 1, 1, 1, 1),    shape(1, 128, 128, 8, 14, 14, 3, 3, 1, 1, 1, 1),
+      shape(2, 96, 96, 3, 7, 8, 3, 3, 1, 1, 1, 1),    shape(1, 64, 128, 4, 13, 22, 3, 3, 1, 1, 0, 0),
+      shape(3, 64, 64, 8, 10, 9, 3, 3, 1, 1, 1, 1),   shape(1, 96, 48, 2, 1, 1, 3, 3, 1, 1, 1, 1),
+      shape(2, 96, 192, 4, 31, 33, 3, 3, 1, 1, 2, 1), shape(0, 32, 32, 2, 9, 9, 3, 3, 1, 1, 1, 1),
+      shape(2, 16, 32, 4, 12, 13, 3, 3, 1, 1, 1, 1),  shape(1, 288, 288, 2, 5, 6, 3, 3, 1, 1, 1, 1),
+  };
+  for (const Isa isa : isas()) {
+    const ConvKernels& kernels = conv_kernels(isa);
+    int handled = 0;
+    for (const ConvShape& s : shapes) {
+      if (kernels.winograd2.refuses(s)) continue;
+      ++handled;
+      check(kernels.winograd2, isa, s, kBiasRelu, winograd2_bound);
+      check(kernels.winograd4, isa, s, kBiasRelu, winograd4_bound);
+    }
+    EXPECT_GE(handled, 9);
+    for (const Extras& extras : kEpilogues)
+      check(kernels.winograd4, isa, shape(2, 48, 48, 3, 9, 17, 3, 3, 1, 1, 1, 1), extras, winograd4_bound);
+    EXPECT_NE(kernels.winograd4.refuses(shape(1, 12, 12, 4, 9, 9, 3, 3, 1, 1, 1, 1)), nullptr);
+    EXPECT_NE(kernels.winograd4.refuses(shape(1, 48, 6, 3, 9, 9, 3, 3, 1, 1, 1, 1)), nullptr);
+    EXPECT_EQ(kernels.winograd4.refuses(shape(1, 72, 72, 3, 9, 9, 3, 3, 1, 1, 1, 1)) == nullptr,
+              vector_floats(isa) < 16);
+  }
+}
+
 // Plain: [batch][channels][out_h][out_w].
 std::vector<double> reference_pool(const PoolShape& p, const Guarded& x) {
   const ConvShape& s = p.window;

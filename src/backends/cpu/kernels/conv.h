@@ -47,8 +47,8 @@ struct ConvKernel {
 
 enum class Pooling : uint8_t { max, average, average_with_padding };
 
-/// Pooling over windows, each of which must touch the image. Maxima ignore padding; `average` divides by the window's elements inside the image;
-/// `average_with_padding` by those inside the image padded on all four sides.
+/// Pooling over windows, each of which must touch the image. Maxima ignore padding; `average` divides by the window's
+/// elements inside the image; `average_with_padding` by those inside the image padded on all four sides.
 struct PoolShape {
   ConvShape window;  // out_channels = in_channels
   Pooling pooling = Pooling::max;
@@ -60,8 +60,8 @@ struct ConvKernels {
   ConvKernel depthwise;  // one input and one output channel per group
   ConvKernel grouped;    // groups of 2, 4, 8 channels that divide a block, 3x3
   ConvKernel stem;       // plain NCHW input of few channels
-  ConvKernel winograd2;  // 3x3 stride 1, F(2x2, 3x3)
-  ConvKernel winograd4;  // 3x3 stride 1, F(4x4, 3x3)
+  ConvKernel winograd2;  // 3x3 stride 1, F(2x2, 3x3); groups that fill blocks, one or two together
+  ConvKernel winograd4;  // the same by F(4x4, 3x3)
 
   void (*pool_blocked)(const PoolShape& shape, const float* input, float* output, ThreadPool& threads);
   void (*pool_plain)(const PoolShape& shape, const float* input, float* output, ThreadPool& threads);

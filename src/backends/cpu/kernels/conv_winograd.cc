@@ -4,8 +4,9 @@
 // a direct sum in one chain, that of F(2,3) below it.
 //
 // Input tiles of M + 2 squared are transformed, multiplied per transform element by the transformed weights over the
-// channels (as 1x1 convolutions on the tiles), and transformed back to M x M outputs. Tiles go in blocks whose transformed
-// input stays in the second-level cache. Many blocks: one task each. Few: each block's three stages are cut instead.
+// channels (as 1x1 convolutions on the tiles), and transformed back to M x M outputs. Tiles go in blocks whose
+// transformed input stays in the second-level cache. Many blocks: one task each. Few: each block's three stages are cut
+// instead.
 #include "backends/cpu/kernels/conv_table.h"
 #include "backends/cpu/kernels/conv_tile.h"
 #include "base/threads.h"
@@ -65,32 +66,48 @@ inline __attribute__((always_inline)) void output_1d(const Vec* m, Vec* y) {
 template <int M>
 struct Winograd {
   static constexpr int kSide = M + 2, kArea = kSide * kSide;
+  static constexpr int kMostMerged = 2;  // of four groups three quarters of the products are with zeros
+
+  // Groups are merged until they fill blocks; the weights between two merged groups are zero. 0: no number of them
+  // does.
+  static int merged(const ConvShape& s) {
+    if (s.groups == 1) return 1;
+    for (int n = 1; n <= kMostMerged; ++n)
+      if (s.groups % n == 0 && s.in_channels / s.groups * n % kLanes == 0 &&
+          s.out_channels / s.groups * n % kLanes == 0)
+        return n;
+    return 0;
+  }
 
   // How a shape is cut.
   struct Plan {
-    int tiles_x, tiles_y, tiles;  // tiles: of all images
-    int block;    // tiles taken together
-    bool staged;  // blocks one after the other, each by all threads; else blocks are tasks
-    int in_blocks, out_blocks, panels;
-    int group;    // panels multiplied for all elements before they are transformed back
-    size_t v_plane, m_plane;  // floats between transform elements in the scratch
+    int groups, in_channels, out_channels;  // merged groups; the channels of each
+    int tiles_x, tiles_y, tiles;            // tiles: of all images, for each group
+    int block;                              // tiles taken together
+    bool staged;                            // blocks one after the other, each by all threads; else blocks are tasks
+    int in_blocks, out_blocks, panels;      // of each group
+    int group;                              // panels multiplied for all elements before they are transformed back
+    size_t v_plane, m_plane;                // floats between transform elements in the scratch
 
     // Up to 128 channels a panel is transformed back while it is in the cache; beyond, all panels of one element go
     // first, so that its input stays close while the weights stream. The packed order of weights follows from it.
     Plan(const ConvShape& s, int configuration) {
       constexpr int kBlock = 28;  // tiles: every weight serves 28 multiplications, enough to hide its way from L3
       constexpr int kFew = 6, kEven = 4;  // fewer tasks are not worth sharing out; their number divides well
+      groups = s.groups / merged(s), in_channels = s.in_channels / groups, out_channels = s.out_channels / groups;
       tiles_x = ceil_div(s.out_w, M), tiles_y = ceil_div(s.out_h, M), tiles = tiles_x * tiles_y * s.batch;
-      in_blocks = blocks_of(s.in_channels), out_blocks = blocks_of(s.out_channels);
+      in_blocks = blocks_of(in_channels), out_blocks = blocks_of(out_channels);
       panels = ceil_div(out_blocks, kTileBlocks);
-      group = s.in_channels <= 128 ? 1 : panels;
-      staged = (tiles <= (kFew - 1) * kBlock) != (configuration == 1);
+      group = in_channels <= 128 ? 1 : panels;
+      staged = (groups < kFew && tiles * groups <= (kFew - 1) * kBlock) != (configuration == 1);
       int blocks = ceil_div(tiles, staged ? 2 * kBlock : kBlock);
-      if (!staged && blocks >= kFew) blocks = ceil_div(blocks, kEven) * kEven;
+      if (!staged && groups * blocks >= kFew)
+        while (groups * blocks % kEven != 0) ++blocks;
       block = tiles ? ceil_div(tiles, blocks) : 1;
       // The odd line keeps the elements off the same cache sets.
       v_plane = static_cast<size_t>(in_blocks) * block * kLanes + kLanes;
-      m_plane = static_cast<size_t>(staged ? out_blocks : min(out_blocks, group * kTileBlocks)) * block * kLanes + kLanes;
+      m_plane =
+          static_cast<size_t>(staged ? out_blocks : min(out_blocks, group * kTileBlocks)) * block * kLanes + kLanes;
     }
     size_t bytes() const { return aligned((v_plane + m_plane) * kArea * sizeof(float)); }
   };
@@ -99,13 +116,17 @@ struct Winograd {
     if (s.kernel_h != 3 || s.kernel_w != 3) return "not a 3x3 kernel";
     if (s.stride_h != 1 || s.stride_w != 1) return "the stride is not 1";
     if (s.dilation_h != 1 || s.dilation_w != 1) return "dilated";
-    if (s.groups != 1) return "more than one group";
+    if (merged(s) == 0) return "groups whose channels fill no block, one or two together";
     return nullptr;
   }
 
-  static size_t panel_floats(const ConvShape& s) { return static_cast<size_t>(s.in_channels) * kTileBlocks * kLanes; }
+  static size_t panel_floats(const Plan& p) {
+    return static_cast<size_t>(p.in_channels) * min(kTileBlocks, p.out_blocks) * kLanes;
+  }
+  static size_t group_floats(const Plan& p) { return panel_floats(p) * kArea * p.panels; }
   static size_t packed_floats(const ConvShape& s) {
-    return panel_floats(s) * kArea * ceil_div(blocks_of(s.out_channels), kTileBlocks);
+    const Plan p(s, 0);
+    return group_floats(p) * p.groups;
   }
   // Index of a panel's weights: [panel group][element][panel of the group].
   static size_t panel_index(const Plan& p, int panel, int element) {
@@ -118,17 +139,20 @@ struct Winograd {
     double g[kSide][3];
     weight_rows<M>(g);
     std::memset(packed, 0, packed_floats(s) * sizeof(float));
+    const int group_in = s.in_channels / s.groups, group_out = s.out_channels / s.groups;
     for (int o = 0; o < s.out_channels; ++o) {
-      const int panel = o / kLanes / kTileBlocks, first = panel * kTileBlocks;
+      const int group = o / p.out_channels, out = o % p.out_channels, in = o / group_out * group_in % p.in_channels;
+      const int panel = out / kLanes / kTileBlocks, first = panel * kTileBlocks;
       const int width = min(kTileBlocks, p.out_blocks - first) * kLanes;
-      for (int c = 0; c < s.in_channels; ++c) {
-        const float* k = weights + (static_cast<size_t>(o) * s.in_channels + c) * 9;
+      float* to = packed + group_floats(p) * group + out - first * kLanes;
+      for (int c = 0; c < group_in; ++c) {
+        const float* k = weights + (static_cast<size_t>(o) * group_in + c) * 9;
         for (int i = 0; i < kSide; ++i) {
           double t[3];
           for (int x = 0; x < 3; ++x) t[x] = g[i][0] * k[x] + g[i][1] * k[3 + x] + g[i][2] * k[6 + x];
           for (int j = 0; j < kSide; ++j)
-            packed[panel_index(p, panel, i * kSide + j) * panel_floats(s) + static_cast<size_t>(c) * width + o -
-                   first * kLanes] = static_cast<float>(t[0] * g[j][0] + t[1] * g[j][1] + t[2] * g[j][2]);
+            to[panel_index(p, panel, i * kSide + j) * panel_floats(p) + static_cast<size_t>(in + c) * width] =
+                static_cast<float>(t[0] * g[j][0] + t[1] * g[j][1] + t[2] * g[j][2]);
         }
       }
     }
@@ -145,6 +169,7 @@ struct Winograd {
     const Finish& finish;
     const float *input, *packed;
     float* output;
+    int group = 0;
   };
   struct Place {
     int image, y, x;  // of the tile's first output
@@ -161,8 +186,8 @@ struct Winograd {
     for (int t = 0; t < n; ++t, to += kLanes) {
       const Place at = place_of(w.p, first + t);
       const int y0 = at.y - s.pad_top, x0 = at.x - s.pad_left;
-      const float* from = w.input + (static_cast<ptrdiff_t>(at.image) * w.p.in_blocks + channel_block) * in_plane(s) +
-                          (static_cast<ptrdiff_t>(y0) * s.in_w + x0) * kLanes;
+      const ptrdiff_t plane = (static_cast<ptrdiff_t>(at.image) * w.p.groups + w.group) * w.p.in_blocks + channel_block;
+      const float* from = w.input + plane * in_plane(s) + (static_cast<ptrdiff_t>(y0) * s.in_w + x0) * kLanes;
       ptrdiff_t stride = static_cast<ptrdiff_t>(s.in_w) * kLanes;
       alignas(64) float edge[kArea * kLanes];
       if (y0 < 0 || x0 < 0 || y0 + kSide > s.in_h || x0 + kSide > s.in_w) {
@@ -201,15 +226,15 @@ struct Winograd {
     ConvTile t{};
     t.shape = &gemm;
     t.input = v + element * w.p.v_plane;
-    t.depth = w.s.in_channels;
-    t.weights = w.packed + panel_index(w.p, panel, element) * panel_floats(w.s);
-    t.next_step = kTileBlocks * kLanes * static_cast<int>(sizeof(float)) / count;
-    const char* next = reinterpret_cast<const char*>(t.weights + panel_floats(w.s));
+    t.depth = w.p.in_channels;
+    t.weights = w.packed + group_floats(w.p) * w.group + panel_index(w.p, panel, element) * panel_floats(w.p);
+    t.next_step = min(kTileBlocks, w.p.out_blocks) * kLanes * static_cast<int>(sizeof(float)) / count;
+    const char* next = reinterpret_cast<const char*>(t.weights + panel_floats(w.p));
     t.output_plane = static_cast<ptrdiff_t>(w.p.block) * kLanes;
     t.low = -__builtin_inff(), t.high = __builtin_inff();
     float* to = m + element * w.p.m_plane + panel_at * kTileBlocks * t.output_plane;
     const int rows = n / count, more = n - rows * count;
-    const bool half = ends_in_half(w.s.out_channels, panel * kTileBlocks, blocks);
+    const bool half = ends_in_half(w.p.out_channels, panel * kTileBlocks, blocks);
     for (int i = 0, taken = 0; i < count; ++i, t.x += taken) {
       taken = i < more ? rows + 1 : rows;
       t.output = to + static_cast<ptrdiff_t>(t.x) * kLanes;
@@ -218,16 +243,17 @@ struct Winograd {
     }
   }
 
-  // Tiles [first, first + n) of output block `block`, the block_at-th of m.
-  static void transform_out(const Work& w, int block, int block_at, int first, int n, const float* m) {
+  // Tiles [first, first + n) of output block `group_block` of the group, the block_at-th of m.
+  static void transform_out(const Work& w, int group_block, int block_at, int first, int n, const float* m) {
     const ConvShape& s = w.s;
+    const int block = w.group * w.p.out_blocks + group_block;
     float room[kLanes], sums[M * kLanes];
     const Vec bias = load(bias_of(*w.finish.epilogue, s.out_channels, block, 1, room));
     const Vec low = splat(w.finish.low), high = splat(w.finish.high);
     const float* from = m + static_cast<ptrdiff_t>(block_at) * w.p.block * kLanes;
     for (int t = 0; t < n; ++t, from += kLanes) {
       const Place at = place_of(w.p, first + t);
-      const ptrdiff_t plane = (static_cast<ptrdiff_t>(at.image) * w.p.out_blocks + block) * out_plane(s);
+      const ptrdiff_t plane = (static_cast<ptrdiff_t>(at.image) * w.p.groups * w.p.out_blocks + block) * out_plane(s);
       Vec rows[M][kSide];
 #pragma GCC unroll 8
       for (int j = 0; j < kSide; ++j) {
@@ -271,35 +297,43 @@ struct Winograd {
   static void run_block_staged(const Work& w, int first, int n, float* v, float* m, ThreadPool& threads) {
     constexpr double kTaskFlops = 1e6;
     threads.run(w.p.in_blocks, [&](int64_t c, int) { transform_in(w, static_cast<int>(c), first, n, v); });
-    const double flops = 2. * n * w.s.in_channels * w.s.out_channels;  // per element
+    const double flops = 2. * n * w.p.in_channels * w.p.out_channels;  // per element
     const int parts = flops > kTaskFlops * w.p.panels ? w.p.panels : static_cast<int>(flops / kTaskFlops) + 1;
     threads.run(static_cast<int64_t>(kArea) * parts, [&](int64_t task, int) {
       const int e = static_cast<int>(task / parts), i = static_cast<int>(task % parts);
       for (int panel = part(w.p.panels, parts, i); panel < part(w.p.panels, parts, i + 1); ++panel)
         multiply(w, panel, e, n, v, m, panel);
     });
-    threads.run(w.p.out_blocks, [&](int64_t b, int) {
-      transform_out(w, static_cast<int>(b), static_cast<int>(b), first, n, m);
-    });
+    threads.run(w.p.out_blocks,
+                [&](int64_t b, int) { transform_out(w, static_cast<int>(b), static_cast<int>(b), first, n, m); });
   }
 
   static void run(const ConvShape& s, int configuration, const float* input, const float* packed, float* output,
                   const Epilogue& epilogue, void* scratch, ThreadPool& threads) {
     const Plan p(s, configuration);
     const Finish finish = plan_finish(epilogue, s.out_channels);
-    const Work w{s, p, finish, input, packed, output};
+    const Work work{s, p, finish, input, packed, output};
     const int blocks = ceil_div(p.tiles, p.block);
     const auto room = [&](int thread) {
       return reinterpret_cast<float*>(static_cast<char*>(scratch) + p.bytes() * static_cast<size_t>(thread));
     };
+    const auto block = [&](int64_t task, auto&& with) {
+      Work w = work;
+      w.group = static_cast<int>(task / blocks);
+      const int b = static_cast<int>(task % blocks), first = part(p.tiles, blocks, b);
+      with(w, first, part(p.tiles, blocks, b + 1) - first);
+    };
+    const int64_t tasks = static_cast<int64_t>(p.groups) * blocks;
     if (p.staged) {
-      for (int b = 0; b < blocks; ++b)
-        run_block_staged(w, part(p.tiles, blocks, b), part(p.tiles, blocks, b + 1) - part(p.tiles, blocks, b), room(0),
-                         room(0) + p.v_plane * kArea, threads);
+      for (int64_t task = 0; task < tasks; ++task)
+        block(task, [&](const Work& w, int first, int n) {
+          run_block_staged(w, first, n, room(0), room(0) + p.v_plane * kArea, threads);
+        });
     } else {
-      threads.run(blocks, [&](int64_t task, int thread) {
-        const int b = static_cast<int>(task), first = part(p.tiles, blocks, b);
-        run_block(w, first, part(p.tiles, blocks, b + 1) - first, room(thread), room(thread) + p.v_plane * kArea);
+      threads.run(tasks, [&](int64_t task, int thread) {
+        block(task, [&](const Work& w, int first, int n) {
+          run_block(w, first, n, room(thread), room(thread) + p.v_plane * kArea);
+        });
       });
     }
   }

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace vivace::cpu {
 
@@ -116,6 +117,15 @@ double estimate_direct(const Problem& p, const std::string& configuration, const
   return estimate<100, 75>(p, configuration, machine) * padded;
 }
 
+// The Winograd kernels merge groups until they fill blocks.
+template <int kWorkPercent, int kEfficiencyPercent>
+double estimate_winograd(const Problem& p, const std::string& configuration, const Machine& machine) {
+  const bool groups = p.attributes().integer("group", 1) > 1;
+  const int64_t block = machine.channel_block(), in = p.inputs[1].shape[1];
+  const double merged = groups ? static_cast<double>(block) / static_cast<double>(std::gcd(block, in)) : 1;
+  return estimate<kWorkPercent, kEfficiencyPercent>(p, configuration, machine) * merged;
+}
+
 bool is_weights(const Problem&, size_t input) { return input == 1; }
 
 template <ConvKernel ConvKernels::*kKernel>
@@ -136,8 +146,10 @@ constexpr Tactic row(std::string_view name, int version,
 }  // namespace
 
 // Winograd does 4/9 (F(2,3)) and 1/4 (F(4,3)) of the multiplications, and transforms.
-extern const Tactic conv_winograd4_tactic = row<&ConvKernels::winograd4>("conv_winograd4", 1, estimate<25, 50>);
-extern const Tactic conv_winograd2_tactic = row<&ConvKernels::winograd2>("conv_winograd2", 1, estimate<44, 55>);
+extern const Tactic conv_winograd4_tactic =
+    row<&ConvKernels::winograd4>("conv_winograd4", 2, estimate_winograd<25, 50>);
+extern const Tactic conv_winograd2_tactic =
+    row<&ConvKernels::winograd2>("conv_winograd2", 2, estimate_winograd<44, 55>);
 extern const Tactic conv_depthwise_tactic = row<&ConvKernels::depthwise>("conv_depthwise", 1, estimate<100, 30>);
 extern const Tactic conv_grouped_tactic = row<&ConvKernels::grouped>("conv_grouped", 1, estimate<100, 30>);
 extern const Tactic conv_stem_tactic = row<&ConvKernels::stem>("conv_stem", 1, estimate<100, 60>);
