@@ -405,7 +405,8 @@ typedef struct vivace_device_times {
   double mean;
 } vivace_device_times;
 /** Times `runs` inferences by events of the GPU, one after the other, inputs (random numbers) being there already; with
- * `flush` not 0 the GPU's caches are overwritten before each. Of `inputs` only dtypes and shapes are looked at; NULL: the
+ * `flush` not 0 the GPU's caches are overwritten before each; otherwise a time is the mean of eight between two events,
+ * for an event keeps the next run waiting. Of `inputs` only dtypes and shapes are looked at; NULL: the
  * optimum shapes. VIVACE_UNSUPPORTED where a layer runs on the CPU. */
 VIVACE_API vivace_status vivace_context_time(vivace_context* context, const vivace_tensor* const* inputs,
                                              size_t input_count, int32_t runs, int flush, vivace_device_times* times);
