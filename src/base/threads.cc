@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <climits>
 
+#include "base/pause.h"
+
 namespace vivace {
 
 namespace {
@@ -14,11 +16,6 @@ constexpr int kSpins = 2000;
 // one that is asleep or was late.
 constexpr int kClosed = INT_MIN;
 
-void pause_core() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#endif
-}
 thread_local bool inside_loop = false;
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Attention and recurrent cells against plain loops in double.
+// Attention against plain loops in double.
 #include <algorithm>
 
 #include "backends/cpu/kernels/attention.h"
@@ -109,55 +109,6 @@ TEST(AttentionKernels, ShapesLayoutsAndMasks) {
   check({2, 2, 33, 261, 16, 16, true, true, 100, 0, Case::per_key});
   check({1, 2, 20, 515, 16, 16, false, false, 0, 0, Case::holes});
   check({1, 1, 40, 700, 64, 64, false, false, 0, 0, Case::none, 6});  // a steep softmax
-}
-
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-
-TEST(AttentionKernels, RecurrentCells) {
-  for (const auto& [rows, hidden] : {std::pair<int64_t, int64_t>{1, 1}, {3, 37}, {2, 9001}, {0, 4}}) {
-    const std::vector<float> gates = random_floats(rows * 4 * hidden, 1, -4, 4),
-                             state = random_floats(rows * hidden, 2);
-    const std::vector<float> before = random_floats(rows * hidden, 3), peephole = random_floats(3 * hidden, 4);
-    for (const Isa isa : present_isas())
-      for (const int threads : {1, 2}) {
-        const AttentionKernels& kernels = attention_kernels(isa);
-        ThreadPool pool(threads);
-        for (const bool peep : {false, true}) {
-          std::vector<float> cell = before;
-          Guarded<float> h(rows * hidden);
-          kernels.lstm_step(gates.data(), peep ? peephole.data() : nullptr, cell.data(), h.data(), rows, hidden, pool);
-          ASSERT_TRUE(h.guards_hold());
-          for (int64_t r = 0; r < rows; ++r)
-            for (int64_t u = 0; u < hidden; ++u) {
-              const auto at = static_cast<size_t>(r * hidden + u);
-              const auto gate = [&](int64_t g) { return double(gates[static_cast<size_t>((r * 4 + g) * hidden + u)]); };
-              const auto p = [&](int64_t g) {
-                return peep ? double(peephole[static_cast<size_t>(g * hidden + u)]) : 0.;
-              };
-              const double c = sigmoid(gate(2) + p(2) * before[at]) * before[at] +
-                               sigmoid(gate(0) + p(0) * before[at]) * std::tanh(gate(3));
-              ASSERT_NEAR(cell[at], c, 2e-6) << to_string(isa);
-              ASSERT_NEAR(h[r * hidden + u], sigmoid(gate(1) + p(1) * c) * std::tanh(c), 2e-6) << to_string(isa);
-            }
-        }
-        Guarded<float> step(rows * hidden), reset(rows * hidden), update(rows * hidden);
-        kernels.gru_step(gates.data(), state.data(), before.data(), step.data(), rows, hidden, pool);
-        kernels.gru_reset(gates.data(), before.data(), reset.data(), rows, hidden, pool);
-        kernels.gru_update(gates.data(), before.data(), update.data(), rows, hidden, pool);
-        ASSERT_TRUE(step.guards_hold() && reset.guards_hold() && update.guards_hold());
-        for (int64_t r = 0; r < rows; ++r)
-          for (int64_t u = 0; u < hidden; ++u) {
-            const int64_t at = r * hidden + u;
-            const double was = before[static_cast<size_t>(at)];
-            const auto gate = [&](int64_t g) { return double(gates[static_cast<size_t>((r * 3 + g) * hidden + u)]); };
-            const double z = sigmoid(gate(0)), reset_gate = sigmoid(gate(1));
-            const double n = std::tanh(gate(2) + reset_gate * state[static_cast<size_t>(at)]);
-            ASSERT_NEAR(step[at], (1 - z) * n + z * was, 2e-6) << to_string(isa);
-            ASSERT_NEAR(reset[at], reset_gate * was, 2e-6) << to_string(isa);
-            ASSERT_NEAR(update[at], (1 - z) * std::tanh(gate(2)) + z * was, 2e-6) << to_string(isa);
-          }
-      }
-  }
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "backends/cpu/kernels/norm.h"
 #include "backends/cpu/kernels/pointwise.h"
 #include "backends/cpu/kernels/quantize.h"
+#include "backends/cpu/kernels/recurrent.h"
 #include "backends/cpu/kernels/sample.h"
 #include "backends/cpu/kernels/search.h"
 
@@ -46,6 +47,7 @@ VIVACE_KERNELS(NbitsKernels, nbits_kernels)
 VIVACE_KERNELS(NormKernels, norm_kernels)
 VIVACE_KERNELS(PointwiseKernels, pointwise_kernels)
 VIVACE_KERNELS(QuantizeKernels, quantize_kernels)
+VIVACE_KERNELS(RecurrentKernels, recurrent_kernels)
 VIVACE_KERNELS(SampleKernels, sample_kernels)
 VIVACE_KERNELS(SearchKernels, search_kernels)
 }  // namespace vivace::cpu

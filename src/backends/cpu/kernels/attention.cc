@@ -198,72 +198,10 @@ void run(const AttentionProblem& p, const float* q, const float* k, const float*
   });
 }
 
-// ---- recurrent cells
-
-// step(row, i, lanes) for every vector of every row.
-template <class Step>
-void for_units(ThreadPool& pool, int64_t rows, int64_t hidden, Step step) {
-  constexpr int64_t kTaskUnits = 4096;
-  const int64_t pieces = larger<int64_t>(1, hidden / kTaskUnits), tasks = rows * pieces;
-  launch(&pool, tasks, static_cast<double>(rows) * hidden * 2, [&](int64_t task, int) {
-    const auto [first, count] = part(ceil_div(hidden, kLanes), pieces, task % pieces);
-    for (int64_t i = first * kLanes; i < smaller(hidden, (first + count) * kLanes); i += kLanes)
-      step(task / pieces, i, static_cast<int>(smaller<int64_t>(kLanes, hidden - i)));
-  });
-}
-
-void lstm_step(const float* gates, const float* peephole, float* cell, float* h, int64_t rows, int64_t hidden,
-               ThreadPool& pool) {
-  for_units(pool, rows, hidden, [=](int64_t row, int64_t i, int lanes) {
-    const float* g = gates + row * 4 * hidden + i;
-    const auto gate = [&](int64_t index) { return load_first(g + index * hidden, lanes); };
-    const auto weight = [&](int64_t index) {
-      return peephole ? load_first(peephole + index * hidden + i, lanes) : Vec{};
-    };
-    const Vec before = load_first(cell + row * hidden + i, lanes);
-    const Vec input = sigmoid(gate(0) + weight(0) * before), forget = sigmoid(gate(2) + weight(2) * before);
-    const Vec c = forget * before + input * tanh(gate(3));
-    const Vec output = sigmoid(gate(1) + weight(1) * c);
-    store_first(cell + row * hidden + i, c, lanes);
-    store_first(h + row * hidden + i, output * tanh(c), lanes);
-  });
-}
-
-void gru_step(const float* gates, const float* state, const float* before, float* h, int64_t rows, int64_t hidden,
-              ThreadPool& pool) {
-  for_units(pool, rows, hidden, [=](int64_t row, int64_t i, int lanes) {
-    const float* g = gates + row * 3 * hidden + i;
-    const int64_t at = row * hidden + i;
-    const Vec z = sigmoid(load_first(g, lanes)), r = sigmoid(load_first(g + hidden, lanes));
-    const Vec n = tanh(load_first(g + 2 * hidden, lanes) + r * load_first(state + at, lanes));
-    store_first(h + at, (1.f - z) * n + z * load_first(before + at, lanes), lanes);
-  });
-}
-
-void gru_reset(const float* gates, const float* before, float* reset, int64_t rows, int64_t hidden, ThreadPool& pool) {
-  for_units(pool, rows, hidden, [=](int64_t row, int64_t i, int lanes) {
-    const Vec r = sigmoid(load_first(gates + (row * 3 + 1) * hidden + i, lanes));
-    store_first(reset + row * hidden + i, r * load_first(before + row * hidden + i, lanes), lanes);
-  });
-}
-
-void gru_update(const float* gates, const float* before, float* h, int64_t rows, int64_t hidden, ThreadPool& pool) {
-  for_units(pool, rows, hidden, [=](int64_t row, int64_t i, int lanes) {
-    const float* g = gates + row * 3 * hidden + i;
-    const Vec z = sigmoid(load_first(g, lanes)), n = tanh(load_first(g + 2 * hidden, lanes));
-    store_first(h + row * hidden + i, (1.f - z) * n + z * load_first(before + row * hidden + i, lanes), lanes);
-  });
-}
-
 }  // namespace
 
 const AttentionKernels& attention_kernels() {
-  static constexpr AttentionKernels table{.scratch_size = scratch_size,
-                                          .run = run,
-                                          .lstm_step = lstm_step,
-                                          .gru_step = gru_step,
-                                          .gru_reset = gru_reset,
-                                          .gru_update = gru_update};
+  static constexpr AttentionKernels table{.scratch_size = scratch_size, .run = run};
   return table;
 }
 

@@ -26,13 +26,6 @@ Verdict typed_attention_of(const Problem& p, DType type, AttentionProblem& atten
 /// All in f32.
 Verdict attention_of(const Problem& p, AttentionProblem& attention);
 
-/// LSTM in f32 with the usual activations, over whole sequences, steps first.
-struct Lstm {
-  int64_t steps, batch, input, hidden, directions;
-  bool first_reversed;
-};
-Verdict lstm_of(const Problem& p, Lstm& lstm);
-
 /// Transpose, Slice, Split, Expand, Tile, DepthToSpace, SpaceToDepth: for each output a copy of a strided part of input
 /// 0. Strides count elements.
 struct StridedCopy {
