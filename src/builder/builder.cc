@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "backends/cpu/lower.h"
+#include "backends/cpu/samples.h"
 #include "backends/cuda/tactic.h"
 #include "backends/cuda/vendor.h"
 #include "base/version.h"
@@ -122,6 +123,9 @@ std::string join(const std::vector<std::string>& list) {
   return text;
 }
 
+// What lower_and_tune() does for large batches on the CPU can be disabled like a pass.
+constexpr const char* kSamplesInTurn = "samples_in_turn";
+
 constexpr const char* kUntuned =
     "the sizes guessed for dynamic shapes do not fit the model: nothing was tuned; give shapes for that";
 
@@ -144,6 +148,9 @@ Result<plan::Program> lower_and_tune(const ir::Graph& portable, const std::vecto
     return make_blocks_and_program(std::move(lowered), shapes_at(ranges, &plan::ShapeRange::opt), config, target,
                                    report);
   }
+  const auto& off = config.disabled_passes;
+  if (std::none_of(off.begin(), off.end(), [](const auto& name) { return name == kSamplesInTurn || name == "all"; }))
+    VIVACE_TRY(cpu::outline_samples(*lowered, target.host));
   VIVACE_TRY(cpu::lower(*lowered, target.host));
   std::vector<std::vector<Shape>> also;
   const std::vector<Shape> optimum = shapes_at(ranges, &plan::ShapeRange::opt);
@@ -201,6 +208,7 @@ Result<Setting> optimize(ir::Graph& graph, const BuildConfig& config, Report& re
   ThreadPool pool(machine.threads);
   passes::Options options;
   options.disabled.insert(config.disabled_passes.begin(), config.disabled_passes.end());
+  options.disabled.erase(kSamplesInTurn);
   options.pool = &pool;
   options.dump = config.dump;
   if (config.progress) options.cancelled = [&] { return !config.progress("optimize", 0); };

@@ -4,12 +4,48 @@
 
 #include "backends/cpu/tactic.h"
 #include "backends/cuda/tactic.h"
+#include "ops/samples.h"
+#include "passes/subgraphs.h"
 
 namespace vivace::builder {
 
-plan::Program with_layer_outputs(const plan::Program& program, const std::string& device) {
-  plan::Program made = program;
+namespace {
+
+// The same program with all layers on the whole batch: bodies that take samples in turn stand in the place of their
+// nodes.
+plan::Program on_whole_batches(const plan::Program& program) {
+  plan::Program made;
   made.graph = program.graph->clone();
+  ir::Graph& graph = *made.graph;
+  const std::vector<ir::Node*> nodes = graph.node_list();
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    ir::Node* node = nodes[i];
+    const size_t at = made.choices.size();
+    const bool in_turn = node->op == ops::kForSamples;
+    for (const auto& [where, body] : program.bodies)
+      if (where.first == i && !in_turn) made.bodies[{at, where.second}] = body;
+    if (!in_turn) {
+      made.choices.push_back(program.choices[i]);
+      continue;
+    }
+    const plan::Program& body = program.bodies.at({i, "body"});
+    made.choices.insert(made.choices.end(), body.choices.begin(), body.choices.end());
+    for (const auto& [where, inner] : body.bodies) made.bodies[{at + where.first, where.second}] = inner;
+    const ir::Dim batch = node->input(0)->type.dims->front();
+    const int first_new = graph.value_id_limit();
+    const std::vector<ir::Value*> outputs = passes::inline_graph(graph, *body.graph, node->inputs(), node);
+    for (ir::Value* v : graph.values())
+      if (v->id() >= first_new && v->producer() && v->type.dims) v->type.dims->front() = batch;
+    for (size_t k = 0; k < outputs.size(); ++k) graph.replace_uses(node->outputs()[k], outputs[k]);
+    graph.erase(node);
+  }
+  return made;
+}
+
+}  // namespace
+
+plan::Program with_layer_outputs(const plan::Program& program, const std::string& device) {
+  plan::Program made = on_whole_batches(program);
   ir::Graph& graph = *made.graph;
   std::set<std::string> names;
   for (size_t i = 0; i < graph.outputs().size(); ++i) names.insert(graph.output_name(i));

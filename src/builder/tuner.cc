@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "backends/cpu/lower.h"
 #include "ops/control.h"
 #include "ops/operator.h"
+#include "ops/samples.h"
 
 namespace vivace::builder {
 
@@ -91,17 +93,21 @@ std::optional<std::vector<Shape>> body_shapes(const ir::Node& node, const cpu::C
 Tuner::Tuner(const BuildConfig& config, const cpu::Machine& machine, Report& report)
     : config_(config),
       machine_(machine),
+      one_thread_(machine),
       report_(report),
       pool_(machine.threads),
+      own_thread_(1),
       forced_(config.forced_tactics),
-      start_(Clock::now()) {}
+      start_(Clock::now()) {
+  one_thread_.threads = 1;
+}
 
 bool Tuner::out_of_time() const { return config_.time_budget > 0 && since(start_) > config_.time_budget; }
 
 std::string Tuner::cache_key(const Option& option, const std::string& problem_key) const {
-  return machine_.processor + ", " + to_string(machine_.isa) + ", " + std::to_string(machine_.threads) + " threads | " +
-         std::string(option.tactic->name) + " " + std::to_string(option.tactic->version) + " " + option.configuration +
-         (flush_constants_ ? " | cold | " : " | ") + problem_key;
+  return machine().processor + ", " + to_string(machine().isa) + ", " + std::to_string(machine().threads) +
+         " threads | " + std::string(option.tactic->name) + " " + std::to_string(option.tactic->version) + " " +
+         option.configuration + (flush_constants_ ? " | cold | " : " | ") + problem_key;
 }
 
 Result<std::vector<Option>> Tuner::options_of(const ir::Node& node, const cpu::Problem& problem,
@@ -113,7 +119,7 @@ Result<std::vector<Option>> Tuner::options_of(const ir::Node& node, const cpu::P
     const bool off = std::find(disabled.begin(), disabled.end(), tactic.name) != disabled.end();
     return off && tactic.name != "reference" ? "disabled" : "";
   };
-  std::vector<Option> options = list_options(problem, also, machine_, veto, layer.candidates);
+  std::vector<Option> options = list_options(problem, also, machine(), veto, layer.candidates);
   if (!options.empty()) return options;
   std::string why;
   for (const Candidate& c : layer.candidates) why += "; " + c.tactic + ": " + c.refused;
@@ -123,7 +129,7 @@ Result<std::vector<Option>> Tuner::options_of(const ir::Node& node, const cpu::P
 Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& problem,
                                    const std::vector<cpu::Problem>& also, LayerReport& layer) {
   VIVACE_ASSIGN(std::vector<Option> options, options_of(node, problem, also, layer));
-  const std::string key = problem.key();
+  const std::string key = problem.key(), known_as = (alone_ ? "1 thread | " : "") + key;
 
   // By estimate, but every tactic's best before anyone's second: tactics differ more than their configurations. The
   // reference kernel comes last: its estimate knows the work of products alone.
@@ -140,9 +146,9 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
   std::stable_sort(order.begin(), order.end(), [&](const Option* a, const Option* b) { return place[a] < place[b]; });
   const size_t timed = std::min(kTimed[std::clamp(config_.effort, 0, 5)], order.size());
   Option* best = order[0];
-  const auto known = chosen_.find(key);
+  const auto known = chosen_.find(known_as);
   if (known != chosen_.end()) {
-    const LayerReport& same = seen_[key];
+    const LayerReport& same = seen_[known_as];
     layer.candidates = same.candidates;
     layer.from_cache = same.from_cache;
     for (Option* option : order)
@@ -166,7 +172,7 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
         for (Option* option : tried) option->candidate.seconds = 0;
         const TimingLimits limits{kSeconds[std::clamp(config_.effort, 0, 5)], flush_constants_, config_.workspace_limit,
                                   [&] { return out_of_time(); }};
-        VIVACE_TRY(time_options(problem, tried, limits, machine_, pool_));
+        VIVACE_TRY(time_options(problem, tried, limits, machine(), pool()));
         report_.timed += static_cast<int>(tried.size());
         for (Option* option : tried)
           if (config_.cache && option->candidate.seconds > 0)
@@ -198,8 +204,8 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
     for (const Option* option : order) ranked.push_back(option->candidate);
     ranked.insert(ranked.end(), layer.candidates.begin(), layer.candidates.end());
     layer.candidates = std::move(ranked);
-    chosen_[key] = {std::string(best->tactic->name), best->configuration};
-    seen_[key] = layer;
+    chosen_[known_as] = {std::string(best->tactic->name), best->configuration};
+    seen_[known_as] = layer;
   }
   plan::Choice choice;
   choice.tactic = best->tactic->name;
@@ -210,7 +216,7 @@ Result<plan::Choice> Tuner::choose(const ir::Node& node, const cpu::Problem& pro
     VIVACE_ASSIGN(choice.packed,
                   packing_.once(*best->tactic, best->configuration, problem, [&]() -> Result<std::vector<Tensor>> {
                     if (!best->packed.empty()) return std::move(best->packed);  // for timing it
-                    return best->tactic->prepare(problem, best->configuration, machine_);
+                    return best->tactic->prepare(problem, best->configuration, machine());
                   }));
   }
   layer.seconds = choice.seconds;
@@ -234,6 +240,7 @@ plan::Program reference_program(std::shared_ptr<ir::Graph> graph) {
 Result<plan::Program> Tuner::make_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& inputs,
                                           const std::vector<std::vector<Shape>>& also) {
   flush_constants_ = constant_bytes(*graph) > kLargestCache;
+  ir::for_each_graph(*graph, [&](const ir::Graph& part) { nodes_ += part.nodes().size(); });
   return tune(std::move(graph), inputs, also, "");
 }
 
@@ -242,10 +249,20 @@ Result<plan::Program> Tuner::tune_body(const ir::Node& node, const std::shared_p
                                        const cpu::ConcreteGraph& at, const std::string& name) {
   const auto shapes = body_shapes(node, at);
   if (!shapes || shapes->size() != body->inputs().size()) return reference_program(body);
-  Result<std::shared_ptr<ir::Graph>> lowered = lower_body(node, *body, machine_);
+  Result<std::shared_ptr<ir::Graph>> lowered = lower_body(node, *body, machine());
   // A branch that is never taken may not even fit its arguments, and a guessed size may not fit the others.
   if (!lowered.ok() || !cpu::concretize(**lowered, *shapes).ok()) return reference_program(body);
-  return tune(*std::move(lowered), *shapes, {}, name + "/");
+  const bool takes_samples = node.op == ops::kForSamples;
+  const bool before = std::exchange(alone_, alone_ || takes_samples);
+  const double outer = share_;
+  if (takes_samples) {
+    const auto batch = static_cast<double>((*at.type(node.input(0))->shape())[0]);
+    share_ *= batch / static_cast<double>(ops::samples_of_turn(node) * machine_.threads);
+  }
+  auto program = tune(*std::move(lowered), *shapes, {}, takes_samples ? "" : name + "/");
+  alone_ = before;
+  share_ = outer;
+  return program;
 }
 
 Result<plan::Program> Tuner::tune(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& inputs,
@@ -262,9 +279,8 @@ Result<plan::Program> Tuner::tune(std::shared_ptr<ir::Graph> graph, const std::v
   const std::vector<ir::Node*> nodes = graph->node_list();
   for (size_t i = 0; i < nodes.size(); ++i) {
     const ir::Node& node = *nodes[i];
-    if (prefix.empty() && config_.progress &&
-        !config_.progress("tune", static_cast<double>(i) / static_cast<double>(nodes.size())))
-      return Status(Code::cancelled, "the build was cancelled");
+    const double done = std::min(1.0, static_cast<double>(done_++) / static_cast<double>(nodes_));
+    if (config_.progress && !config_.progress("tune", done)) return Status(Code::cancelled, "the build was cancelled");
     LayerReport layer;
     layer.name = prefix + (node.name.empty() ? node.output()->name : node.name);
     layer.op = node.op;
@@ -284,6 +300,9 @@ Result<plan::Program> Tuner::tune(std::shared_ptr<ir::Graph> graph, const std::v
       layer.fallback = !at.settled(node) && !cpu::has_subgraph(node);
       layer.view = at.settled(node);
     }
+    for (Candidate& candidate : layer.candidates) candidate.estimate *= share_, candidate.seconds *= share_;
+    layer.seconds *= share_;
+    choice.seconds *= share_;
     const std::string called = layer.name;
     report_.layers.push_back(std::move(layer));
     program.choices.push_back(std::move(choice));

@@ -36,13 +36,20 @@ class Tuner {
   bool out_of_time() const;
 
   const BuildConfig& config_;
+  const cpu::Machine& machine() const { return alone_ ? one_thread_ : machine_; }
+  ThreadPool& pool() { return alone_ ? own_thread_ : pool_; }
+
   const cpu::Machine& machine_;
+  cpu::Machine one_thread_;
   Report& report_;
-  ThreadPool pool_;
+  ThreadPool pool_, own_thread_;
+  bool alone_ = false;  // what is tuned runs on one thread, beside others of its kind
+  double share_ = 1;    // how often that is in one run: turns of each thread
   ForcedTactics forced_;
   std::map<std::string, std::pair<std::string, std::string>> chosen_;  // by problem: tactic, configuration
   std::map<std::string, LayerReport> seen_;
   Packing packing_;
+  size_t nodes_ = 0, done_ = 0;   // of the graph and all in it, as they come and as they are tuned
   bool flush_constants_ = false;  // the model's weights do not stay in the cache between runs
   std::chrono::steady_clock::time_point start_;
   bool told_out_of_time_ = false;

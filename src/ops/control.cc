@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ops/reference.h"
+#include "ops/samples.h"
 
 namespace vivace::ops {
 
@@ -394,6 +395,11 @@ std::vector<ir::Type> subgraph_input_types(const ir::Node& node, const std::vect
                                            const std::vector<ir::Type>& outputs) {
   if (node.op == "If") return {inputs.begin() + 1, inputs.end()};
   std::vector<ir::Type> types = inputs;
+  if (node.op == kForSamples) {
+    for (ir::Type& type : types)
+      if (type.dims && !type.dims->empty()) type.dims->front() = samples_of_turn(node);
+    return types;
+  }
   const size_t captures = static_cast<size_t>(node.attributes.integer("captures"));
   if (node.op == "SequenceMap") {
     for (size_t i = 0; i + captures < types.size(); ++i) types[i] = mapped_element(types[i]);

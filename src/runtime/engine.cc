@@ -335,7 +335,7 @@ Status Context::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& 
     VIVACE_TRY(prepare(std::move(shapes)));
   }
   if (!profiling_) return session_->run(*last_, inputs, outputs);
-  times_.resize(of_->executor_->program().choices.size());
+  if (times_.empty()) times_.resize(backends::steps_of(of_->executor_->program()).size());
   return session_->run(*last_, inputs, outputs, [this](size_t node, double seconds) {
     times_[node].first += seconds;
     ++times_[node].second;
@@ -344,11 +344,12 @@ Status Context::run(const std::vector<TensorView>& inputs, std::vector<Tensor>& 
 
 std::vector<LayerTime> Context::profile() const {
   std::vector<LayerTime> list;
-  const plan::Program& program = of_->executor_->program();
-  const std::vector<ir::Node*> nodes = program.graph->node_list();
+  if (times_.empty()) return list;
+  const std::vector<backends::ProgramStep> steps = backends::steps_of(of_->executor_->program());
   for (size_t i = 0; i < times_.size(); ++i)
     if (times_[i].second > 0)
-      list.push_back({nodes[i]->name, nodes[i]->op, program.choices[i].tactic, times_[i].first, times_[i].second});
+      list.push_back(
+          {steps[i].node->name, steps[i].node->op, steps[i].choice->tactic, times_[i].first, times_[i].second});
   return list;
 }
 

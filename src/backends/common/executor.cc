@@ -6,6 +6,17 @@ Instance::~Instance() = default;
 Session::~Session() = default;
 Executor::~Executor() = default;
 
+std::vector<ProgramStep> steps_of(const plan::Program& program) {
+  std::vector<ProgramStep> steps;
+  size_t i = 0;
+  for (const auto& node : program.graph->nodes()) steps.push_back({node.get(), &program.choices[i++]});
+  for (const auto& [where, body] : program.bodies) {
+    const std::vector<ProgramStep> inner = steps_of(body);
+    steps.insert(steps.end(), inner.begin(), inner.end());
+  }
+  return steps;
+}
+
 namespace {
 Status needs_device(const char* what) {
   return {Code::unsupported, std::string(what) +

@@ -26,7 +26,16 @@ struct MemoryUse {
   WeightUse weights;          // more about constant_bytes
 };
 
-/// What running one node took, for profiles: called after each step with the index of its node.
+/// A node of a program with its choice.
+struct ProgramStep {
+  const ir::Node* node;
+  const plan::Choice* choice;
+};
+/// The program's own nodes, then those of its bodies.
+std::vector<ProgramStep> steps_of(const plan::Program& program);
+
+/// What running one node took, for profiles: called after each step with the index of its node, as steps_of() counts.
+/// Of bodies only those that take a batch's samples in turn are told of, their turns summed.
 using StepObserver = std::function<void(size_t node, double seconds)>;
 
 /// Where runs get their memory from, where that is not the device itself.

@@ -6,9 +6,11 @@
 #include <cstring>
 #include <new>
 
+#include "backends/cpu/sample_turns.h"
 #include "base/recycle.h"
 #include "ops/extension.h"
 #include "ops/kernel.h"
+#include "ops/samples.h"
 
 namespace vivace::cpu {
 
@@ -79,9 +81,10 @@ class Executor::Instance final : public backends::Instance {
   struct Step {
     size_t node = 0;
     Bound bound;
-    std::vector<Place> inputs, outputs;  // Base::none: left out
-    size_t workspace = 0;                // offset in the arena
-    bool when_known = false;             // shapes are known only while running, it runs subgraphs, or holds objects
+    std::vector<Place> inputs, outputs;        // Base::none: left out
+    size_t workspace = 0;                      // offset in the arena
+    std::shared_ptr<const SampleTurns> turns;  // of a vivace.ForSamples, instead of bound.run
+    bool when_known = false;  // shapes are known only while running, it runs subgraphs, or holds objects
   };
   ConcreteGraph at;
   Placement placement;
@@ -102,6 +105,11 @@ Result<std::shared_ptr<const Executor>> Executor::create(plan::Program program, 
   if (made->program_.choices.size() != made->nodes_.size())
     return Status(Code::corrupt_file, "the program has " + std::to_string(made->nodes_.size()) + " nodes but " +
                                           std::to_string(made->program_.choices.size()) + " tactics");
+  size_t steps = made->nodes_.size();
+  for (const auto& [where, body] : made->program_.bodies) {
+    made->first_of_body_.emplace(where.first, steps);
+    steps += backends::steps_of(body).size();
+  }
   for (size_t i = 0; i < made->nodes_.size(); ++i) {
     const ir::Node& node = *made->nodes_[i];
     const plan::Choice& choice = made->program_.choices[i];
@@ -120,7 +128,9 @@ Result<std::shared_ptr<const Executor>> Executor::create(plan::Program program, 
       const auto body = made->program_.bodies.find({i, name});
       if (body == made->program_.bodies.end())
         return Status(Code::corrupt_file, node.describe() + ": the program of its '" + name + "' is missing");
-      VIVACE_ASSIGN(made->bodies_[std::pair(i, name)], create(body->second, machine));
+      Machine body_machine = machine;
+      if (node.op == ops::kForSamples) body_machine.threads = 1;
+      VIVACE_ASSIGN(made->bodies_[std::pair(i, name)], create(body->second, body_machine));
     }
   }
   return std::shared_ptr<const Executor>(std::move(made));
@@ -170,7 +180,9 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
   std::vector<Ready> ready(nodes_.size());
   std::vector<size_t> workspaces(nodes_.size(), 0);
   WeightCount weights(nodes_.size());
-  const auto when_known = [&](const ir::Node& node) { return is_known_late(node, at); };
+  const auto takes_turns = [&](const ir::Node& node) { return node.op == ops::kForSamples && at.concrete(node); };
+  const auto when_known = [&](const ir::Node& node) { return is_known_late(node, at) && !takes_turns(node); };
+  std::vector<std::shared_ptr<const SampleTurns>> turns(nodes_.size());
   // Outputs without elements need no work, and the dimensions beside a 0 may be too large to walk.
   const auto makes_nothing = [&](const ir::Node& node) {
     return std::all_of(node.outputs().begin(), node.outputs().end(),
@@ -178,6 +190,11 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
   };
   for (size_t i = 0; i < nodes_.size(); ++i) {
     if (at.settled(*nodes_[i]) || when_known(*nodes_[i]) || makes_nothing(*nodes_[i])) continue;
+    if (takes_turns(*nodes_[i])) {
+      VIVACE_ASSIGN(turns[i], SampleTurns::make(*nodes_[i], at, bodies_.at({i, "body"}), machine_.threads));
+      workspaces[i] = turns[i]->workspace();
+      continue;
+    }
     VIVACE_ASSIGN(ready[i], bind(i, problem_of(*nodes_[i], at)));
     workspaces[i] = ready[i].bound.workspace;
   }
@@ -190,10 +207,11 @@ Result<std::shared_ptr<const Executor::Instance>> Executor::make_instance(const 
     step.node = i;
     step.when_known = when_known(node);
     step.bound = std::move(ready[i].bound);
+    step.turns = std::move(turns[i]);
     step.workspace = made->placement.workspaces[i];
     for (const ir::Value* v : node.inputs()) step.inputs.push_back(place_of(v));
     for (const ir::Value* v : node.outputs()) step.outputs.push_back(place_of(v));
-    if (step.when_known)
+    if (step.when_known || step.turns)
       weights.add(i, node, program_);
     else
       weights.add(i, *ready[i].tactic, problem_of(node, at), ready[i].packed);
@@ -292,6 +310,7 @@ Status Executor::run(const Instance& instance, const std::vector<TensorView>& in
   };
 
   std::vector<void*> pointers;
+  std::vector<double> within;  // of each node of a body that takes turns
   for (const Instance::Step& step : instance.steps) {
     const double start = observe ? now() : 0;
     const ir::Node& node = *nodes_[step.node];
@@ -300,8 +319,8 @@ Status Executor::run(const Instance& instance, const std::vector<TensorView>& in
       pointers.clear();
       for (const Place& place : step.inputs) pointers.push_back(address(place));
       for (const Place& place : step.outputs) pointers.push_back(address(place));
-      status = step.bound.run(
-          {pointers.data(), pointers.data() + step.inputs.size(), scratch.data() + step.workspace, pool});
+      const Launch launch{pointers.data(), pointers.data() + step.inputs.size(), scratch.data() + step.workspace, pool};
+      status = step.turns ? step.turns->run(launch, observe ? &within : nullptr) : step.bound.run(launch);
     } else {
       for (const ir::Value* v : node.inputs())
         if (v) values[index(v)] = tensor_at(v);
@@ -319,7 +338,14 @@ Status Executor::run(const Instance& instance, const std::vector<TensorView>& in
       }
     }
     if (!status.ok()) return status;
-    if (observe) observe(step.node, now() - start);
+    if (!observe) continue;
+    double rest = now() - start;
+    for (size_t k = 0; k < within.size(); ++k) {
+      if (within[k] > 0) observe(first_of_body_.at(step.node) + k, within[k]);
+      rest -= within[k];
+    }
+    within.clear();
+    observe(step.node, std::max(0.0, rest));
   }
   for (const auto& [k, v] : instance.placement.output_copies) {
     const Tensor& to = outputs[static_cast<size_t>(k)];

@@ -86,9 +86,10 @@ class Executor final : public backends::Executor {
   plan::Program program_;
   Machine machine_;
   std::vector<ir::Node*> nodes_;
-  std::unique_ptr<ops::Kept[]> kept_;  // of each node, for those that run_when_known() runs
+  std::unique_ptr<ops::Kept[]> kept_;                              // of each node, for those that run_when_known() runs
   std::vector<std::shared_ptr<const ops::Operation>> operations_;  // of plugins, kept for what runs them when known
   std::map<std::pair<size_t, std::string>, std::shared_ptr<const Executor>> bodies_;
+  std::map<size_t, size_t> first_of_body_;  // by node: where its first body's nodes are among steps_of(program_)
   mutable std::mutex mutex_;
   mutable std::map<std::vector<Shape>, std::shared_ptr<const Instance>> instances_;
 };
