@@ -98,7 +98,8 @@ class Regions {
     const double apart = t.images * distance(t.images * static_cast<double>(samples) / static_cast<double>(batch) +
                                                  std::min(t.weights, 0.25 * static_cast<double>(machine_.l2_bytes)),
                                              machine_);
-    const double again = (static_cast<double>(batch / samples) - threads) * t.weights * distance(weights_, machine_);
+    const int64_t turns = batch / samples;
+    const double again = (static_cast<double>(turns) - threads) * t.weights * distance(weights_, machine_);
     return together - apart - std::max(0.0, again);
   }
 
