@@ -1,6 +1,7 @@
 // Depthwise and small-group convolution on blocked tensors. A block of output channels reads one block of input
 // channels; with groups of G channels, tap and channel kk of the group need input lane g * G + kk in all lanes of group
-// g, which one shuffle of the input vector brings (G = 1: none). One chain of sums per output.
+// g, which one shuffle of the input vector brings (G = 1: none). Groups of more than kMostChannels take several passes
+// over the row, each with as many channels as leave the weights in registers. One chain of sums per output.
 //
 // Strips of up to kStrip neighbouring outputs share their loads: template over kernel width and stride 1 or 2. Columns
 // outside the image are skipped, so borders need no code of their own. Other depthwise shapes take strips that share
@@ -15,6 +16,7 @@ namespace vivace::cpu::VIVACE_ISA {
 
 namespace {
 constexpr int kStrip = 8;
+constexpr int kMostChannels = 4;  // of a group at a time: their weights of three taps stay in registers beside the sums
 
 struct Strip {
   const ConvShape* shape;
@@ -67,31 +69,47 @@ inline __attribute__((always_inline)) void add_column(Vec (&sums)[N], Vec column
   }
 }
 
+// Of groups of G channels the P-th kPass, once for every lane of kPass.
+template <int G, int kPass, int P, int... I>
+inline Vec pass_of(Vec v, std::integer_sequence<int, I...>) {
+  if constexpr (G == kPass)
+    return v;
+  else
+    return __builtin_shufflevector(v, v, (I / G * G + P * kPass + I % kPass)...);
+}
+
+template <int G, int K, int S, int N, int P>
+inline __attribute__((always_inline)) void add_row(Vec (&sums)[N], const Strip& t, const float* x, const float* w) {
+  constexpr int kPass = min(G, kMostChannels), kColumns = (N - 1) * S + K;
+  if constexpr (P * kPass < G) {
+    constexpr auto kAll = std::make_integer_sequence<int, kLanes>{};
+    Vec weights[kPass * K];
+#pragma GCC unroll 64
+    for (int i = 0; i < kPass * K; ++i) weights[i] = load(w + (P * kPass * K + i) * kLanes);
+    if (t.first <= 0 && t.last >= kColumns) {
+#pragma GCC unroll 32
+      for (int j = 0; j < kColumns; ++j)
+        add_column<kPass, K, S, N, 0>(sums, in_register(pass_of<G, kPass, P>(load(x + j * kLanes), kAll)), weights, j);
+    } else {
+#pragma GCC unroll 32
+      for (int j = 0; j < kColumns; ++j) {
+        if (j < t.first || j >= t.last) continue;
+        add_column<kPass, K, S, N, 0>(sums, in_register(pass_of<G, kPass, P>(load(x + j * kLanes), kAll)), weights, j);
+      }
+    }
+    add_row<G, K, S, N, P + 1>(sums, t, x, w);
+  }
+}
+
 template <int G, int K, int S, int N>
 void run_strip(const Strip& t) {
-  constexpr int kColumns = (N - 1) * S + K;
   const ptrdiff_t row = static_cast<ptrdiff_t>(t.shape->in_w) * t.shape->dilation_h * kLanes;
   const float *x = t.input, *w = t.weights;
-  const int first = t.first, last = t.last, rows = t.rows;
   const Vec bias = load(t.bias);
   Vec sums[N];
 #pragma GCC unroll 8
   for (int i = 0; i < N; ++i) sums[i] = bias;
-  for (int ky = 0; ky < rows; ++ky, x += row, w += G * K * kLanes) {
-    Vec weights[G * K];
-#pragma GCC unroll 64
-    for (int i = 0; i < G * K; ++i) weights[i] = load(w + i * kLanes);
-    if (first <= 0 && last >= kColumns) {
-#pragma GCC unroll 32
-      for (int j = 0; j < kColumns; ++j) add_column<G, K, S, N, 0>(sums, in_register(load(x + j * kLanes)), weights, j);
-    } else {
-#pragma GCC unroll 32
-      for (int j = 0; j < kColumns; ++j) {
-        if (j < first || j >= last) continue;
-        add_column<G, K, S, N, 0>(sums, in_register(load(x + j * kLanes)), weights, j);
-      }
-    }
-  }
+  for (int ky = 0; ky < t.rows; ++ky, x += row, w += G * K * kLanes) add_row<G, K, S, N, 0>(sums, t, x, w);
   store_outputs(t, sums);
 }
 

@@ -81,6 +81,13 @@ bool tap_offsets(const ConvTile& t, int ky, int kx, ptrdiff_t (&offsets)[R]) {
   const ConvShape& s = *t.shape;
   bool any = false;
   int x = t.x, y = t.y * s.stride_h - s.pad_top + ky * s.dilation_h;
+  if (x + R <= s.out_w) {  // the same in fewer steps, which counts where a tap has few channels
+    if (y < 0 || y >= s.in_h) return false;
+    const ptrdiff_t row = static_cast<ptrdiff_t>(y) * s.in_w;
+    x = x * s.stride_w - s.pad_left + kx * s.dilation_w;
+    for (int r = 0; r < R; ++r, x += s.stride_w) offsets[r] = x >= 0 && x < s.in_w ? (row + x) * kLanes : -1;
+    return true;
+  }
   for (int r = 0; r < R; ++r) {
     const int in_x = x * s.stride_w - s.pad_left + kx * s.dilation_w;
     const bool inside = y >= 0 && y < s.in_h && in_x >= 0 && in_x < s.in_w;
