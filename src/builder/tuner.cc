@@ -308,7 +308,10 @@ Result<plan::Program> Tuner::tune(std::shared_ptr<ir::Graph> graph, const std::v
     program.choices.push_back(std::move(choice));
     for (const auto& [name, attribute] : node.attributes)
       if (const auto* body = std::get_if<std::shared_ptr<ir::Graph>>(&attribute)) {
-        VIVACE_ASSIGN(program.bodies[std::pair(i, name)], tune_body(node, *body, at, called + "/" + name));
+        VIVACE_ASSIGN(plan::Program tuned, tune_body(node, *body, at, called + "/" + name));
+        if (node.op == ops::kForSamples)  // what its turns take, all in all
+          for (const plan::Choice& inner : tuned.choices) program.choices[i].seconds += inner.seconds;
+        program.bodies[std::pair(i, name)] = std::move(tuned);
       }
   }
   return program;

@@ -149,6 +149,7 @@ TEST(Batches, AreProfiledLayerByLayer) {
 
 TEST(Batches, ShowTheirLayers) {
   const plan::Plan plan = plan_of(32, 2);
+  EXPECT_GT(plan.program.choices[0].seconds, plan.program.bodies.at({0, "body"}).choices[0].seconds);
   plan::Plan shown = plan, whole = plan_of(32, 2, false);
   shown.portable.reset();
   shown.program = with_layer_outputs(plan.program, plan.origin.device);
