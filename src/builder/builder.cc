@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <chrono>
 
-#include "backends/cpu/lower.h"
 #include "backends/cpu/samples.h"
 #include "backends/cuda/tactic.h"
 #include "backends/cuda/vendor.h"
 #include "base/version.h"
+#include "builder/cpu_blocks.h"
 #include "builder/cuda_blocks.h"
 #include "builder/cuda_layers.h"
 #include "builder/tuner.h"
@@ -151,7 +151,6 @@ Result<plan::Program> lower_and_tune(const ir::Graph& portable, const std::vecto
   const auto& off = config.disabled_passes;
   if (std::none_of(off.begin(), off.end(), [](const auto& name) { return name == kSamplesInTurn || name == "all"; }))
     VIVACE_TRY(cpu::outline_samples(*lowered, target.host));
-  VIVACE_TRY(cpu::lower(*lowered, target.host));
   std::vector<std::vector<Shape>> also;
   const std::vector<Shape> optimum = shapes_at(ranges, &plan::ShapeRange::opt);
   for (const auto which : {&plan::ShapeRange::min, &plan::ShapeRange::max})
@@ -161,10 +160,7 @@ Result<plan::Program> lower_and_tune(const ir::Graph& portable, const std::vecto
     report.notes.push_back(kUntuned);
     return reference_program(portable.clone());
   }
-  Tuner tuner(config, target.host, report);
-  VIVACE_ASSIGN(plan::Program program, tuner.make_program(std::move(lowered), optimum, also));
-  VIVACE_TRY(tuner.forced().check());
-  return program;
+  return make_cpu_program(*lowered, optimum, also, config, target.host, report);
 }
 
 // Where a build is to run, and the shapes it is for.

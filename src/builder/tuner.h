@@ -22,6 +22,7 @@ class Tuner {
   Result<plan::Program> make_program(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& inputs,
                                      const std::vector<std::vector<Shape>>& also);
   const ForcedTactics& forced() const { return forced_; }
+  bool out_of_time() const;
 
  private:
   Result<plan::Program> tune(std::shared_ptr<ir::Graph> graph, const std::vector<Shape>& inputs,
@@ -33,7 +34,6 @@ class Tuner {
   Result<std::vector<Option>> options_of(const ir::Node& node, const cpu::Problem& problem,
                                          const std::vector<cpu::Problem>& also, LayerReport& layer) const;
   std::string cache_key(const Option& option, const std::string& problem_key) const;
-  bool out_of_time() const;
 
   const BuildConfig& config_;
   const cpu::Machine& machine() const { return alone_ ? one_thread_ : machine_; }

@@ -29,6 +29,11 @@ Status reference_conv_into(const Call& call, W* y);
 /// Attributes of one of a fused block's operators: those whose names begin with `prefix`, without it.
 ir::Attributes attributes_of_part(const ir::Attributes& attributes, std::string_view prefix);
 
+/// The convolutions, vivace.FusedConv, that a vivace.InvertedResidual with inputs of these types stands for: in a graph
+/// of the inputs that are present.
+Result<std::unique_ptr<ir::Graph>> inverted_residual_parts(const ir::Node& node, const std::vector<ir::Type>& types,
+                                                           const std::vector<bool>& present);
+
 /// The window of a ConvTranspose over an input of these spatial dimensions, its pads resolved.
 Result<Window> transposed_window(const ir::Node& node, const ir::Dims& in, const std::vector<int64_t>& kernel);
 

@@ -163,12 +163,9 @@ ir::Attributes attributes_of_part(const ir::Attributes& attributes, std::string_
   return part;
 }
 
-namespace {
-
-// The convolutions that an InvertedResidual (x, depthwise weights, those of the expansion and of the projection, the
-// biases of these, residual) stands for.
-Result<std::unique_ptr<ir::Graph>> parts_of(const ir::Node& node, const std::vector<ir::Type>& types,
-                                            const std::vector<bool>& present) {
+// Inputs: x, depthwise weights, those of the expansion and of the projection, the biases of these, residual.
+Result<std::unique_ptr<ir::Graph>> inverted_residual_parts(const ir::Node& node, const std::vector<ir::Type>& types,
+                                                           const std::vector<bool>& present) {
   enum Input : size_t { kImage, kFilter, kExpander, kProjector, kFilterBias, kExpanderBias, kProjectorBias, kAddend };
   auto graph = std::make_unique<ir::Graph>();
   std::vector<ir::Value*> inputs(8);
@@ -190,6 +187,8 @@ Result<std::unique_ptr<ir::Graph>> parts_of(const ir::Node& node, const std::vec
   graph->mark_output(made, "y");
   return graph;
 }
+
+namespace {
 
 // A vivace.FusedConv and the MaxPool of what it makes, whose attributes begin with "pool_".
 Result<std::unique_ptr<ir::Graph>> pooled_parts(const ir::Node& node, const std::vector<ir::Type>& types,
@@ -238,10 +237,10 @@ Status run_parts(Call& call, Parts* parts_of_node) {
 
 Status infer_inverted_residual(Inference& in) {
   VIVACE_TRY(same_types(in, {1, 2, 3, 4, 5, 6, 7}));
-  return infer_parts(in, parts_of);
+  return infer_parts(in, inverted_residual_parts);
 }
 
-Status reference_inverted_residual(Call& call) { return run_parts(call, parts_of); }
+Status reference_inverted_residual(Call& call) { return run_parts(call, inverted_residual_parts); }
 
 Status infer_pooled_conv(Inference& in) { return infer_parts(in, pooled_parts); }
 

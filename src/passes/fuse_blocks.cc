@@ -200,21 +200,28 @@ const Rule fuse_pooled_conv{
         },
 };
 
+namespace {
+struct Block {
+  std::string_view op;
+  const Rule& rule;
+};
+const Block kBlocks[] = {{"vivace.SqueezeExcite", fuse_squeeze_excite},
+                         {"vivace.InvertedResidual", fuse_inverted_residual},
+                         {"vivace.InvertedResidual", fuse_expanded_depthwise},
+                         {"vivace.PooledConv", fuse_pooled_conv}};
+}  // namespace
+
+bool is_block(std::string_view op) {
+  return std::any_of(std::begin(kBlocks), std::end(kBlocks), [&](const Block& block) { return block.op == op; });
+}
+
 Result<int> fuse_blocks(ir::Graph& graph, const std::function<bool(std::string_view op)>& has_kernel,
                         const std::set<std::string, std::less<>>& apart) {
-  struct Block {
-    std::string_view op;
-    const Rule& rule;
-  };
-  const Block blocks[] = {{"vivace.SqueezeExcite", fuse_squeeze_excite},
-                          {"vivace.InvertedResidual", fuse_inverted_residual},
-                          {"vivace.InvertedResidual", fuse_expanded_depthwise},
-                          {"vivace.PooledConv", fuse_pooled_conv}};
   Options options;
   options.disabled = apart;  // which the rules ask
   PassContext context{options};
   int changes = 0;
-  for (const Block& block : blocks) {
+  for (const Block& block : kBlocks) {
     if (!has_kernel(block.op)) continue;
     VIVACE_ASSIGN(const int found, apply(block.rule, graph, context));
     changes += found;

@@ -16,4 +16,7 @@ namespace vivace::passes {
 Result<int> fuse_blocks(ir::Graph& graph, const std::function<bool(std::string_view op)>& has_kernel,
                         const std::set<std::string, std::less<>>& apart = {});
 
+/// Whether an operator stands for such a block.
+bool is_block(std::string_view op);
+
 }  // namespace vivace::passes

@@ -28,6 +28,32 @@ inline constexpr const char* kCpuCases[] = {
     "(%x: i8[1,16,8,8]) { %y = QLinearConv(%x, const f32[] {0.02}, const i8[] {3}, const i8[3,16,3,3] random(1), "
     "const f32[3] {0.01, 0.02, 0.03}, const i8[3] {0, 0, 0}, const f32[] {0.4}, const i8[] {-1}) {pads=[1,1,1,1], "
     "strides=[2,2]} return %y }",
+    // Inverted residuals: with and without the first and the last convolution, rings of rows that wrap, single pixels.
+    "(%x: f32[1,24,14,13]) { %y = vivace.InvertedResidual(%x, const f32[72,1,3,3] random(1), const f32[72,24,1,1] "
+    "random(2), const f32[24,72,1,1] random(3), const f32[72] random(4), const f32[72] random(5), const f32[24] "
+    "random(6), %x) {depthwise_group=72, depthwise_pads=[1,1,1,1], depthwise_activation=\"clip\", "
+    "depthwise_activation_beta=6.0, expand_activation=\"clip\", expand_activation_beta=6.0} return %y }",
+    "(%x: f32[1,12,31,40], %r: f32[1,20,31,40]) { %y = vivace.InvertedResidual(%x, const f32[150,1,5,5] random(1), "
+    "const f32[150,12,1,1] random(2), const f32[20,150,1,1] random(3), const f32[150] random(4), const f32[150] "
+    "random(5), _, %r) {depthwise_group=150, depthwise_pads=[2,2,2,2], depthwise_activation=\"hard_swish\", "
+    "expand_activation=\"sigmoid\", project_activation=\"relu\", project_residual_last=1} return %y }",
+    "(%x: f32[2,9,37,40]) { %y = vivace.InvertedResidual(%x, const f32[100,1,3,5] random(1), const f32[100,9,1,1] "
+    "random(2), const f32[5,100,1,1] random(3), _, const f32[100] random(5)) {depthwise_group=100, "
+    "depthwise_pads=[0,2,2,1], depthwise_strides=[2,1], expand_activation=\"relu\"} return %y }",
+    "(%x: f32[3,40,16,20]) { %y = vivace.InvertedResidual(%x, const f32[43,1,7,3] random(1), const f32[43,40,1,1] "
+    "random(2), _, const f32[43] random(4), const f32[43] random(5)) {depthwise_group=43, depthwise_pads=[3,1,3,1], "
+    "depthwise_strides=[1,2], depthwise_activation=\"silu\", expand_activation=\"sigmoid\"} return %y }",
+    "(%x: f32[2,35,9,9], %r: f32[2,16,9,9]) { %y = vivace.InvertedResidual(%x, const f32[35,1,3,3] random(1), _, const "
+    "f32[16,35,1,1] random(3), const f32[35] random(4), _, _, %r) {depthwise_group=35, depthwise_pads=[1,1,1,1], "
+    "depthwise_activation=\"relu\", project_activation=\"relu\"} return %y }",
+    "(%x: f32[1,64,60,50]) { %y = vivace.InvertedResidual(%x, const f32[64,1,1,1] random(1), _, const f32[17,64,1,1] "
+    "random(3)) {depthwise_group=64, depthwise_strides=[2,2]} return %y }",
+    "(%x: f32[1,8,1,1]) { %y = vivace.InvertedResidual(%x, const f32[40,1,3,3] random(1), const f32[40,8,1,1] "
+    "random(2), const f32[3,40,1,1] random(3), _, const f32[40] random(5)) {depthwise_group=40, "
+    "depthwise_pads=[1,1,1,1], expand_activation=\"relu\"} return %y }",
+    "(%x: f32[1,16,60,45]) { %y = vivace.InvertedResidual(%x, const f32[112,1,1,1] random(1), const f32[112,16,1,1] "
+    "random(2), _, _, const f32[112] random(5)) {depthwise_group=112, depthwise_strides=[2,1], "
+    "expand_activation=\"relu\"} return %y }",
     // Quantization and casts.
     "(%x: f32[3,41]) { %y = QuantizeLinear(%x, const f32[] {0.01}, const u8[] {128}) return %y }",
     "(%x: f32[2,3,17]) { %y = QuantizeLinear(%x, const f32[3] {0.01, 0.02, 0.5}, const i8[3] {1, -2, 0}) {axis=1} "

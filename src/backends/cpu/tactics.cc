@@ -14,6 +14,7 @@ namespace vivace::cpu {
   ROW(conv_winograd2)       \
   ROW(conv_direct)          \
   ROW(onednn_conv)          \
+  ROW(inverted_residual)    \
   ROW(pool)                 \
   ROW(matmul_packed)        \
   ROW(matmul_nbits)         \

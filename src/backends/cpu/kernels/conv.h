@@ -45,6 +45,23 @@ struct ConvKernel {
               const Epilogue& epilogue, void* scratch, ThreadPool& threads);
 };
 
+/// A depthwise convolution with a 1x1 one before it, after it, or both: the parts of an inverted residual.
+enum InvertedPart : uint8_t { kExpanding, kFiltering, kProjecting, kInvertedParts };
+struct InvertedShape {
+  ConvShape parts[kInvertedParts];
+  bool has[kInvertedParts] = {false, true, false};
+};
+/// Bands of the images between the parts stay in the cache of the thread that makes them. Weights are as `direct` and
+/// `depthwise` pack them; only the last part has a residual. Results are those of the parts run one by one, bit for
+/// bit.
+struct InvertedKernel {
+  int configurations;
+  size_t (*scratch_bytes)(const InvertedShape& shape, int configuration, int threads);
+  void (*run)(const InvertedShape& shape, int configuration, const float* input,
+              const float* const (&packed)[kInvertedParts], float* output, const Epilogue (&epilogues)[kInvertedParts],
+              void* scratch, ThreadPool& threads);
+};
+
 enum class Pooling : uint8_t { max, average, average_with_padding };
 
 /// Pooling over windows, each of which must touch the image. Maxima ignore padding; `average` divides by the window's
@@ -62,6 +79,7 @@ struct ConvKernels {
   ConvKernel stem;       // plain NCHW input of few channels
   ConvKernel winograd2;  // 3x3 stride 1, F(2x2, 3x3); groups that fill blocks, one or two together
   ConvKernel winograd4;  // the same by F(4x4, 3x3)
+  InvertedKernel inverted;
 
   void (*pool_blocked)(const PoolShape& shape, const float* input, float* output, ThreadPool& threads);
   void (*pool_plain)(const PoolShape& shape, const float* input, float* output, ThreadPool& threads);

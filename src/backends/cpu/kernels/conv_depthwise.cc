@@ -8,27 +8,30 @@
 // the weights only.
 #include <utility>
 
+#include "backends/cpu/kernels/conv_parts.h"
 #include "backends/cpu/kernels/conv_table.h"
-#include "backends/cpu/kernels/conv_util.h"
 #include "base/threads.h"
 
 namespace vivace::cpu::VIVACE_ISA {
 
-namespace {
 constexpr int kStrip = 8;
 constexpr int kMostChannels = 4;  // of a group at a time: their weights of three taps stay in registers beside the sums
 
 struct Strip {
   const ConvShape* shape;
-  const float* input;    // the first row and column that a tap reads (it may lie left of the image)
-  int first, last;       // columns of the image, counted from there: [first, last)
-  int rows;              // kernel rows inside the image
+  const float* input;  // the first row and column that a tap reads (it may lie left of the image)
+  int first, last;     // columns of the image, counted from there: [first, last)
+  int rows;            // kernel rows inside the image
+  int unbroken;        // rows until the next lies `ring` floats back
+  ptrdiff_t ring;
   const float* weights;  // of the first such row: [rows][G][kernel_w][kLanes]
   const float* bias;
   float* output;
   const float* residual;  // or null
   float low, high;
 };
+
+namespace {
 
 template <int N>
 inline __attribute__((always_inline)) void store_outputs(const Strip& t, const Vec (&sums)[N]) {
@@ -109,7 +112,10 @@ void run_strip(const Strip& t) {
   Vec sums[N];
 #pragma GCC unroll 8
   for (int i = 0; i < N; ++i) sums[i] = bias;
-  for (int ky = 0; ky < t.rows; ++ky, x += row, w += G * K * kLanes) add_row<G, K, S, N, 0>(sums, t, x, w);
+  for (int ky = 0; ky < t.rows; ++ky, x += row, w += G * K * kLanes) {
+    if (ky == t.unbroken) x -= t.ring;
+    add_row<G, K, S, N, 0>(sums, t, x, w);
+  }
   store_outputs(t, sums);
 }
 
@@ -127,7 +133,7 @@ void run_any_strip(const Strip& t) {
     for (int kx = 0; kx < s.kernel_w; ++kx, w += kLanes) {
       const Vec weight = load(w);
       const int column = kx * s.dilation_w;
-      const float* x = t.input + ky * row + static_cast<ptrdiff_t>(column) * kLanes;
+      const float* x = t.input + ky * row - (ky < t.unbroken ? 0 : t.ring) + static_cast<ptrdiff_t>(column) * kLanes;
       if (column >= t.first && column + (N - 1) * s.stride_w < t.last) {
 #pragma GCC unroll 8
         for (int i = 0; i < N; ++i) sums[i] += load(x + i * step) * weight;
@@ -141,10 +147,11 @@ void run_any_strip(const Strip& t) {
   store_outputs(t, sums);
 }
 
-using StripFunction = void (*)(const Strip&);
+}  // namespace
 struct Strips {
-  StripFunction of[kStrip];
+  void (*of[kStrip])(const Strip&);
 };
+namespace {
 template <int G, int K, int S, int... N>
 constexpr Strips strips_of(std::integer_sequence<int, N...>) {
   return {{run_strip<G, K, S, N + 1>...}};
@@ -194,31 +201,42 @@ void pack(const ConvShape& s, const float* weights, float* packed) {  // [block]
         }
 }
 
-void run_row(const ConvShape& s, const Strips* strips, int group, const Finish& finish, int block, const float* plane,
-             const float* weights, const float* bias, float* output, ptrdiff_t at, int y) {
+}  // namespace
+
+DepthwiseRun::DepthwiseRun(const ConvShape& shape, const Finish& finish)
+    : shape(&shape), finish(&finish), strips(find_strips(shape, shape.in_channels / shape.groups)), rows(shape.in_h) {}
+
+void DepthwiseRun::row(const float* plane, const float* packed, int block, const float* bias, float* output,
+                       ptrdiff_t at, int y) const {
+  const ConvShape& s = *shape;
+  const int group = s.in_channels / s.groups;
   // Kernel rows [ky, end) lie inside the image.
   const int top = y * s.stride_h - s.pad_top;
   int ky = 0, end = s.kernel_h;
   while (ky < end && top + ky * s.dilation_h < 0) ++ky;
   while (end > ky && top + (end - 1) * s.dilation_h >= s.in_h) --end;
+  const int first_row = (top + ky * s.dilation_h) % rows;
   const int count = ceil_div(s.out_w, kStrip), width = s.out_w / count, wider = s.out_w - width * count;
   float sums[kStrip * kLanes];
   Strip t;
   t.shape = &s, t.rows = end - ky, t.bias = bias;
-  t.weights = weights + static_cast<ptrdiff_t>(ky) * group * s.kernel_w * kLanes;
-  t.low = finish.low, t.high = finish.high;
+  t.unbroken = rows - first_row, t.ring = static_cast<ptrdiff_t>(rows) * s.in_w * kLanes;
+  t.weights = packed + (static_cast<ptrdiff_t>(block) * s.kernel_h + ky) * group * s.kernel_w * kLanes;
+  t.low = finish->low, t.high = finish->high;
   for (int i = 0, x = 0, n = 0; i < count; ++i, x += n) {
     n = i < wider ? width + 1 : width;
     const int left = x * s.stride_w - s.pad_left;
     const ptrdiff_t here = at + static_cast<ptrdiff_t>(x) * kLanes;
-    t.input = plane + (static_cast<ptrdiff_t>(top + ky * s.dilation_h) * s.in_w + left) * kLanes;
+    t.input = plane + (static_cast<ptrdiff_t>(first_row) * s.in_w + left) * kLanes;
     t.first = -left, t.last = s.in_w - left;
-    t.output = finish.rest ? sums : output + here;
-    t.residual = finish.residual ? finish.residual + here : nullptr;
+    t.output = finish->rest ? sums : output + here;
+    t.residual = finish->residual ? finish->residual + here : nullptr;
     strips->of[n - 1](t);
-    if (finish.rest) finish_rest(finish, block, sums, output, here, n);
+    if (finish->rest) finish_rest(*finish, block, sums, output, here, n);
   }
 }
+
+namespace {
 
 void run(const ConvShape& s, int, const float* input, const float* packed, float* output, const Epilogue& epilogue,
          void*, ThreadPool& threads) {
@@ -236,15 +254,14 @@ void run(const ConvShape& s, int, const float* input, const float* packed, float
   const int64_t units = bands ? s.out_h : planes * s.out_h;
   int64_t tasks = clamp(taps / (kTaskTaps * size), 0, kMostTasks) * size;
   tasks = tasks == 0 ? 1 : units < tasks ? units : tasks;
-  const Strips* strips = find_strips(s, group);
+  const DepthwiseRun rows(s, finish);
   const auto rows_of = [&](int64_t plane, int first, int last) {
     const int block = static_cast<int>(plane % blocks);
     float room[kLanes];
     const float* bias = bias_of(epilogue, s.out_channels, block, 1, room);
     for (int y = first; y < last; ++y)
-      run_row(s, strips, group, finish, block, input + plane * in_plane(s),
-              packed + static_cast<ptrdiff_t>(block) * s.kernel_h * s.kernel_w * group * kLanes, bias, output,
-              plane * out_plane(s) + static_cast<ptrdiff_t>(y) * s.out_w * kLanes, y);
+      rows.row(input + plane * in_plane(s), packed, block, bias, output,
+               plane * out_plane(s) + static_cast<ptrdiff_t>(y) * s.out_w * kLanes, y);
   };
   threads.run(tasks, [&](int64_t task, int) {
     const int64_t first = units * task / tasks, last = units * (task + 1) / tasks;

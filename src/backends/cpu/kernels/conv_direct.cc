@@ -3,18 +3,12 @@
 //
 // Output channels go in panels of kTileBlocks blocks. Groups that are no multiple of a block are padded with zero
 // weights to the input blocks that the output block's groups read.
+#include "backends/cpu/kernels/conv_parts.h"
 #include "backends/cpu/kernels/conv_table.h"
 #include "backends/cpu/kernels/conv_tile.h"
 #include "base/threads.h"
 
 namespace vivace::cpu::VIVACE_ISA {
-
-namespace {
-
-struct Panel {
-  int block, blocks;    // of output channels
-  int in_block, depth;  // input channels that it reads
-};
 
 int panels_of(const ConvShape& s) {
   const int group = s.out_channels / s.groups;
@@ -49,6 +43,8 @@ size_t panel_floats(const ConvShape& s) {  // of the largest
   return static_cast<size_t>(depth) * s.kernel_h * s.kernel_w * blocks * kLanes;
 }
 
+namespace {
+
 size_t packed_floats(const ConvShape& s) { return panel_floats(s) * panels_of(s); }
 
 void pack(const ConvShape& s, const float* weights, float* packed) {
@@ -68,7 +64,8 @@ void pack(const ConvShape& s, const float* weights, float* packed) {
   }
 }
 
-// 1x1 at stride 1 sees the image as one row.
+}  // namespace
+
 ConvShape flattened(ConvShape s) {
   if (s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 && s.pad_left == 0 &&
       s.in_h == s.out_h && s.in_w == s.out_w) {
@@ -77,6 +74,8 @@ ConvShape flattened(ConvShape s) {
   }
   return s;
 }
+
+namespace {
 
 // How the work is cut: chunks of output pixels times groups of panels, one task each. A sum does not depend on the cut,
 // so it may follow the number of threads: all get the same share of tiles.
@@ -123,48 +122,38 @@ Blocking choose_blocking(const ConvShape& s, int configuration, int threads) {
   return b;
 }
 
-struct Work {
-  ConvShape shape;
-  Blocking blocking;
-  Finish finish;
-  const float *input, *packed;
-  float* output;
-  size_t panel_size;
-  int panels;
-};
+}  // namespace
 
-// Pixels [first, last) of one image against one panel.
-void run_panel(const Work& w, int image, int first, int last, int index, const char* next, size_t next_bytes) {
-  const ConvShape& s = w.shape;
+void run_panel(const PanelRun& w, int index, const char* next, size_t next_bytes) {
+  const ConvShape& s = *w.shape;
   const Panel p = panel_of(s, index);
-  const ptrdiff_t image_at = (static_cast<ptrdiff_t>(image) * blocks_of(s.out_channels) + p.block) * out_plane(s);
   float bias[kTileBlocks * kLanes], sums[kTileFloats];
   ConvTile t;
   t.shape = &s;
-  t.input = w.input + (static_cast<ptrdiff_t>(image) * blocks_of(s.in_channels) + p.in_block) * in_plane(s);
+  t.input = w.input + p.in_block * in_plane(s);
   t.depth = p.depth;
-  t.weights = w.packed + w.panel_size * index;
-  t.bias = bias_of(*w.finish.epilogue, s.out_channels, p.block, p.blocks, bias);
-  t.low = w.finish.low, t.high = w.finish.high;
-  t.residual_plane = out_plane(s);
-  t.output_plane = w.finish.rest ? tile_rows(p.blocks) * kLanes : out_plane(s);
-  const int run = w.blocking.by_rows ? s.out_w : last - first;  // pixels that tiles share evenly
-  const int run_tiles = ceil_div(run, tile_rows(p.blocks)), tiles = run_tiles * ((last - first) / run);
+  t.weights = w.packed + w.panel_floats * index;
+  t.bias = bias_of(*w.finish->epilogue, s.out_channels, p.block, p.blocks, bias);
+  t.low = w.finish->low, t.high = w.finish->high;
+  t.residual_plane = w.plane;
+  t.output_plane = w.finish->rest ? tile_rows(p.blocks) * kLanes : w.plane;
+  const int run = w.by_rows ? s.out_w : w.last - w.first;  // pixels that tiles share evenly
+  const int run_tiles = ceil_div(run, tile_rows(p.blocks)), tiles = run_tiles * ((w.last - w.first) / run);
   const int rows = run / run_tiles, more = run - rows * run_tiles;  // the first `more` tiles of a run have one more row
   const ptrdiff_t steps = static_cast<ptrdiff_t>(p.depth) * s.kernel_h * s.kernel_w;
   t.next_step = static_cast<ptrdiff_t>(next_bytes) / (steps * tiles);
   const bool half = ends_in_half(s.out_channels, p.block, p.blocks);
-  ptrdiff_t at = image_at + static_cast<ptrdiff_t>(first) * kLanes;
-  t.y = first / s.out_w, t.x = first % s.out_w;
+  ptrdiff_t at = w.at + p.block * w.plane;
+  t.y = w.first / s.out_w, t.x = w.first % s.out_w;
   t.next = next;
   for (int i = 0, in_run = 0; i < tiles; ++i) {
     const int n = in_run < more ? rows + 1 : rows;
-    t.output = w.finish.rest ? sums : w.output + at;
-    t.residual = w.finish.residual ? w.finish.residual + at : nullptr;
+    t.output = w.finish->rest ? sums : w.output + at;
+    t.residual = w.finish->residual ? w.finish->residual + at : nullptr;
     conv_tile_function(n, p.blocks, half, s.stride_w)(t);
-    if (w.finish.rest)
+    if (w.finish->rest)
       for (int b = 0; b < p.blocks; ++b)
-        finish_rest(w.finish, p.block + b, sums + b * t.output_plane, w.output, at + b * out_plane(s), n);
+        finish_rest(*w.finish, p.block + b, sums + b * t.output_plane, w.output, at + b * w.plane, n);
     if (++in_run == run_tiles) in_run = 0;
     for (t.x += n; t.x >= s.out_w; t.x -= s.out_w) ++t.y;
     t.next += t.next_step * steps;
@@ -172,14 +161,16 @@ void run_panel(const Work& w, int image, int first, int last, int index, const c
   }
 }
 
+namespace {
+
 void run(const ConvShape& shape, int configuration, const float* input, const float* packed, float* output,
          const Epilogue& epilogue, void*, ThreadPool& threads) {
-  Work w{flattened(shape), {}, plan_finish(epilogue, shape.out_channels), input, packed, output, 0, 0};
-  const ConvShape& s = w.shape;
+  const ConvShape s = flattened(shape);
   if (s.batch == 0 || s.out_h == 0 || s.out_w == 0) return;
-  w.blocking = choose_blocking(s, configuration, threads.size());
-  w.panel_size = panel_floats(s), w.panels = panels_of(s);
-  const Blocking& b = w.blocking;
+  const Finish finish = plan_finish(epilogue, s.out_channels);
+  const Blocking b = choose_blocking(s, configuration, threads.size());
+  const size_t panel_size = panel_floats(s);
+  const int panels = panels_of(s);
   const int64_t places = static_cast<int64_t>(s.batch) * b.chunks;
   threads.run(places * b.panel_groups, [&](int64_t task, int) {
     const int64_t place = b.panels_first ? task / b.panel_groups : task % places;
@@ -188,21 +179,27 @@ void run(const ConvShape& shape, int configuration, const float* input, const fl
     const int pixels = s.out_h * s.out_w;
     const int first = part(pixels, b.units, part(b.units, b.chunks, chunk));
     const int last = part(pixels, b.units, part(b.units, b.chunks, chunk + 1));
-    const int panel_end = part(w.panels, b.panel_groups, group + 1);
-    for (int p = part(w.panels, b.panel_groups, group); p < panel_end; ++p) {
+    const PanelRun run{&s,           &finish,
+                       b.by_rows,    input + image * blocks_of(s.in_channels) * in_plane(s),
+                       packed,       panel_size,
+                       output,       image * blocks_of(s.out_channels) * out_plane(s) + first * ptrdiff_t{kLanes},
+                       out_plane(s), first,
+                       last};
+    const int panel_end = part(panels, b.panel_groups, group + 1);
+    for (int p = part(panels, b.panel_groups, group); p < panel_end; ++p) {
       // What this thread most likely works on next; a wrong guess costs bandwidth only.
       int next = p + 1;
-      size_t bytes = w.panel_size * sizeof(float), skip = 0;
+      size_t bytes = panel_size * sizeof(float), skip = 0;
       if (next == panel_end && b.panel_groups > 1) {
         if (b.panels_first) {
-          next = part(w.panels, b.panel_groups, (group + 1) % b.panel_groups);
+          next = part(panels, b.panel_groups, (group + 1) % b.panel_groups);
         } else {  // all places share this panel: each fetches its part of the next
           bytes /= static_cast<size_t>(places);
           skip = bytes * static_cast<size_t>(place);
         }
       }
-      if (next >= w.panels) bytes = 0, next = p;
-      run_panel(w, image, first, last, p, reinterpret_cast<const char*>(packed + w.panel_size * next) + skip, bytes);
+      if (next >= panels) bytes = 0, next = p;
+      run_panel(run, p, reinterpret_cast<const char*>(packed + panel_size * next) + skip, bytes);
     }
   });
 }

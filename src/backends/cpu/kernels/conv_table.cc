@@ -10,6 +10,7 @@ const ConvKernels& conv_kernels() {
       .stem = kStem,
       .winograd2 = kWinograd2,
       .winograd4 = kWinograd4,
+      .inverted = kInverted,
       .pool_blocked = pool_blocked,
       .pool_plain = pool_plain,
       .global_average_blocked = global_average_blocked,

@@ -6,6 +6,7 @@
 namespace vivace::cpu::VIVACE_ISA {
 
 extern const ConvKernel kDirect, kDepthwise, kGrouped, kStem, kWinograd2, kWinograd4;
+extern const InvertedKernel kInverted;
 
 void pool_blocked(const PoolShape& shape, const float* input, float* output, ThreadPool& threads);
 void pool_plain(const PoolShape& shape, const float* input, float* output, ThreadPool& threads);

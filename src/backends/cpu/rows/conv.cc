@@ -46,6 +46,24 @@ Verdict blocked_convolution(const Problem& p, const Machine& machine, ConvShape&
   return yes();
 }
 
+std::vector<std::string> configuration_numbers(int count) {
+  std::vector<std::string> list;
+  for (int i = 0; i < count; ++i) list.push_back(std::to_string(i));
+  return list;
+}
+
+Result<int> configuration_number(const Problem& p, const std::string& configuration, int count) {
+  const int number = std::atoi(configuration.c_str());
+  if (number >= 0 && number < count) return number;
+  return Status(Code::corrupt_file, p.node->describe() + ": unknown configuration '" + configuration + "'");
+}
+
+Status check_packed(const Problem& p, const std::vector<Tensor>& packed, size_t floats) {
+  if (packed.size() == 1 && packed[0].type() == DType::f32 && packed[0].count() == static_cast<int64_t>(floats))
+    return {};
+  return {Code::corrupt_file, p.node->describe() + ": its packed weights have the wrong size"};
+}
+
 namespace {
 
 // One of the kernels of the machine's table, chosen at compile time so that a row is plain function pointers.
@@ -62,9 +80,7 @@ struct Row {
     return refusal ? no(refusal) : yes();
   }
   static std::vector<std::string> configurations(const Problem&, const Machine& machine) {
-    std::vector<std::string> list;
-    for (int i = 0; i < kernel(machine).configurations; ++i) list.push_back(std::to_string(i));
-    return list;
+    return configuration_numbers(kernel(machine).configurations);
   }
   static Result<std::vector<Tensor>> prepare(const Problem& p, const std::string&, const Machine& machine) {
     ConvShape shape;
@@ -79,12 +95,8 @@ struct Row {
     ConvShape shape;
     if (const Verdict verdict = blocked_convolution(p, machine, shape); !verdict)
       return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
-    if (packed.size() != 1 || packed[0].type() != DType::f32 ||
-        packed[0].count() != static_cast<int64_t>(kernel(machine).packed_floats(shape)))
-      return Status(Code::corrupt_file, p.node->describe() + ": its packed weights have the wrong size");
-    const int variant = std::atoi(configuration.c_str());
-    if (variant < 0 || variant >= kernel(machine).configurations)
-      return Status(Code::corrupt_file, p.node->describe() + ": unknown configuration '" + configuration + "'");
+    VIVACE_TRY(check_packed(p, packed, kernel(machine).packed_floats(shape)));
+    VIVACE_ASSIGN(const int variant, configuration_number(p, configuration, kernel(machine).configurations));
     Bound bound;
     bound.workspace = kernel(machine).scratch_bytes(shape, variant, machine.threads);
     Epilogue epilogue = epilogue_of(p.attributes());

@@ -13,4 +13,10 @@ ConvShape window_shape(const Shape& x, const Shape& y, const ops::Window& window
 /// problem is no such thing.
 Verdict blocked_convolution(const Problem& p, const Machine& machine, ConvShape& shape);
 
+/// Configurations of a kernel that numbers them.
+std::vector<std::string> configuration_numbers(int count);
+Result<int> configuration_number(const Problem& p, const std::string& configuration, int count);
+/// An error unless `packed` is one tensor of so many floats.
+Status check_packed(const Problem& p, const std::vector<Tensor>& packed, size_t floats);
+
 }  // namespace vivace::cpu
