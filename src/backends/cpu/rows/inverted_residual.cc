@@ -9,7 +9,6 @@ namespace {
 
 // Inputs of the operator: the image, and for each part its weights and bias; a residual.
 constexpr size_t kWeights[kInvertedParts] = {2, 1, 3}, kBiases[kInvertedParts] = {5, 4, 6}, kResidual = 7;
-constexpr const char* kPrefixes[kInvertedParts] = {"expand_", "depthwise_", "project_"};
 
 struct Inverted {
   InvertedShape shape;
@@ -82,7 +81,7 @@ double estimate(const Problem& p, const std::string& configuration, const Machin
   for (int i = 0; i < kInvertedParts; ++i) {
     const ConvShape& s = v.shape.parts[i];
     if (v.shape.has[i])
-      flops += 2. * s.batch * s.out_channels * s.out_h * s.out_w * (s.in_channels / s.groups) * s.kernel_h * s.kernel_w;
+      flops += 2. * s.batch * s.out_channels * s.out_h * s.out_w * s.in_channels / s.groups * s.kernel_h * s.kernel_w;
   }
   return roofline_seconds(flops, bytes_of(p), kEfficiency, machine) * (1 + 0.001 * std::atoi(configuration.c_str()));
 }
