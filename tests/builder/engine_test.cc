@@ -137,6 +137,23 @@ TEST(Engine, PlacesConcatenationsAndSlicesAsViews) {
                  {{1, 8, 4, 4}});
 }
 
+// Layers of a DenseNet: what a convolution of single pixels alone reads is scaled in it; not what two read, nor where
+// pixels are left out.
+TEST(Engine, ScalesWhatConvolutionsRead) {
+  const std::string norm =
+      "(%x: f32[2,24,9,7]) { %a = Conv(%x, const f32[24,24,3,3] random(9)) {pads=[1,1,1,1]} %n = "
+      "BatchNormalization(%a, const f32[24] random(1), const f32[24] random(2), const f32[24] random(3), const f32[24] "
+      "splat(0.5)) %b = Relu(%n) %c = Conv(%b, const f32[40,24,1,1] random(4), const f32[40] random(5)) ";
+  const auto scaled = [&](const std::string& text) {
+    expect_meaning(text, {{2, 24, 9, 7}});
+    const auto built = build(parsed(text), quick());
+    return built.ok() && built->plan.report.find("vivace.ScaledConv") != std::string::npos;
+  };
+  EXPECT_TRUE(scaled(norm + "%y = Relu(%c) return %a, %y }"));
+  EXPECT_FALSE(scaled(norm + "{strides=[2,2]} return %a, %c }"));
+  EXPECT_FALSE(scaled(norm + "%y = GlobalMaxPool(%b) return %a, %c, %y }"));
+}
+
 TEST(Engine, RunsConvolutionsOfFewChannels) {
   for (const char* node :
        {"Conv(%x, const f32[4,1,3,3] random(1)) {group=2}", "Conv(%x, const f32[2,1,3,3] random(1)) {group=2}",

@@ -151,6 +151,17 @@ struct Extras {
   Epilogue epilogue{};
 };
 
+// max(x * scale + shift, 0) by channel.
+Guarded scaled(const ConvShape& s, const Guarded& x, const Guarded& factors) {
+  Guarded made = x;
+  const int pixels = s.in_h * s.in_w;
+  for (size_t i = 0; i < made.size(); ++i) {
+    const size_t channel = i / pixels % s.in_channels;
+    made[i] = std::max(0.0f, x[i] * factors[channel] + factors[s.in_channels + channel]);
+  }
+  return made;
+}
+
 // Runs the kernel in every configuration with one, two and five threads: equal bits, right values, zero lanes, no stray
 // write.
 void check(const ConvKernel& kernel, Isa isa, const ConvShape& s, const Extras& extras, Bound bound = direct_bound) {
@@ -166,7 +177,8 @@ void check(const ConvKernel& kernel, Isa isa, const ConvShape& s, const Extras& 
   Epilogue e = extras.epilogue;
   if (extras.bias) e.bias = bias.data();
   if (extras.residual) e.residual = residual.data();
-  std::vector<Expected> want = reference(s, x, w, e);
+  const Guarded factors = random_floats(2 * static_cast<size_t>(s.in_channels), 5);  // scales, then shifts
+  std::vector<Expected> want = reference(s, s.scaled ? scaled(s, x, factors) : x, w, e);
   if (bound != direct_bound) {
     double largest = 0;
     for (const Expected& expected : want) largest = std::max(largest, expected.magnitude);
@@ -177,6 +189,12 @@ void check(const ConvKernel& kernel, Isa isa, const ConvShape& s, const Extras& 
   const Guarded input = kernel.plain_input ? x : blocked(x, s.batch, s.in_channels, s.in_h * s.in_w, c);
   Guarded packed(kernel.packed_floats(s));
   kernel.pack(s, w.data(), packed.data());
+  if (s.scaled) {
+    const size_t room = factor_floats(s, c);
+    float* const to = packed.data() + packed.size() - 2 * room;
+    std::fill_n(to, 2 * room, 0.0f);
+    for (int i = 0; i < 2; ++i) std::copy_n(factors.data() + i * s.in_channels, s.in_channels, to + i * room);
+  }
   ASSERT_TRUE(packed.intact());
   Guarded first(0);
   for (int configuration = 0; configuration < kernel.configurations; ++configuration)
@@ -246,6 +264,24 @@ TEST(ConvKernels, DirectShapes) {
   };
   for (const Isa isa : isas())
     for (const ConvShape& s : shapes) check(conv_kernels(isa).direct, isa, s, kBiasRelu);
+}
+
+TEST(ConvKernels, DirectOfScaledInput) {
+  ConvShape shapes[] = {
+      shape(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0),       shape(2, 17, 19, 1, 13, 11, 1, 1, 1, 1, 0, 0),
+      shape(1, 64, 40, 1, 29, 31, 1, 1, 1, 1, 0, 0),   shape(3, 300, 129, 1, 7, 7, 1, 1, 1, 1, 0, 0),
+      shape(1, 2100, 33, 1, 5, 6, 1, 1, 1, 1, 0, 0),   shape(0, 8, 8, 1, 4, 4, 1, 1, 1, 1, 0, 0),
+      shape(1, 256, 700, 1, 28, 28, 1, 1, 1, 1, 0, 0),
+  };
+  for (const Isa isa : isas())
+    for (ConvShape& s : shapes) {
+      s.scaled = true;
+      check(conv_kernels(isa).direct, isa, s, kBiasRelu);
+      check(conv_kernels(isa).direct, isa, s, {true, true, false, {.activation = Activation::silu}});
+    }
+  ConvShape strided = shape(3, 7, 33, 1, 9, 10, 1, 1, 2, 2, 0, 0);
+  strided.scaled = true;
+  EXPECT_NE(conv_kernels(Isa::generic).direct.refuses(strided), nullptr);
 }
 
 TEST(ConvKernels, DirectGroups) {

@@ -4,11 +4,11 @@
 #include <set>
 #include <unordered_map>
 
+#include "backends/cpu/prologue.h"
 #include "backends/cpu/rows/plugin.h"
 #include "backends/cuda/channels.h"
 #include "backends/cuda/groups.h"
 #include "backends/cuda/pack_attention.h"
-#include "backends/cuda/prologue.h"
 
 namespace vivace::cuda {
 
@@ -267,7 +267,7 @@ Status lower(ir::Graph& graph, DType type, bool tf32) {
   merge_channel_moves(graph, type);
   VIVACE_TRY(cpu::assign_layouts(graph, policy));
   merge_casts(graph);
-  if (type != DType::f32) fold_prologues(graph);
+  if (type != DType::f32) cpu::fold_prologues(graph, true);
   Views().run(graph);
   merge_transposes(graph);
   bring_together(graph);

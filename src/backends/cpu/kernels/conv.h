@@ -24,7 +24,15 @@ struct ConvShape {
   int in_h = 1, in_w = 1, out_h = 1, out_w = 1;
   int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1;
   int pad_top = 0, pad_left = 0, dilation_h = 1, dilation_w = 1;
+  /// Every input x is max(x * scale + shift, 0) by its channel first. `direct` alone takes that, of 1x1 at stride 1;
+  /// whoever packs puts factor_floats() scales and as many shifts at the end of the packed weights.
+  bool scaled = false;
 };
+/// Floats of the scales, and of the shifts behind them: one for each lane of the input's blocks, zero past the
+/// channels.
+constexpr size_t factor_floats(const ConvShape& s, int lanes) {
+  return static_cast<size_t>((s.in_channels + lanes - 1) / lanes) * static_cast<size_t>(lanes);
+}
 
 /// One way to compute a convolution. Output: blocked. Input: blocked, or plain where `plain_input`.
 struct ConvKernel {

@@ -45,12 +45,14 @@ size_t panel_floats(const ConvShape& s) {  // of the largest
 
 namespace {
 
-size_t packed_floats(const ConvShape& s) { return panel_floats(s) * panels_of(s); }
+size_t packed_floats(const ConvShape& s) {
+  return panel_floats(s) * panels_of(s) + (s.scaled ? 2 * factor_floats(s, kLanes) : 0);
+}
 
 void pack(const ConvShape& s, const float* weights, float* packed) {
   const int group_out = s.out_channels / s.groups, group_in = s.in_channels / s.groups, taps = s.kernel_h * s.kernel_w;
   const size_t stride = panel_floats(s);
-  std::memset(packed, 0, packed_floats(s) * sizeof(float));
+  std::memset(packed, 0, stride * panels_of(s) * sizeof(float));
   for (int i = 0; i < panels_of(s); ++i) {
     const Panel p = panel_of(s, i);
     const int width = p.blocks * kLanes, first = p.block * kLanes;
@@ -64,11 +66,15 @@ void pack(const ConvShape& s, const float* weights, float* packed) {
   }
 }
 
+bool takes_single_pixels(const ConvShape& s) {
+  return s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 &&
+         s.pad_left == 0 && s.in_h == s.out_h && s.in_w == s.out_w;
+}
+
 }  // namespace
 
 ConvShape flattened(ConvShape s) {
-  if (s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 && s.pad_left == 0 &&
-      s.in_h == s.out_h && s.in_w == s.out_w) {
+  if (takes_single_pixels(s)) {
     s.in_w *= s.in_h, s.out_w *= s.out_h;
     s.in_h = s.out_h = 1;
   }
@@ -102,7 +108,7 @@ Blocking choose_blocking(const ConvShape& s, int configuration, int threads) {
   b.panels_first = weights <= input * s.batch;
   b.units = b.by_rows ? s.out_h : ceil_div(pixels, kTileRows);
   int chunks;  // odd configurations do not cut an image that is one row
-  if (weights <= kSmallWeights) {
+  if (weights <= kSmallWeights || s.scaled) {
     b.panel_groups = 1;
     chunks = configuration & 1 && s.out_h == 1 ? 1 : ceil_div(tasks, max(1, s.batch));
   } else {
@@ -163,8 +169,49 @@ void run_panel(const PanelRun& w, int index, const char* next, size_t next_bytes
 
 namespace {
 
+// Pixels that are scaled at a time: whole tiles, in the second-level cache with some weights.
+int scaled_pixels(const ConvShape& s) {
+  constexpr int kBytes = 128 << 10;
+  const int tile_bytes = kTileRows * blocks_of(s.in_channels) * kLanes * static_cast<int>(sizeof(float));
+  return min(max(1, kBytes / tile_bytes), ceil_div(s.out_h * s.out_w, kTileRows)) * kTileRows;
+}
+size_t scaled_floats(const ConvShape& s) {
+  return s.scaled ? static_cast<size_t>(scaled_pixels(s)) * blocks_of(s.in_channels) * kLanes : 0;
+}
+size_t scratch_bytes(const ConvShape& s, int, int threads) { return scaled_floats(s) * sizeof(float) * threads; }
+
+// Brings pixels of all blocks to [blocks][pixels], scaled.
+void scale(const ConvShape& s, const float* factors, const float* from, int pixels, float* to) {
+  const float* const shifts = factors + factor_floats(s, kLanes);
+  for (int b = 0; b < blocks_of(s.in_channels); ++b, from += in_plane(s)) {
+    const Vec scale = load(factors + b * kLanes), shift = load(shifts + b * kLanes), zero{};
+    for (int i = 0; i < pixels; ++i, to += kLanes) store(to, max(zero, load(from + i * kLanes) * scale + shift));
+  }
+}
+
+// All panels of a task of single pixels, which it scales in `room` some at a time.
+void run_scaled(PanelRun run, int panels, float* room) {
+  const ConvShape whole = *run.shape;
+  const float *const factors = run.packed + run.panel_floats * panels, *const input = run.input;
+  const ptrdiff_t at = run.at;
+  const int first = run.first, last = run.last;
+  ConvShape some = whole;
+  run.shape = &some, run.input = room;
+  for (int done = first; done < last; done += run.last) {
+    const int pixels = min(scaled_pixels(whole), last - done);
+    scale(whole, factors, input + static_cast<ptrdiff_t>(done) * kLanes, pixels, room);
+    some.in_w = some.out_w = pixels;
+    run.at = at + static_cast<ptrdiff_t>(done - first) * kLanes;
+    run.first = 0, run.last = pixels;
+    for (int p = 0; p < panels; ++p) {
+      const float* const next = run.packed + run.panel_floats * ((p + 1) % panels);
+      run_panel(run, p, reinterpret_cast<const char*>(next), run.panel_floats * sizeof(float));
+    }
+  }
+}
+
 void run(const ConvShape& shape, int configuration, const float* input, const float* packed, float* output,
-         const Epilogue& epilogue, void*, ThreadPool& threads) {
+         const Epilogue& epilogue, void* scratch, ThreadPool& threads) {
   const ConvShape s = flattened(shape);
   if (s.batch == 0 || s.out_h == 0 || s.out_w == 0) return;
   const Finish finish = plan_finish(epilogue, s.out_channels);
@@ -172,7 +219,7 @@ void run(const ConvShape& shape, int configuration, const float* input, const fl
   const size_t panel_size = panel_floats(s);
   const int panels = panels_of(s);
   const int64_t places = static_cast<int64_t>(s.batch) * b.chunks;
-  threads.run(places * b.panel_groups, [&](int64_t task, int) {
+  threads.run(places * b.panel_groups, [&](int64_t task, int thread) {
     const int64_t place = b.panels_first ? task / b.panel_groups : task % places;
     const int group = static_cast<int>(b.panels_first ? task % b.panel_groups : task / places);
     const int image = static_cast<int>(place / b.chunks), chunk = static_cast<int>(place % b.chunks);
@@ -185,6 +232,7 @@ void run(const ConvShape& shape, int configuration, const float* input, const fl
                        output,       image * blocks_of(s.out_channels) * out_plane(s) + first * ptrdiff_t{kLanes},
                        out_plane(s), first,
                        last};
+    if (s.scaled) return run_scaled(run, panels, static_cast<float*>(scratch) + scaled_floats(s) * thread);
     const int panel_end = part(panels, b.panel_groups, group + 1);
     for (int p = part(panels, b.panel_groups, group); p < panel_end; ++p) {
       // What this thread most likely works on next; a wrong guess costs bandwidth only.
@@ -204,9 +252,11 @@ void run(const ConvShape& shape, int configuration, const float* input, const fl
   });
 }
 
-const char* refuses(const ConvShape&) { return nullptr; }
+const char* refuses(const ConvShape& s) {
+  return s.scaled && (!takes_single_pixels(s) || s.groups > 1) ? "scales single pixels of one group only" : nullptr;
+}
 }  // namespace
 
-const ConvKernel kDirect{"direct", false, 4, refuses, packed_floats, pack, no_scratch, run};
+const ConvKernel kDirect{"direct", false, 4, refuses, packed_floats, pack, scratch_bytes, run};
 
 }  // namespace vivace::cpu::VIVACE_ISA

@@ -28,6 +28,10 @@ ConvShape window_shape(const Shape& x, const Shape& y, const ops::Window& window
   return shape;
 }
 
+namespace {
+constexpr std::string_view kScaled = "vivace.ScaledConv";
+}
+
 Verdict blocked_convolution(const Problem& p, const Machine& machine, ConvShape& shape) {
   if (p.inputs[0].type != DType::f32 || p.outputs[0].type != DType::f32) return no("f32 only");
   if (p.inputs[0].shape.size() != 4) return no("two spatial dimensions only");
@@ -43,6 +47,8 @@ Verdict blocked_convolution(const Problem& p, const Machine& machine, ConvShape&
       if (d > std::numeric_limits<int>::max()) return no("a dimension is beyond 2^31");
   shape = window_shape(x, y, *window);
   shape.groups = static_cast<int>(p.attributes().integer("group", 1));
+  shape.scaled = p.node->op == kScaled;
+  if (shape.scaled && !(p.inputs[4].constant && p.inputs[5].constant)) return no("the factors are not constant");
   return yes();
 }
 
@@ -88,6 +94,15 @@ struct Row {
       return Status(Code::internal, p.node->describe() + ": " + verdict.reason);
     VIVACE_ASSIGN(Tensor packed, packed_buffer(kernel(machine).packed_floats(shape)));
     kernel(machine).pack(shape, p.inputs[1].constant->as<const float>(), packed.as<float>());
+    if (shape.scaled) {
+      const size_t room = factor_floats(shape, machine.channel_block());
+      float* to = packed.as<float>() + packed.count() - 2 * static_cast<int64_t>(room);
+      std::fill_n(to, 2 * room, 0.0f);
+      for (const size_t i : {size_t{4}, size_t{5}}) {
+        std::copy_n(p.inputs[i].constant->as<const float>(), shape.in_channels, to);
+        to += room;
+      }
+    }
     return std::vector<Tensor>{std::move(packed)};
   }
   static Result<Bound> bind(const Problem& p, const std::string& configuration, const std::vector<Tensor>& packed,
@@ -138,21 +153,22 @@ double estimate_winograd(const Problem& p, const std::string& configuration, con
   return estimate<kWorkPercent, kEfficiencyPercent>(p, configuration, machine) * merged;
 }
 
-bool is_weights(const Problem&, size_t input) { return input == 1; }
+bool is_packed(const Problem&, size_t input) { return input == 1 || input > 3; }
 
 template <ConvKernel ConvKernels::*kKernel>
-constexpr Tactic row(std::string_view name, int version,
-                     double (*estimate)(const Problem&, const std::string&, const Machine&)) {
+Tactic row(std::string_view name, int version, double (*estimate)(const Problem&, const std::string&, const Machine&)) {
   using R = Row<kKernel>;
+  std::vector<std::string_view> operators = {"Conv", "vivace.FusedConv"};
+  if (kKernel == &ConvKernels::direct) operators.push_back(kScaled);
   return {.name = name,
           .version = version,
-          .operators = {"Conv", "vivace.FusedConv"},
+          .operators = std::move(operators),
           .supports = R::supports,
           .configurations = R::configurations,
           .estimate = estimate,
           .prepare = R::prepare,
           .bind = R::bind,
-          .packs = is_weights};
+          .packs = is_packed};
 }
 
 }  // namespace

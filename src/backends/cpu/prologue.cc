@@ -1,10 +1,10 @@
-#include "backends/cuda/prologue.h"
+#include "backends/cpu/prologue.h"
 
 #include <algorithm>
 
 #include "ops/pointwise_nodes.h"
 
-namespace vivace::cuda {
+namespace vivace::cpu {
 
 namespace {
 
@@ -28,21 +28,22 @@ bool is_one_per_channel(const ir::Value* v, int64_t channels) {
 }
 
 // Of one tap, one group, no padding, all constants known.
-bool reads_single_pixels(const ir::Node& conv) {
+bool reads_single_pixels(const ir::Node& conv, bool strided) {
   if ((conv.op != "Conv" && conv.op != "vivace.FusedConv") || conv.attributes.integer("group", 1) != 1) return false;
   if (!conv.output()->type.channel_block || !conv.input(0)->type.channel_block || !conv.input(1)->is_constant())
     return false;
   if (conv.input(2) && !conv.input(2)->is_constant()) return false;
   const Shape& w = conv.input(1)->constant().shape();
-  const std::vector<int64_t> pads = conv.attributes.integers("pads");
+  const std::vector<int64_t> pads = conv.attributes.integers("pads"), strides = conv.attributes.integers("strides");
+  if (!strided && std::count(strides.begin(), strides.end(), 1) != std::ssize(strides)) return false;
   return w.size() == 4 && w[2] == 1 && w[3] == 1 && std::count(pads.begin(), pads.end(), 0) == std::ssize(pads);
 }
 
 }  // namespace
 
-void fold_prologues(ir::Graph& graph) {
+void fold_prologues(ir::Graph& graph, bool strided) {
   for (ir::Node* node : graph.node_list()) {
-    if (!reads_single_pixels(*node)) continue;
+    if (!reads_single_pixels(*node, strided)) continue;
     const ir::Node* const before = node->input(0)->producer();
     if (!before || !node->input(0)->single_use()) continue;
     const auto program = ops::pointwise_program_of(*before);
@@ -74,4 +75,4 @@ void fold_prologues(ir::Graph& graph) {
   graph.erase_unused();
 }
 
-}  // namespace vivace::cuda
+}  // namespace vivace::cpu
