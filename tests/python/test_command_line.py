@@ -167,7 +167,12 @@ def test_inspect(model, plan, tmp_path):
 
 def test_compare(model):
     result = json.loads(vivace("compare", model, "--effort", 0, "--json", "--against", "reference"))
-    assert result["same"] and result["comparisons"][0]["outputs"][0]["name"] == "y"
+    assert result["same"] and result["comparisons"][0]["outputs"][0]["name"] == "y" and result["tolerance"] == 1e-4
+    # A plan knows its precision.
+    rounded = model.with_name("rounded.plan")
+    vivace("build", model, "--no-timing", "--precision", "tf32", "-o", rounded)
+    compared = vivace("compare", model, "--plan", rounded, "--against", "reference", "--json")
+    assert json.loads(compared)["tolerance"] == 5e-3
     # A plan of another model.
     other = model.with_name("other.onnx")
     onnx.save(onnx.parser.parse_model(MODEL.replace("Relu", "Exp")), other)

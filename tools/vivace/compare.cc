@@ -170,11 +170,12 @@ std::optional<Difference> first_bad_layer(const CompareCommand& command, const v
 }
 
 // What is asked for, else what rounding explains: sums in another order, or numbers of 11 or 8 bits all along; with tf32
-// of 11 bits in products alone.
-double tolerance_of(const CompareCommand& command) {
+// of 11 bits in products alone. The plan says its precision.
+double tolerance_of(const CompareCommand& command, const vivace::Engine& engine) {
   if (command.tolerance > 0) return command.tolerance;
-  const std::string& precision = command.build.precision;
-  return precision == "fp16" ? 1e-2 : precision == "bf16" ? 5e-2 : precision == "tf32" ? 5e-3 : 1e-4;
+  const Json options = Json::parse(engine.inspect(VIVACE_JSON))["options"];
+  const std::string precision = options.value("precision", "f32");
+  return precision == "f16" ? 1e-2 : precision == "bf16" ? 5e-2 : precision == "tf32" ? 5e-3 : 1e-4;
 }
 
 Json json_of(const Difference& d) {
@@ -194,7 +195,7 @@ Exit run(const CompareCommand& command) {
   const std::vector<Tensor> inputs = make_inputs(engine.inputs(), command.input, command.build.shapes);
   const std::vector<Tensor> outputs = engine.run(inputs);
 
-  const double tolerance = tolerance_of(command);
+  const double tolerance = tolerance_of(command, engine);
   Json json = {{"model", command.model}, {"tolerance", tolerance}, {"same", true}, {"comparisons", Json::array()}};
   std::string text;
   const auto compare_with = [&](const std::string& what, const std::vector<Tensor>& expected) {

@@ -157,7 +157,7 @@ int main(int argc, char** argv) {
   command->add_option("--against", compare.against, "What to compare with; auto: the reference kernels, and ONNX Runtime where --python has it")
       ->check(CLI::IsMember({"auto", "reference", "onnxruntime"}));
   command->add_option("--python", compare.python, "The Python that has the package onnxruntime");
-  command->add_option("--tolerance", compare.tolerance, "Largest max|difference| / max|output| to accept (default: 1e-4, with --precision tf32 5e-3, fp16 1e-2, bf16 5e-2)")
+  command->add_option("--tolerance", compare.tolerance, "Largest max|difference| / max|output| to accept (default: 1e-4, of plans in tf32 5e-3, fp16 1e-2, bf16 5e-2)")
       ->check(CLI::PositiveNumber);
   command->add_flag("--json", compare.json, "Print the result as JSON");
   add_input_options(*command, compare.input);
