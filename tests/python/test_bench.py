@@ -98,16 +98,16 @@ def report_of(*candidates, op="vivace.FusedConv", shapes="f32[1x16x8x8]/16 f32[2
 
 
 def test_layers_that_onednn_wins_say_why(capsys):
-    layers = program("layers")
+    kernels = program("kernels")
     no = candidate("conv_winograd4", refused="needs memory")
-    lost = layers.distinct_layers(
+    lost = kernels.distinct_layers(
         "m", report_of(candidate("conv_direct", "1", us=30.0), candidate("onednn_conv", us=20.0), no)
     )
     assert len(lost) == 1 and lost[0].count == 2 and lost[0].behind == 1.5
-    won = layers.distinct_layers("m", report_of(candidate("conv_direct", "0", us=10.0), candidate("onednn_conv", us=20.0)))
-    alone = layers.distinct_layers("m", report_of(candidate("matmul", us=1.0), op="MatMul"))
+    won = kernels.distinct_layers("m", report_of(candidate("conv_direct", "0", us=10.0), candidate("onednn_conv", us=20.0)))
+    alone = kernels.distinct_layers("m", report_of(candidate("matmul", us=1.0), op="MatMul"))
     assert alone[0].behind is None
-    layers.print_losses(lost + won + alone, 16)
+    kernels.print_losses(lost + won + alone, 16)
     out = capsys.readouterr().out
     assert "runs 2 distinct layers: faster than ours in 1, equal within 2% in 0, slower in 1" in out
     # 2 * 24 * 64 * 16 * 9 = 442,368 operations and 4 * (1024 + 3456 + 1536) bytes in 30 us; at best in 10.
@@ -125,26 +125,26 @@ def test_layers_that_onednn_wins_say_why(capsys):
     ],
 )
 def test_kinds_of_convolutions(shapes, kind):
-    assert program("layers").convolution_of(shapes, 16).kind == kind
-    assert program("layers").convolution_of("f32[1x64] f32[64x10] -> f32[1x10]", 16) is None
+    assert program("kernels").convolution_of(shapes, 16).kind == kind
+    assert program("kernels").convolution_of("f32[1x64] f32[64x10] -> f32[1x10]", 16) is None
 
 
 def test_choices_are_judged_by_one_measurement(capsys):
-    layers = program("layers")
+    kernels = program("kernels")
     rows = [candidate("conv_direct", "0", us=10.0), candidate("conv_direct", "1", us=10.2),
             candidate("conv_winograd4", us=11.0), candidate("onednn_conv", us=1.0)]  # fmt: skip
-    found = [layer for row in rows[:3] for layer in layers.distinct_layers("m", report_of(*rows))]
+    found = [layer for row in rows[:3] for layer in kernels.distinct_layers("m", report_of(*rows))]
     for layer, row in zip(found, rows, strict=False):
         # The default build has times of its own, which do not count.
-        layers.add_choices([layer], report_of(row | {"us": 99.0}))
+        kernels.add_choices([layer], report_of(row | {"us": 99.0}))
     assert [layer.excess for layer in found] == [1, 1.02, 1.1]
-    assert not layers.print_choices(found, 0.03)
+    assert not kernels.print_choices(found, 0.03)
     assert "all                      2 of      3   66.7%  1.10x vivace.FusedConv" in capsys.readouterr().out
-    assert layers.print_choices(found, 0.15)
-    layers.add_times(found[:1], report_of(candidate("conv_direct", "0", us=12.0), candidate("conv_direct", "1", us=8.0)))
+    assert kernels.print_choices(found, 0.15)
+    kernels.add_times(found[:1], report_of(candidate("conv_direct", "0", us=12.0), candidate("conv_direct", "1", us=8.0)))
     assert found[0].times[("conv_direct", "0")] == 10 and found[0].excess == 1.25  # another build found a shorter one
-    alone = layers.distinct_layers("m", report_of(rows[0], rows[3]))
-    layers.add_choices(alone, report_of(rows[0]))
+    alone = kernels.distinct_layers("m", report_of(rows[0], rows[3]))
+    kernels.add_choices(alone, report_of(rows[0]))
     assert alone[0].excess is None  # nothing to choose
 
 
