@@ -180,29 +180,24 @@ size_t scaled_floats(const ConvShape& s) {
 }
 size_t scratch_bytes(const ConvShape& s, int, int threads) { return scaled_floats(s) * sizeof(float) * threads; }
 
-// Brings pixels of all blocks to [blocks][pixels], scaled.
-void scale(const ConvShape& s, const float* factors, const float* from, int pixels, float* to) {
+// Brings pixels of all blocks to where a smaller image has them, scaled.
+void scale(const ConvShape& s, const ConvShape& smaller, const float* factors, const float* from, int pixels,
+           float* to) {
   const float* const shifts = factors + factor_floats(s, kLanes);
-  for (int b = 0; b < blocks_of(s.in_channels); ++b, from += in_plane(s)) {
+  for (int b = 0; b < blocks_of(s.in_channels); ++b, from += in_plane(s), to += in_plane(smaller)) {
     const Vec scale = load(factors + b * kLanes), shift = load(shifts + b * kLanes), zero{};
-    for (int i = 0; i < pixels; ++i, to += kLanes) store(to, max(zero, load(from + i * kLanes) * scale + shift));
+    for (int i = 0; i < pixels * kLanes; i += kLanes) store(to + i, max(zero, load(from + i) * scale + shift));
   }
 }
 
-// All panels of a task of single pixels, which it scales in `room` some at a time.
-void run_scaled(PanelRun run, int panels, float* room) {
-  const ConvShape whole = *run.shape;
-  const float *const factors = run.packed + run.panel_floats * panels, *const input = run.input;
-  const ptrdiff_t at = run.at;
-  const int first = run.first, last = run.last;
-  ConvShape some = whole;
-  run.shape = &some, run.input = room;
-  for (int done = first; done < last; done += run.last) {
-    const int pixels = min(scaled_pixels(whole), last - done);
-    scale(whole, factors, input + static_cast<ptrdiff_t>(done) * kLanes, pixels, room);
-    some.in_w = some.out_w = pixels;
-    run.at = at + static_cast<ptrdiff_t>(done - first) * kLanes;
-    run.first = 0, run.last = pixels;
+// All panels of a task of single pixels, which it scales into `room` some at a time: an image of shape `some`.
+void run_scaled(const PanelRun& all, const ConvShape& some, int panels, float* room) {
+  const float* const factors = all.packed + all.panel_floats * panels;
+  PanelRun run = all;
+  run.shape = &some, run.input = room, run.first = 0;
+  for (int done = all.first; done < all.last; done += some.in_w, run.at += some.in_w * ptrdiff_t{kLanes}) {
+    run.last = min(some.in_w, all.last - done);
+    scale(*all.shape, some, factors, all.input + done * ptrdiff_t{kLanes}, run.last, room);
     for (int p = 0; p < panels; ++p) {
       const float* const next = run.packed + run.panel_floats * ((p + 1) % panels);
       run_panel(run, p, reinterpret_cast<const char*>(next), run.panel_floats * sizeof(float));
@@ -214,6 +209,8 @@ void run(const ConvShape& shape, int configuration, const float* input, const fl
          const Epilogue& epilogue, void* scratch, ThreadPool& threads) {
   const ConvShape s = flattened(shape);
   if (s.batch == 0 || s.out_h == 0 || s.out_w == 0) return;
+  ConvShape some = flattened(shape);
+  if (s.scaled) some.in_w = some.out_w = scaled_pixels(s);
   const Finish finish = plan_finish(epilogue, s.out_channels);
   const Blocking b = choose_blocking(s, configuration, threads.size());
   const size_t panel_size = panel_floats(s);
@@ -232,7 +229,7 @@ void run(const ConvShape& shape, int configuration, const float* input, const fl
                        output,       image * blocks_of(s.out_channels) * out_plane(s) + first * ptrdiff_t{kLanes},
                        out_plane(s), first,
                        last};
-    if (s.scaled) return run_scaled(run, panels, static_cast<float*>(scratch) + scaled_floats(s) * thread);
+    if (s.scaled) return run_scaled(run, some, panels, static_cast<float*>(scratch) + scaled_floats(s) * thread);
     const int panel_end = part(panels, b.panel_groups, group + 1);
     for (int p = part(panels, b.panel_groups, group); p < panel_end; ++p) {
       // What this thread most likely works on next; a wrong guess costs bandwidth only.
