@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <vector>
 
@@ -70,7 +71,7 @@ TEST(Stages, TurnsBackEveryOtherPeriod) {
 // Each thread has the same blocks in every stage, unless it is late.
 TEST(Stages, ThreadsKeepTheirBlocks) {
   ThreadPool pool(2);
-  int64_t kept = 0, all = 0;
+  std::atomic<int64_t> kept = 0, all = 0;
   for (int loop = 0; loop < 20; ++loop) {
     std::vector<std::thread::id> first(4);
     run_stages(pool, 2, {.stages = 20, .blocks = 4}, [&](int64_t, int64_t stage, int64_t block) {
@@ -81,7 +82,7 @@ TEST(Stages, ThreadsKeepTheirBlocks) {
       if (stage > 2) ++all, kept += owner == std::this_thread::get_id();
     });
   }
-  EXPECT_GT(kept, all / 2);
+  EXPECT_GT(kept.load(), all.load() / 2);
 }
 
 }  // namespace
