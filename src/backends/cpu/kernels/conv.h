@@ -28,9 +28,16 @@ struct ConvShape {
   /// whoever packs puts factor_floats() scales and as many shifts at the end of the packed weights.
   bool scaled = false;
 };
+// Static: a copy that a linker shares would be of one instruction set.
+
+/// Whether each output pixel is made of the input pixel in its place alone.
+static constexpr bool is_pixelwise(const ConvShape& s) {
+  return s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 &&
+         s.pad_left == 0 && s.in_h == s.out_h && s.in_w == s.out_w;
+}
 /// Floats of the scales, and of the shifts behind them: one for each lane of the input's blocks, zero past the
 /// channels.
-constexpr size_t factor_floats(const ConvShape& s, int lanes) {
+static constexpr size_t factor_floats(const ConvShape& s, int lanes) {
   return static_cast<size_t>((s.in_channels + lanes - 1) / lanes) * static_cast<size_t>(lanes);
 }
 

@@ -66,15 +66,10 @@ void pack(const ConvShape& s, const float* weights, float* packed) {
   }
 }
 
-bool takes_single_pixels(const ConvShape& s) {
-  return s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 &&
-         s.pad_left == 0 && s.in_h == s.out_h && s.in_w == s.out_w;
-}
-
 }  // namespace
 
 ConvShape flattened(ConvShape s) {
-  if (takes_single_pixels(s)) {
+  if (is_pixelwise(s)) {
     s.in_w *= s.in_h, s.out_w *= s.out_h;
     s.in_h = s.out_h = 1;
   }
@@ -250,7 +245,7 @@ void run(const ConvShape& shape, int configuration, const float* input, const fl
 }
 
 const char* refuses(const ConvShape& s) {
-  return s.scaled && (!takes_single_pixels(s) || s.groups > 1) ? "scales single pixels of one group only" : nullptr;
+  return s.scaled && (!is_pixelwise(s) || s.groups > 1) ? "scales single pixels of one group only" : nullptr;
 }
 }  // namespace
 

@@ -20,11 +20,6 @@ const ConvKernel& kernel_of(int part, const Machine& machine) {
   return part == kFiltering ? kernels.depthwise : kernels.direct;
 }
 
-bool is_pixelwise(const ConvShape& s) {
-  return s.groups == 1 && s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 &&
-         s.pad_left == 0 && s.in_h == s.out_h && s.in_w == s.out_w;
-}
-
 Verdict inverted_of(const Problem& p, const Machine& machine, Inverted& v) {
   std::vector<ir::Type> types;
   std::vector<bool> present;
@@ -52,7 +47,8 @@ Verdict inverted_of(const Problem& p, const Machine& machine, Inverted& v) {
     if (part.has(2)) v.epilogues[i].bias = part.inputs[2].constant->as<const float>();
   }
   for (const int i : {kExpanding, kProjecting})
-    if (v.shape.has[i] && !is_pixelwise(v.shape.parts[i])) return no("the others take single pixels only");
+    if (v.shape.has[i] && (v.shape.parts[i].groups > 1 || !is_pixelwise(v.shape.parts[i])))
+      return no("the others take single pixels only");
   const ConvShape& s = v.shape.parts[kFiltering];
   return s.dilation_h == 1 && s.dilation_w == 1 ? yes() : no("no dilation");
 }
